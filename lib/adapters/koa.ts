@@ -1,0 +1,147 @@
+import { type BigIntStats, fstatSync, ReadStream } from 'node:fs'
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import { identityOf } from '../identity.js'
+import type { Origin } from '../origin.js'
+import { decoration } from '../plan/decoration.js'
+import type { DecoratePlan, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../plan/plan.js'
+import type { RequestView } from '../plan/view.js'
+import { openAnswer } from './file.js'
+import { NodeRequestView } from './request.js'
+import { answerOf, decorateWhenSent, setFields } from './response.js'
+
+type Next = () => Promise<unknown>
+
+/**
+ * Koa middleware. Mount it above whatever sends the files (`koa-static`, `koa-send`, …), at the root or by `koa-mount`.
+ * The client's address is `ctx.ip`: set `app.proxy` only where a proxy of yours sets X-Forwarded-For.
+ */
+export function mirroredBy(origin: Origin): Middleware {
+  return (ctx, next) => {
+    const view = viewOf(ctx)
+    const plan = origin.plan(view)
+    return plan instanceof Promise
+      ? plan.then((planned) => apply(origin, planned, view, ctx, next))
+      : apply(origin, plan, view, ctx, next)
+  }
+}
+
+/**
+ * Routes that are not files, for `app.use(routes(origin).routes())`, below names that no file of a repository has:
+ *
+ * - `GET /.mirrored-by/status`: how far the index is
+ * - `GET /.mirrored-by/mirrors`: the mirrors, without what is not for everyone
+ */
+export function routes(origin: Origin): Router {
+  const router = new Router({ prefix: '/.mirrored-by' })
+  router.get('/status', (ctx) => {
+    const { seen, pending, hashed } = origin.progress
+    ctx.body = { seen, pending, hashed, mirrors: origin.mirrors().length }
+  })
+  router.get('/mirrors', (ctx) => {
+    // An allow-list: what a mirror gains later is not shown until it is named here.
+    ctx.body = origin
+      .mirrors()
+      .filter((mirror) => !mirror.private && mirror.enabled)
+      .map(({ id, urls, location, coordinates, weight, sponsor }) => ({
+        id,
+        urls,
+        location,
+        coordinates,
+        weight,
+        sponsor,
+      }))
+  })
+  return router
+}
+
+function viewOf(ctx: Context): RequestView {
+  const { originalUrl, url } = ctx
+  const mount = originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
+  return new NodeRequestView(ctx.req, url, mount, ctx.host, ctx.ip, ctx.secure)
+}
+
+function apply(origin: Origin, plan: Plan, view: RequestView, ctx: Context, next: Next): Promise<unknown> {
+  switch (plan.kind) {
+    case 'pass':
+      return next()
+    case 'decorate':
+      return decorate(origin, plan, view, ctx, next)
+    case 'file':
+      return sendFile(origin, plan, view, ctx, next)
+    case 'redirect':
+    case 'document':
+    case 'reject':
+      answerWith(plan, ctx)
+      return DONE
+  }
+}
+
+const DONE = Promise.resolve()
+
+async function decorate(
+  origin: Origin,
+  plan: DecoratePlan,
+  view: RequestView,
+  ctx: Context,
+  next: Next,
+): Promise<void> {
+  let sent: BigIntStats | undefined
+  decorateWhenSent(origin, plan, view, ctx.res, () => sent)
+  await next()
+  const { body } = ctx
+  if (!(body instanceof ReadStream)) return
+  sent = await statsOf(body)
+  if (sent === undefined) return
+  // Now rather than when the head is written: a file that is not to be sent need not be read.
+  if (decoration(plan, view, answerOf(ctx.res), identityOf(sent))?.notModified) {
+    ctx.status = 304
+    ctx.body = null
+  }
+}
+
+/** Of the descriptor that a stream reads from, once it is open; undefined where it cannot be opened. */
+async function statsOf(stream: ReadStream): Promise<BigIntStats | undefined> {
+  const descriptor = await descriptorOf(stream)
+  return descriptor === undefined ? undefined : fstatSync(descriptor, { bigint: true })
+}
+
+function descriptorOf(stream: ReadStream): Promise<number | undefined> {
+  if (!stream.pending)
+    return Promise.resolve('fd' in stream && typeof stream.fd === 'number' ? stream.fd : undefined)
+  return new Promise((resolve) => {
+    stream.once('open', resolve)
+    // Koa listens for the error too, and answers it.
+    stream.once('error', () => resolve(undefined))
+    stream.once('close', () => resolve(undefined))
+  })
+}
+
+async function sendFile(
+  origin: Origin,
+  plan: FilePlan,
+  view: RequestView,
+  ctx: Context,
+  next: Next,
+): Promise<unknown> {
+  const answer = await openAnswer(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  if (!answer) return next()
+  ctx.status = answer.status
+  if (answer.body !== undefined) ctx.body = answer.body
+  setFields(ctx.res, answer.fields)
+  return undefined
+}
+
+function answerWith(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context): void {
+  ctx.status = plan.status
+  if (plan.kind === 'redirect') {
+    ctx.res.setHeader('Location', plan.location)
+    ctx.body = ''
+  } else if (plan.kind === 'document') {
+    ctx.body = plan.body
+  } else {
+    ctx.type = 'text/plain; charset=utf-8'
+    ctx.body = `${plan.message}\n`
+  }
+  setFields(ctx.res, plan.fields)
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { TLSSocket } from 'node:tls'
+import proxyAddr from 'proxy-addr'
+import { systemCode } from '../errors.js'
+import type { Origin } from '../origin.js'
+import type { DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../plan/plan.js'
+import type { RequestView } from '../plan/view.js'
+import { openAnswer } from './file.js'
+import { NodeRequestView } from './request.js'
+import { decorateWhenSent, setFields } from './response.js'
+
+/**
+ * A listener for `http.createServer`. The client's address comes from `proxy-addr` with the origin's `trustProxy`.
+ *
+ * @param handler answers what mirrored-by does not; without it that is a plain 404
+ */
+export function mirroredBy(origin: Origin, handler: RequestListener = notFound): RequestListener {
+  const trust = proxyAddr.compile([...origin.options.trustProxy])
+  return (request, response) => {
+    const view = viewOf(request, trust)
+    const plan = origin.plan(view)
+    if (plan instanceof Promise)
+      void plan.then((planned) => apply(origin, planned, view, request, response, handler))
+    else apply(origin, plan, view, request, response, handler)
+  }
+}
+
+function viewOf(request: IncomingMessage, trust: (address: string, hop: number) => boolean): RequestView {
+  const { socket } = request
+  const forwarded = request.headers['x-forwarded-proto']
+  const behindProxy = socket.remoteAddress !== undefined && trust(socket.remoteAddress, 0)
+  const secure =
+    behindProxy && typeof forwarded === 'string'
+      ? forwarded.split(',')[0]?.trim() === 'https'
+      : socket instanceof TLSSocket
+  return new NodeRequestView(
+    request,
+    request.url ?? '/',
+    '',
+    request.headers.host,
+    proxyAddr(request, trust),
+    secure,
+  )
+}
+
+function apply(
+  origin: Origin,
+  plan: Plan,
+  view: RequestView,
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: RequestListener,
+): void {
+  switch (plan.kind) {
+    case 'pass':
+      handler(request, response)
+      return
+    case 'decorate':
+      decorateWhenSent(origin, plan, view, response, () => undefined)
+      handler(request, response)
+      return
+    case 'file':
+      void sendFile(origin, plan, view, response, () => handler(request, response))
+      return
+    case 'redirect':
+    case 'document':
+    case 'reject':
+      answerWith(plan, view, response)
+  }
+}
+
+async function sendFile(
+  origin: Origin,
+  plan: FilePlan,
+  view: RequestView,
+  response: ServerResponse,
+  pass: () => void,
+): Promise<void> {
+  const answer = await openAnswer(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  if (!answer) {
+    pass()
+    return
+  }
+  response.statusCode = answer.status
+  setFields(response, answer.fields)
+  if (answer.body === undefined) {
+    response.end()
+    return
+  }
+  try {
+    await pipeline(answer.body, response)
+  } catch (error) {
+    // A client that goes away is no trouble of ours.
+    if (systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') origin.warn(error)
+  }
+}
+
+function answerWith(
+  plan: RedirectPlan | DocumentPlan | RejectPlan,
+  view: RequestView,
+  response: ServerResponse,
+): void {
+  response.statusCode = plan.status
+  let body = ''
+  if (plan.kind === 'redirect') {
+    response.setHeader('Location', plan.location)
+    response.setHeader('Content-Length', '0')
+  } else if (plan.kind === 'document') {
+    body = plan.body
+  } else {
+    body = `${plan.message}\n`
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+    response.setHeader('Content-Length', String(Buffer.byteLength(body)))
+  }
+  setFields(response, plan.fields)
+  response.end(view.method === 'HEAD' ? undefined : body)
+}
+
+function notFound(_request: IncomingMessage, response: ServerResponse): void {
+  const body = 'there is no such file\n'
+  response.writeHead(404, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(body.length),
+  })
+  response.end(body)
+}

@@ -1,0 +1,93 @@
+import { type BigIntStats, statSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import onHeaders from 'on-headers'
+import vary from 'vary'
+import { identityOf, sameIdentity } from '../identity.js'
+import type { Field, Identity } from '../model.js'
+import type { Origin } from '../origin.js'
+import { type AnswerView, decoration } from '../plan/decoration.js'
+import type { DecoratePlan } from '../plan/plan.js'
+import type { RequestView } from '../plan/view.js'
+
+/** Sets fields on a response: lines of one name stay separate, and join those that are there. */
+export function setFields(response: ServerResponse, fields: readonly Field[]): void {
+  for (let index = 0; index < fields.length; ) {
+    const [name, value] = fields[index] ?? ['', '']
+    let end = index + 1
+    while (fields[end]?.[0] === name) end += 1
+    if (name === 'Vary') vary(response, value)
+    else {
+      const present = name === 'Link' ? linesOf(response.getHeader(name)) : []
+      const lines = fields.slice(index, end).map((field) => field[1])
+      if (present.length > 0 || lines.length > 1) response.setHeader(name, [...present, ...lines])
+      else response.setHeader(name, value)
+    }
+    index = end
+  }
+}
+
+function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return []
+  return typeof value === 'object' ? value : [String(value)]
+}
+
+/**
+ * Adds a plan's fields to whatever answer the response turns out to be, if that is the plan's file. Decided as late as
+ * can be, when the head is about to be written: by then every layer above and below has said what it sends.
+ *
+ * @param descriptor of the bytes being sent, where it is known: a path may lead elsewhere by now
+ */
+export function decorateWhenSent(
+  origin: Origin,
+  plan: DecoratePlan,
+  request: RequestView,
+  response: ServerResponse,
+  descriptor: () => BigIntStats | undefined,
+): void {
+  onHeaders(response, () => {
+    try {
+      const added = decoration(
+        plan,
+        request,
+        answerOf(response),
+        identify(origin, plan, response, descriptor),
+      )
+      if (added === undefined) return
+      setFields(response, added.fields)
+      if (added.notModified) becomeNotModified(response)
+    } catch (error) {
+      origin.warn(error)
+    }
+  })
+}
+
+/** What a response says of itself so far. */
+export function answerOf(response: ServerResponse): AnswerView {
+  return {
+    status: response.statusCode,
+    header: (name: string) => {
+      const value = response.getHeader(name)
+      return value === undefined ? undefined : String(value)
+    },
+  }
+}
+
+function identify(
+  origin: Origin,
+  plan: DecoratePlan,
+  response: ServerResponse,
+  descriptor: () => BigIntStats | undefined,
+): Identity | undefined {
+  // Answers that cannot be the file's cost no system call.
+  if (![200, 206, 304].includes(response.statusCode)) return undefined
+  const stats = descriptor() ?? statSync(plan.absolute, { bigint: true, throwIfNoEntry: false })
+  const identity = stats?.isFile() ? identityOf(stats) : undefined
+  if (identity === undefined || !sameIdentity(identity, plan.file.identity)) origin.touch(plan.file.path)
+  return identity
+}
+
+/** A 304 has no content, and Node then drops what is written as one (RFC 9110 §15.4.5). */
+function becomeNotModified(response: ServerResponse): void {
+  response.statusCode = 304
+  for (const name of ['Content-Length', 'Content-Type', 'Transfer-Encoding']) response.removeHeader(name)
+}

@@ -1,0 +1,49 @@
+import { dirname, resolve } from 'node:path'
+import * as v from 'valibot'
+import { type OriginOptions, optionEntries } from '../options.js'
+import { validateYamlFile } from '../validation.js'
+
+/** What a configuration file may say: the options of `createOrigin`, and where `serve` listens. */
+export interface Configuration extends Omit<OriginOptions, 'root'> {
+  root?: string | undefined
+  port?: number | undefined
+  host?: string | undefined
+}
+
+const portMessage = 'must be a port, 0 to 65535'
+
+/** Ports of `serve`; 0 takes a free one. */
+export const portSchema = v.pipe(
+  v.number(portMessage),
+  v.integer(portMessage),
+  v.minValue(0, portMessage),
+  v.maxValue(65535, portMessage),
+)
+
+const configurationSchema = v.strictObject(
+  {
+    ...optionEntries,
+    root: v.optional(optionEntries.root),
+    store: v.optional(v.string('must be the path of a file')),
+    port: v.optional(portSchema),
+    host: v.optional(v.string('must be an address')),
+  },
+  'must be a mapping',
+)
+
+/**
+ * Reads a configuration file. Paths in it are relative to its folder.
+ *
+ * @throws MirroredByError ERR_CONFIG_FILE naming file, line and reason of every mistake
+ */
+export function readConfiguration(file: string): Configuration {
+  const configuration = validateYamlFile(configurationSchema, file, 'ERR_CONFIG_FILE')
+  const { root, store, mirrors } = configuration
+  const absolute = (path: string) => resolve(dirname(file), path)
+  return {
+    ...configuration,
+    ...(root === undefined ? {} : { root: absolute(root) }),
+    ...(store === undefined ? {} : { store: absolute(store) }),
+    ...(typeof mirrors === 'string' ? { mirrors: absolute(mirrors) } : { mirrors: [...mirrors] }),
+  }
+}

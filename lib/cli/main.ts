@@ -1,0 +1,153 @@
+#!/usr/bin/env node
+import { isIP } from 'node:net'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import * as v from 'valibot'
+import { type ErrorCode, MirroredByError, reason } from '../errors.js'
+import { MODES } from '../model.js'
+import { checkOptions } from '../options.js'
+import { type Configuration, portSchema, readConfiguration } from './config.js'
+import { index } from './index-command.js'
+import { ranking, rankingText } from './rank.js'
+import { type Output, serve } from './serve.js'
+
+const FAILED = 1
+const WRONG_USAGE = 2
+
+/** What the user can mend by another command line or configuration. */
+const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'ERR_OPTIONS',
+  'ERR_ROOT',
+  'ERR_MIRRORS_FILE',
+  'ERR_CONFIG_FILE',
+])
+
+const output: Output = {
+  line: (text) => console.log(text),
+  warning: (text) => console.error(`warning: ${text}`),
+}
+
+/** Options that several commands share; names are those of `createOrigin`. */
+interface CommonFlags extends Omit<Configuration, 'root'> {
+  config?: string
+  json?: boolean
+}
+
+const program = new Command('mirrored-by')
+  .description('Tells clients of a download server which mirrors hold each file, and its digests.')
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'mirrored-by: ')) })
+
+const config = new Option('--config <file>', 'YAML file with the options of createOrigin, port and host')
+const mirrors = new Option('--mirrors <file>', 'mirrors file')
+const store = new Option('--store <file>', 'file that keeps the index')
+const json = new Option('--json', 'print data as JSON')
+
+program
+  .command('serve')
+  .description('serve a repository')
+  .argument('[root]', 'folder of the repository')
+  .addOption(mirrors)
+  .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', parsePort)
+  .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+  .addOption(
+    new Option('--mode <mode>', 'decorate answers, or redirect to a mirror (default: decorate)').choices(
+      MODES,
+    ),
+  )
+  .addOption(store)
+  .option('--base-url <url>', "URL of the repository's root on this server")
+  .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-For is believed')
+  .addOption(config)
+  .action(async (root: string | undefined, flags: CommonFlags) => {
+    const { port = 8080, host = '127.0.0.1', ...options } = merge(root, flags)
+    const { stop } = await serve({ ...options, port, host }, output)
+    stopOnSignal(stop)
+  })
+
+program
+  .command('index')
+  .description('bring the index of a repository up to date')
+  .argument('[root]', 'folder of the repository')
+  .addOption(store)
+  .addOption(config)
+  .addOption(json)
+  .action(async (root: string | undefined, flags: CommonFlags) => {
+    const { json: asJson, ...rest } = flags
+    const { port: _port, host: _host, ...options } = merge(root, rest)
+    const indexed = await index(options, output, process.stderr)
+    const { files, hashed, seconds } = indexed
+    output.line(
+      asJson
+        ? JSON.stringify(indexed)
+        : `indexed ${files} files in ${seconds.toFixed(1)} s, ${hashed} of them hashed`,
+    )
+  })
+
+program
+  .command('rank')
+  .description('explain which mirrors a client is given for a file')
+  .argument('<path>', 'path of the file in the repository')
+  .requiredOption('--ip <address>', "the client's address", parseAddress)
+  .option('--https', 'as for a client that came by https')
+  .addOption(mirrors)
+  .addOption(config)
+  .addOption(json)
+  .action((path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
+    const { ip, https = false, json: asJson, ...rest } = flags
+    const list = checkOptions(merge('.', rest)).mirrors
+    const result = ranking(list, path, ip, https)
+    output.line(asJson ? JSON.stringify(result) : rankingText(result))
+  })
+
+/** Flags stand above the configuration file. */
+function merge(
+  root: string | undefined,
+  { config: file, ...flags }: CommonFlags,
+): Configuration & { root: string } {
+  const configuration = file === undefined ? {} : readConfiguration(file)
+  const merged = { ...configuration, ...flags }
+  const folder = root ?? configuration.root
+  if (folder === undefined) {
+    throw new MirroredByError(
+      'ERR_OPTIONS',
+      'root is missing: name the folder of the repository as argument, or in --config',
+    )
+  }
+  return { ...merged, root: folder }
+}
+
+function parsePort(text: string): number {
+  const port = v.safeParse(portSchema, /^\d+$/.test(text) ? Number(text) : Number.NaN)
+  if (!port.success) throw new InvalidArgumentError('It must be a number from 0 to 65535.')
+  return port.output
+}
+
+function parseAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('It must be an IPv4 or IPv6 address.')
+  return text
+}
+
+/** The first signal stops in good order, the second at once. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false
+  const signalled = (): void => {
+    if (stopping) process.exit(FAILED)
+    stopping = true
+    stop().then(() => process.exit(0), fail)
+  }
+  process.on('SIGTERM', signalled)
+  process.on('SIGINT', signalled)
+}
+
+function fail(error: unknown): never {
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE)
+  const usage = error instanceof MirroredByError && USAGE_CODES.has(error.code)
+  console.error(`mirrored-by: ${reason(error)}`)
+  process.exit(usage ? WRONG_USAGE : FAILED)
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  fail(error)
+}

@@ -1,0 +1,84 @@
+import { createHash, type Hash } from 'node:crypto'
+import {
+  createBLAKE3,
+  createCRC32,
+  createMD5,
+  createSHA1,
+  createSHA256,
+  createSHA512,
+  type IHasher,
+} from 'hash-wasm'
+import type { Algorithm } from '../model.js'
+
+/** One running digest. `finish` gives its bytes and makes it ready for the next input. */
+export interface Hasher {
+  update(bytes: Uint8Array): void
+  finish(): Uint8Array
+}
+
+/** Names in OpenSSL; an algorithm without one is not offered there. */
+const NATIVE: { readonly [A in Algorithm]?: string } = {
+  'sha-256': 'sha256',
+  'sha-512': 'sha512',
+  'sha-1': 'sha1',
+  md5: 'md5',
+}
+
+// CRC32C is the Castagnoli polynomial, reversed.
+const WASM: { readonly [A in Algorithm]: () => Promise<IHasher> } = {
+  'sha-256': createSHA256,
+  'sha-512': createSHA512,
+  'sha-1': createSHA1,
+  md5: createMD5,
+  blake3: () => createBLAKE3(256),
+  crc32c: () => createCRC32(0x82f63b78),
+}
+
+/**
+ * The fastest implementation of an algorithm on this machine: OpenSSL where it has the algorithm and does not refuse it
+ * (a FIPS build refuses md5, and may refuse sha-1), WebAssembly otherwise.
+ */
+export async function createHasher(algorithm: Algorithm, allowNative = true): Promise<Hasher> {
+  const name = NATIVE[algorithm]
+  return allowNative && name !== undefined && isOffered(name)
+    ? nativeHasher(name)
+    : wasmHasher(await WASM[algorithm]())
+}
+
+function isOffered(name: string): boolean {
+  try {
+    createHash(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function nativeHasher(name: string): Hasher {
+  let hash: Hash | undefined
+  return {
+    update: (bytes) => {
+      hash ??= createHash(name)
+      hash.update(bytes)
+    },
+    finish: () => {
+      const digest = (hash ?? createHash(name)).digest()
+      hash = undefined
+      return digest
+    },
+  }
+}
+
+function wasmHasher(hasher: IHasher): Hasher {
+  hasher.init()
+  return {
+    update: (bytes) => {
+      hasher.update(bytes)
+    },
+    finish: () => {
+      const digest = hasher.digest('binary')
+      hasher.init()
+      return digest
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { identityOf, sameIdentity } from '../identity.js'
+import type { Algorithm, Digests, Identity, Pieces } from '../model.js'
+import { createHasher, type Hasher } from './algorithms.js'
+import { pieceLength, SHA1_BYTES, SHA256_BYTES } from './pieces.js'
+
+/** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
+const CHUNK = 256 * 1024
+
+export interface Digested {
+  readonly identity: Identity
+  readonly digests: Digests
+  /** Absent where the file is one piece at most: its digests are the file's. */
+  readonly pieces?: Pieces
+}
+
+/** Digests files one after the other, each in one read. Synchronous: meant for a thread of its own. */
+export interface Digester {
+  /**
+   * @param absolute path of the file
+   * @param progress told the number of bytes after each read
+   * @returns undefined where the file changed meanwhile, or is no regular file (any more)
+   * @throws the file system's error
+   */
+  digest(absolute: string, progress?: (bytes: number) => void): Digested | undefined
+}
+
+/**
+ * @param algorithms which digests of the whole file to compute; pieces are always in sha-256 and sha-1
+ */
+export async function createDigester(algorithms: readonly Algorithm[]): Promise<Digester> {
+  const whole: (readonly [Algorithm, Hasher])[] = []
+  for (const algorithm of algorithms) whole.push([algorithm, await createHasher(algorithm)])
+  const pieceSha256 = await createHasher('sha-256')
+  const pieceSha1 = await createHasher('sha-1')
+  const buffer = Buffer.allocUnsafeSlow(CHUNK)
+
+  function read(
+    descriptor: number,
+    size: number,
+    progress: (bytes: number) => void,
+  ): Omit<Digested, 'identity'> | undefined {
+    const length = pieceLength(size)
+    const several = size > length
+    const sha256: Uint8Array[] = []
+    const sha1: Uint8Array[] = []
+    let position = 0
+    while (position < size) {
+      // Never across the end of a piece, however little the system reads at a time.
+      const room = Math.min(CHUNK, length - (position % length))
+      const count = readSync(descriptor, buffer, 0, room, position)
+      if (count === 0) return undefined
+      const bytes = buffer.subarray(0, count)
+      for (const [, hasher] of whole) hasher.update(bytes)
+      position += count
+      if (several) {
+        pieceSha256.update(bytes)
+        pieceSha1.update(bytes)
+        if (position % length === 0 || position >= size) {
+          sha256.push(pieceSha256.finish())
+          sha1.push(pieceSha1.finish())
+        }
+      }
+      progress(count)
+    }
+    const digests: { [A in Algorithm]?: Uint8Array } = {}
+    for (const [algorithm, hasher] of whole) digests[algorithm] = hasher.finish()
+    if (!several) return { digests }
+    return {
+      digests,
+      pieces: { length, sha256: joined(sha256, SHA256_BYTES), sha1: joined(sha1, SHA1_BYTES) },
+    }
+  }
+
+  function reset(): void {
+    for (const [, hasher] of whole) hasher.finish()
+    pieceSha256.finish()
+    pieceSha1.finish()
+  }
+
+  return {
+    digest(absolute, progress = () => {}) {
+      // Not blocking, so that a FIFO put in the file's place cannot hold the thread.
+      const descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK)
+      let complete = false
+      try {
+        const before = fstatSync(descriptor, { bigint: true })
+        if (!before.isFile()) return undefined
+        const identity = identityOf(before)
+        const computed = read(descriptor, identity.size, progress)
+        if (computed === undefined) return undefined
+        complete = true
+        const after = fstatSync(descriptor, { bigint: true })
+        const same = before.dev === after.dev && sameIdentity(identity, identityOf(after))
+        return same ? { identity, ...computed } : undefined
+      } finally {
+        if (!complete) reset()
+        closeSync(descriptor)
+      }
+    },
+  }
+}
+
+function joined(digests: readonly Uint8Array[], bytes: number): Uint8Array {
+  const all = new Uint8Array(digests.length * bytes)
+  for (const [index, digest] of digests.entries()) all.set(digest, index * bytes)
+  return all
+}

@@ -1,0 +1,29 @@
+import { MICROSECOND, mtimeIn, SECOND } from '../identity.js'
+import type { Digests, EtagPolicy, Identity } from '../model.js'
+
+/**
+ * The strong entity tag of a file (RFC 9110 §8.8.3), made as the mirrors make theirs, so that a client may put together
+ * ranges from both (RFC 6249 §3.1).
+ *
+ * - `digest`: from the sha-256
+ * - `nginx`: `"<mtime in s, hex>-<size, hex>"`
+ * - `apache`: `"<size, hex>-<mtime in µs, hex>"`, which is Apache's `FileETag MTime Size`
+ *
+ * @returns undefined where the policy needs a digest that is not known
+ */
+export function etagOf(
+  policy: EtagPolicy,
+  identity: Identity,
+  digests: Digests | undefined,
+): string | undefined {
+  const size = identity.size.toString(16)
+  if (policy === 'nginx') return `"${hex(mtimeIn(identity, SECOND))}-${size}"`
+  if (policy === 'apache') return `"${size}-${hex(mtimeIn(identity, MICROSECOND))}"`
+  const sha256 = digests?.['sha-256']
+  return sha256 === undefined ? undefined : `"${Buffer.from(sha256).toString('base64url')}"`
+}
+
+/** As C prints a negative number with %x: two's complement of 64 bits. */
+function hex(value: bigint): string {
+  return BigInt.asUintN(64, value).toString(16)
+}

@@ -1,0 +1,34 @@
+export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
+export type { Progress } from './indexer.js'
+export type { RankedMirror, Ranking } from './mirrors/rank.js'
+export type {
+  Algorithm,
+  Awaitable,
+  Client,
+  Coordinates,
+  Digests,
+  EtagPolicy,
+  Field,
+  Identity,
+  IndexedFile,
+  Mirror,
+  Mode,
+  Pieces,
+} from './model.js'
+export type { CheckedOptions, Duration, MirrorOptions, OriginOptions, Size } from './options.js'
+export { createOrigin, type Indexed, type Origin, type OriginEvents } from './origin.js'
+export { type Answer, answer, type Part, type Range, type Representation } from './plan/answer.js'
+export { type AnswerView, type Decoration, decoration } from './plan/decoration.js'
+export type {
+  DecoratePlan,
+  DocumentPlan,
+  FilePlan,
+  PassPlan,
+  Plan,
+  RedirectPlan,
+  RejectPlan,
+} from './plan/plan.js'
+export type { RequestView } from './plan/view.js'
+export { memoryStore } from './store/memory.js'
+export { sqliteStore } from './store/sqlite.js'
+export type { Change, Store, StoredFile, Totals } from './store/store.js'

@@ -1,0 +1,305 @@
+import { lstatSync } from 'node:fs'
+import { Hasher, type HashOutcome, hashError } from './digest/hasher.js'
+import { MirroredByError, reason } from './errors.js'
+import { sameIdentity } from './identity.js'
+import type { Algorithm, Identity } from './model.js'
+import { includesWholePath, isWithin, joinPath, type PathFilter } from './repository/names.js'
+import type { Scanner } from './repository/scan.js'
+import { Settler } from './repository/settle.js'
+import type { FolderListing, FoundFile } from './repository/walk.js'
+import { Watcher } from './repository/watch.js'
+import type { Change, Store } from './store/store.js'
+
+export interface IndexerOptions {
+  /** The real path of the repository. */
+  readonly root: string
+  readonly store: Store
+  readonly scanner: Scanner
+  readonly includes: PathFilter
+  readonly algorithms: readonly Algorithm[]
+  /** Threads that hash. */
+  readonly workers: number
+  /** Milliseconds for which a file must be quiet. */
+  readonly settle: number
+  /** Whether to follow changes after the first pass. */
+  readonly watch: boolean
+}
+
+export interface IndexerEvents {
+  /** Paths that are stored anew, or no longer. */
+  changed(paths: readonly string[]): void
+  /** A folder is gone, with everything below it. */
+  removed(folder: string): void
+  warning(error: MirroredByError): void
+}
+
+/** How far the index is. */
+export interface Progress {
+  /** Files and bytes looked at by the scan so far. */
+  readonly seen: { readonly files: number; readonly bytes: number }
+  /** Files and bytes still to be hashed. */
+  readonly pending: { readonly files: number; readonly bytes: number }
+  /** Hashed since the start: files, and bytes read, of unfinished files too. */
+  readonly hashed: { readonly files: number; readonly bytes: number }
+}
+
+/** Files that wait to be hashed before the scan pauses: bounds memory, not speed. */
+const MOST_WAITING = 20_000
+/** Changes are stored together, up to so many, at the latest after so many milliseconds. */
+const BATCH_CHANGES = 512
+const BATCH_TIME = 50
+/** A file written without pause must not hold up `ready`: so many settling times are waited for. */
+const PATIENCE = 10
+
+/** Keeps the store true to the disk: repository → digest → store. */
+export class Indexer {
+  readonly #options: IndexerOptions
+  readonly #events: IndexerEvents
+  readonly #settler: Settler
+  readonly #watcher: Watcher | undefined
+  readonly #hasher: Hasher
+  /** Folders to list again, each once, one after the other. */
+  readonly #rescans = new Set<string>()
+  #changes: Change[] = []
+  #flushTimer: NodeJS.Timeout | undefined
+  #flushing: Promise<void> = Promise.resolve()
+  #rescanning = false
+  #rescanned: Promise<void> = Promise.resolve()
+  #seen = { files: 0, bytes: 0 }
+  #hashedFiles = 0
+  #closed = false
+  /** Woken whenever the queues get shorter. */
+  #wake: (() => void) | undefined
+
+  constructor(options: IndexerOptions, events: IndexerEvents) {
+    this.#options = options
+    this.#events = events
+    const { root, algorithms, workers, settle } = options
+    this.#hasher = new Hasher({ root, algorithms }, workers, (outcomes) => this.#hashed(outcomes))
+    this.#settler = new Settler(root, settle, {
+      file: (path, identity, target) => this.#settled(path, identity, target),
+      folder: (path) => {
+        // It may be another one under the same name, and the old watch dead.
+        this.#watcher?.removeFolder(path)
+        this.#rescan(path)
+      },
+      gone: (path) => this.#gone(path),
+      unreadable: (path, why) => this.#warn(hashError(path, why)),
+    })
+    if (options.watch) {
+      this.#watcher = new Watcher(root, {
+        touched: (path, renamed) => {
+          if (!this.#closed && includesWholePath(options.includes, path)) this.#settler.touch(path, renamed)
+        },
+        missed: (folder) => this.#rescan(folder),
+        warning: events.warning,
+      })
+    }
+  }
+
+  get progress(): Progress {
+    return {
+      seen: { ...this.#seen },
+      pending: { files: this.#hasher.files + this.#settler.size, bytes: this.#hasher.bytes },
+      hashed: { files: this.#hashedFiles, bytes: this.#hasher.bytesRead },
+    }
+  }
+
+  /**
+   * The first pass: what is on disk is in the store when it ends, but for files that are being written all the time.
+   *
+   * @throws MirroredByError ERR_SCAN where the scan fails as a whole
+   */
+  async run(): Promise<void> {
+    await this.#scan('')
+    const patience = performance.now() + PATIENCE * this.#options.settle
+    while (!this.#closed && this.#isBusy() && (this.#hasher.files > 0 || performance.now() < patience)) {
+      await this.#change()
+    }
+    await this.#flush()
+  }
+
+  /** Looks at a path again, because its file is not what the index says. */
+  touch(path: string): void {
+    if (!this.#closed && !this.#hasher.has(path)) this.#settler.touch(path)
+  }
+
+  /** Ends every watch, timer and thread. What was hashed is stored. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#wake?.()
+    this.#settler.close()
+    this.#rescans.clear()
+    await Promise.all([this.#watcher?.close(), this.#hasher.close(), this.#options.scanner.close()])
+    await this.#rescanned
+    await this.#flush()
+  }
+
+  #isBusy(): boolean {
+    return this.#hasher.files > 0 || this.#settler.size > 0 || this.#rescanning
+  }
+
+  /** The next time that something is finished, or a moment later: settling tells nobody. */
+  async #change(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = setTimeout(resolve, BATCH_TIME)
+    })
+    clearTimeout(timer)
+  }
+
+  async #scan(folder: string): Promise<void> {
+    const listed = new Set<string>()
+    const unread: string[] = []
+    for await (const listing of this.#options.scanner.scan(folder)) {
+      if (this.#closed) return
+      listed.add(listing.folder)
+      if (listing.error === undefined) await this.#compare(listing)
+      else {
+        unread.push(listing.folder)
+        this.#warn(
+          new MirroredByError(
+            'ERR_SCAN',
+            `cannot read the folder ${JSON.stringify(listing.folder || '.')} of ${this.#options.root}: ` +
+              `${listing.error}; what is known of it is kept`,
+          ),
+        )
+      }
+      while (this.#hasher.files > MOST_WAITING && !this.#closed) await this.#change()
+    }
+    for (const known of await this.#options.store.folders()) {
+      const lost = isWithin(folder, known) && !listed.has(known)
+      if (lost && !unread.some((path) => isWithin(path, known))) this.#removeFolder(known)
+    }
+  }
+
+  async #compare(listing: FolderListing): Promise<void> {
+    const { folder, realFolder, mtimeNs, files } = listing
+    this.#watcher?.addFolder(folder, realFolder, mtimeNs)
+    const stored = new Map<string, { identity: Identity; algorithms: readonly Algorithm[] }>()
+    for (const file of await this.#options.store.list(folder)) stored.set(joinPath(folder, file.name), file)
+    for (const found of files) {
+      this.#seen.files += 1
+      this.#seen.bytes += found.identity.size
+      if (found.target !== undefined) this.#watcher?.addLink(found.path, found.target)
+      const known = stored.get(found.path)
+      stored.delete(found.path)
+      if (known === undefined || !this.#isCurrent(found, known.identity, known.algorithms)) {
+        this.#settler.found(found.path, found.identity, found.target)
+      }
+    }
+    for (const path of stored.keys()) this.#store({ kind: 'remove', path })
+  }
+
+  #isCurrent(found: FoundFile, identity: Identity, algorithms: readonly Algorithm[]): boolean {
+    return (
+      sameIdentity(found.identity, identity) &&
+      this.#options.algorithms.every((algorithm) => algorithms.includes(algorithm))
+    )
+  }
+
+  #settled(path: string, identity: Identity, target: string | undefined): void {
+    if (target !== undefined) this.#watcher?.addLink(path, target)
+    this.#hasher.add(path, identity.size)
+  }
+
+  #hashed(outcomes: readonly HashOutcome[]): void {
+    for (const { path, digested, changed, error } of outcomes) {
+      if (digested !== undefined) {
+        this.#hashedFiles += 1
+        const { identity, digests, pieces } = digested
+        this.#store({ kind: 'put', file: { path, identity, digests }, pieces })
+      } else if (changed) {
+        this.#settler.touch(path)
+      } else {
+        this.#warn(hashError(path, error))
+      }
+    }
+    this.#wake?.()
+  }
+
+  #rescan(folder: string): void {
+    this.#rescans.add(folder)
+    if (!this.#rescanning) this.#rescanned = this.#rescanAll()
+  }
+
+  async #rescanAll(): Promise<void> {
+    this.#rescanning = true
+    try {
+      for (const folder of this.#rescans) {
+        if (this.#closed) break
+        this.#rescans.delete(folder)
+        await this.#scan(folder)
+      }
+    } catch (error) {
+      this.#warn(
+        error instanceof MirroredByError ? error : new MirroredByError('ERR_SCAN', reason(error), error),
+      )
+    } finally {
+      this.#rescanning = false
+    }
+  }
+
+  #gone(path: string): void {
+    // A root that is away takes every file with it, and may come back: nothing is forgotten.
+    if (lstatSync(this.#options.root, { throwIfNoEntry: false }) === undefined) return
+    this.#hasher.drop(path)
+    void this.#removeGone(path).catch((error: unknown) => this.#storeFailed(error))
+  }
+
+  async #removeGone(path: string): Promise<void> {
+    const known = await this.#options.store.get(path)
+    this.#store({ kind: 'remove', path })
+    if (known === undefined) this.#removeFolder(path)
+  }
+
+  #removeFolder(folder: string): void {
+    this.#watcher?.removeFolder(folder)
+    this.#hasher.dropFolder(folder)
+    this.#store({ kind: 'removeFolder', folder })
+  }
+
+  #store(change: Change): void {
+    this.#changes.push(change)
+    if (this.#changes.length >= BATCH_CHANGES) void this.#flush()
+    else this.#flushTimer ??= setTimeout(() => void this.#flush(), BATCH_TIME)
+  }
+
+  /** Stores what is waiting, after what is being stored. */
+  #flush(): Promise<void> {
+    clearTimeout(this.#flushTimer)
+    this.#flushTimer = undefined
+    this.#flushing = this.#flushing.then(async () => {
+      const changes = this.#changes
+      if (changes.length === 0) return
+      this.#changes = []
+      try {
+        await this.#options.store.apply(changes)
+      } catch (error) {
+        this.#storeFailed(error)
+      }
+      const paths: string[] = []
+      for (const change of changes) {
+        if (change.kind === 'removeFolder') this.#events.removed(change.folder)
+        else paths.push(change.kind === 'put' ? change.file.path : change.path)
+      }
+      if (paths.length > 0) this.#events.changed(paths)
+    })
+    return this.#flushing
+  }
+
+  #storeFailed(error: unknown): void {
+    this.#warn(
+      new MirroredByError(
+        'ERR_STORE',
+        `the index cannot be written: ${reason(error)}; changed files are served without digests`,
+        error,
+      ),
+    )
+  }
+
+  #warn(error: MirroredByError): void {
+    if (!this.#closed) this.#events.warning(error)
+  }
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path'
+import { type FSWatcher, watch } from 'chokidar'
+import { MirroredByError, reason } from '../errors.js'
+import type { Mirror } from '../model.js'
+import { validateYamlFile } from '../validation.js'
+import { mirrorsFileSchema } from './schema.js'
+import { createSnapshot, type Snapshot } from './snapshot.js'
+
+/** An editor that writes in several steps is given so many milliseconds to finish. */
+const EDIT_TIME = 100
+
+export interface RegistryEvents {
+  /** A new list is in force. */
+  replaced(snapshot: Snapshot): void
+  warning(error: MirroredByError): void
+}
+
+/** Holds the snapshot in force, and replaces it whole when the mirrors file has a good edit. */
+export class Registry {
+  readonly #events: RegistryEvents
+  #snapshot: Snapshot
+  #watcher: FSWatcher | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * @param source a checked list, or the path of a mirrors file
+   * @param follow whether to watch the file
+   * @throws MirroredByError ERR_MIRRORS_FILE where the file is not as it should be
+   */
+  constructor(source: string | readonly Mirror[], follow: boolean, events: RegistryEvents) {
+    this.#events = events
+    if (typeof source !== 'string') {
+      this.#snapshot = createSnapshot(source)
+      return
+    }
+    const file = resolve(source)
+    this.#snapshot = load(file)
+    if (follow) this.#follow(file)
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#watcher?.close()
+  }
+
+  #follow(file: string): void {
+    const edited = (): void => {
+      clearTimeout(this.#timer)
+      this.#timer = setTimeout(() => this.#reload(file), EDIT_TIME)
+    }
+    this.#watcher = watch(file, { ignoreInitial: true })
+      .on('all', edited)
+      .on('error', (error) => {
+        const message = `cannot watch ${file}: ${reason(error)}; edits take effect at the next start`
+        this.#events.warning(new MirroredByError('ERR_WATCH', message, error))
+      })
+  }
+
+  #reload(file: string): void {
+    try {
+      this.#snapshot = load(file)
+    } catch (error) {
+      const message = `${reason(error)}\nthe mirrors read before stay in force`
+      this.#events.warning(new MirroredByError('ERR_MIRRORS_FILE', message, error))
+      return
+    }
+    this.#events.replaced(this.#snapshot)
+  }
+}
+
+function load(file: string): Snapshot {
+  return createSnapshot(validateYamlFile(mirrorsFileSchema, file, 'ERR_MIRRORS_FILE').mirrors)
+}

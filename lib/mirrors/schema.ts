@@ -1,0 +1,140 @@
+import { countries } from 'countries-list'
+import ipaddr from 'ipaddr.js'
+import * as v from 'valibot'
+import { type Mirror, SERVES } from '../model.js'
+
+const SCHEMES = ['https:', 'http:', 'ftp:']
+const HIGHEST_ASN = 4_294_967_295
+
+function checkedUrl(schemes: readonly string[]) {
+  return v.pipe(
+    v.string('must be a URL'),
+    v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+      const text = dataset.value
+      const names = schemes.map((scheme) => `${scheme}//`).join(' or ')
+      const refuse = (message: string) => {
+        addIssue({ message })
+        return NEVER
+      }
+      if (!URL.canParse(text))
+        return refuse(`${JSON.stringify(text)} is not an absolute URL; it begins with ${names}`)
+      const url = new URL(text)
+      if (!schemes.includes(url.protocol)) return refuse(`${JSON.stringify(text)} must begin with ${names}`)
+      if (url.username !== '' || url.password !== '') {
+        return refuse('a URL must not carry credentials: it is sent to every client')
+      }
+      if (url.search !== '' || url.hash !== '') {
+        return refuse(
+          `${JSON.stringify(text)} must not have a query or a fragment: file names are added to it`,
+        )
+      }
+      return url.href.endsWith('/') ? url.href : `${url.href}/`
+    }),
+  )
+}
+
+/** A country of ISO 3166-1 by its two letters, in lower case. */
+export const countrySchema = v.pipe(
+  v.string('must be a two-letter country code'),
+  v.toLowerCase(),
+  v.check(
+    (code) => Object.hasOwn(countries, code.toUpperCase()),
+    (issue) =>
+      `${JSON.stringify(issue.input)} is no country of ISO 3166-1${issue.input === 'uk' ? '; the United Kingdom is "gb"' : ''}`,
+  ),
+)
+
+const subnetSchema = v.pipe(
+  v.string('must be a subnet'),
+  v.check(
+    (text) => ipaddr.isValidCIDR(text),
+    (issue) => `${JSON.stringify(issue.input)} is no subnet such as 192.0.2.0/24 or 2001:db8::/32`,
+  ),
+)
+
+function degrees(limit: number) {
+  const message = `must be degrees from -${limit} to ${limit}`
+  return v.pipe(v.number(message), v.minValue(-limit, message), v.maxValue(limit, message))
+}
+
+const asnMessage = `must be a whole number from 1 to ${HIGHEST_ASN}`
+const asnSchema = v.pipe(
+  v.number(asnMessage),
+  v.integer(asnMessage),
+  v.minValue(1, asnMessage),
+  v.maxValue(HIGHEST_ASN, asnMessage),
+)
+
+const weightMessage = 'must be a number, 0 or greater'
+const flag = v.boolean('must be true or false')
+
+const entrySchema = v.pipe(
+  v.strictObject(
+    {
+      id: v.pipe(
+        v.string('must be a text'),
+        v.regex(/^[A-Za-z0-9._-]+$/, 'must consist of letters, digits, ".", "_" and "-"'),
+      ),
+      url: v.optional(checkedUrl(SCHEMES)),
+      urls: v.optional(
+        v.pipe(v.array(checkedUrl(SCHEMES), 'must be a list'), v.minLength(1, 'must not be empty')),
+      ),
+      rsync: v.optional(checkedUrl(['rsync:'])),
+      location: v.optional(countrySchema),
+      coordinates: v.optional(v.tuple([degrees(90), degrees(180)], 'must be [latitude, longitude]')),
+      asn: v.optional(v.array(asnSchema, 'must be a list of numbers'), []),
+      subnets: v.optional(v.array(subnetSchema, 'must be a list of subnets'), []),
+      weight: v.optional(
+        v.pipe(v.number(weightMessage), v.finite(weightMessage), v.minValue(0, weightMessage)),
+        100,
+      ),
+      paths: v.optional(v.array(v.string('must be a glob'), 'must be a list of globs'), []),
+      serves: v.optional(v.picklist(SERVES, `must be one of ${SERVES.join(', ')}`), 'world'),
+      excludes: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
+      sponsor: v.optional(
+        v.strictObject(
+          { name: v.string('must be a text'), url: v.optional(v.pipe(v.string(), v.url('must be a URL'))) },
+          'must have a name',
+        ),
+      ),
+      private: v.optional(flag, false),
+      trust: v.optional(flag, false),
+      enabled: v.optional(flag, true),
+    },
+    'must be a mapping with an id and a url',
+  ),
+  v.check(
+    ({ url, urls }) => (url === undefined) !== (urls === undefined),
+    'must have either a url or a list of urls',
+  ),
+  v.transform(
+    ({ url, urls, ...rest }): Mirror => ({ ...rest, urls: urls ?? (url === undefined ? [] : [url]) }),
+  ),
+)
+
+/** A whole list of mirrors, as an array; see `docs/mirrors.md`. */
+export const mirrorListSchema = v.pipe(
+  v.array(entrySchema, 'must be a list of mirrors'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const places = new Map<string, number>()
+    for (const [index, mirror] of dataset.value.entries()) {
+      const first = places.get(mirror.id)
+      places.set(mirror.id, first ?? index)
+      if (first === undefined) continue
+      addIssue({
+        message: `the id ${JSON.stringify(mirror.id)} is taken by the mirror at ${first}; ids must be unique`,
+        path: [
+          { type: 'array', origin: 'value', input: dataset.value, key: index, value: mirror },
+          { type: 'object', origin: 'value', input: { ...mirror }, key: 'id', value: mirror.id },
+        ],
+      })
+    }
+  }),
+)
+
+/** The content of a mirrors file. */
+export const mirrorsFileSchema = v.strictObject(
+  { mirrors: mirrorListSchema },
+  'must be a mapping with the key "mirrors"',
+)

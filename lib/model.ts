@@ -1,0 +1,103 @@
+/**
+ * The words that every part of mirrored-by shares. Types and constants only; nothing here does anything.
+ */
+
+/** A value, or the promise of one. What is at hand is returned as it is, so that the hot path never waits a turn. */
+export type Awaitable<T> = T | Promise<T>
+
+/** Digest algorithms, by their names in RFC 9530 and in IANA's "Hash Function Textual Names" where they have one. */
+export const ALGORITHMS = ['sha-256', 'sha-512', 'sha-1', 'md5', 'blake3', 'crc32c'] as const
+export type Algorithm = (typeof ALGORITHMS)[number]
+
+/** Digests of a whole file, as raw bytes. */
+export type Digests = { readonly [A in Algorithm]?: Uint8Array }
+
+/**
+ * What tells one content of a path from the next. Two equal identities are taken to be the same bytes; a digest is
+ * published only for the identity under which it was computed.
+ */
+export interface Identity {
+  /** Bytes. */
+  readonly size: number
+  /** Last modification, in nanoseconds since 1970; may be negative. */
+  readonly mtimeNs: bigint
+  /** Last change of the inode, in nanoseconds since 1970. */
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+}
+
+/** A file as the index knows it. */
+export interface IndexedFile {
+  /** Below the root, parts joined by `/`, without a leading one: `iso/disk 1.iso`. */
+  readonly path: string
+  readonly identity: Identity
+  readonly digests: Digests
+}
+
+/** Digests of a file's equal parts; the last part may be shorter. */
+export interface Pieces {
+  /** Bytes of a piece, a power of two. */
+  readonly length: number
+  /** 32 bytes a piece, one after the other. */
+  readonly sha256: Uint8Array
+  /** 20 bytes a piece, one after the other. */
+  readonly sha1: Uint8Array
+}
+
+/** One HTTP field line. Lines of the same name stay separate: real clients read one link a line. */
+export type Field = readonly [name: string, value: string]
+
+/** Degrees north and east. */
+export type Coordinates = readonly [latitude: number, longitude: number]
+
+/** What is known of who asks. Everything but the address may be unknown. */
+export interface Client {
+  /** IPv4 or IPv6, as the framework gives it; empty when unknown. */
+  readonly address: string
+  /** ISO 3166-1 alpha-2, lower case. */
+  readonly country?: string
+  /** `af`, `an`, `as`, `eu`, `na`, `oc` or `sa`. */
+  readonly continent?: string
+  readonly coordinates?: Coordinates
+  /** Number of its autonomous system. */
+  readonly asn?: number
+}
+
+/** Which clients a mirror is for; see `docs/mirrors.md`. */
+export const SERVES = ['world', 'continent', 'country', 'asn', 'subnet'] as const
+export type Serves = (typeof SERVES)[number]
+
+/** A mirror, checked and with every default filled in. */
+export interface Mirror {
+  readonly id: string
+  /** Base URLs of the repository there, each ending in `/`, in the operator's order. */
+  readonly urls: readonly string[]
+  /** For scanning only; may carry credentials and is never shown. */
+  readonly rsync?: string | undefined
+  readonly location?: string | undefined
+  readonly coordinates?: Coordinates | undefined
+  readonly asn: readonly number[]
+  readonly subnets: readonly string[]
+  /** Its share among equals; 0 is never chosen. */
+  readonly weight: number
+  /** Globs of what it carries; an entry that begins with `!` takes away again. Empty: everything. */
+  readonly paths: readonly string[]
+  readonly serves: Serves
+  /** Client countries never sent there. */
+  readonly excludes: readonly string[]
+  readonly sponsor?: { readonly name: string; readonly url?: string | undefined } | undefined
+  readonly private: boolean
+  readonly trust: boolean
+  readonly enabled: boolean
+}
+
+/** Uniform random numbers, 0 ≤ n < 1. A parameter wherever chance plays a part, so that tests can repeat it. */
+export type Draw = () => number
+
+/** How the origin answers a request for a file that mirrors hold. */
+export const MODES = ['decorate', 'redirect'] as const
+export type Mode = (typeof MODES)[number]
+
+/** How `ETag` is made, so that origin and mirrors can share one policy (RFC 6249 §3.1). */
+export const ETAG_POLICIES = ['digest', 'nginx', 'apache'] as const
+export type EtagPolicy = (typeof ETAG_POLICIES)[number]

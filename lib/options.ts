@@ -1,0 +1,192 @@
+import { availableParallelism } from 'node:os'
+import ipaddr from 'ipaddr.js'
+import * as v from 'valibot'
+import { mirrorListSchema } from './mirrors/schema.js'
+import {
+  ALGORITHMS,
+  type Algorithm,
+  ETAG_POLICIES,
+  type EtagPolicy,
+  type Mirror,
+  MODES,
+  type Mode,
+} from './model.js'
+import type { Store } from './store/store.js'
+import { type Schema, validate } from './validation.js'
+
+/** Milliseconds, or a number with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
+export type Duration = number | string
+/** Bytes, or a number with a unit: `'512B'`, `'4KiB'`, `'64MiB'`, `'1GiB'`. */
+export type Size = number | string
+
+/** A mirror as an operator writes it: an id, a `url` or several `urls`, and what else is known; see `docs/mirrors.md`. */
+export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls'>> {
+  readonly id: string
+  readonly url?: string | undefined
+  readonly urls?: readonly string[] | undefined
+}
+
+/** Options of `createOrigin`. Only `root` is needed. */
+export interface OriginOptions {
+  /** Folder of the repository. */
+  root: string
+  /** Path of a mirrors file, which is watched, or the mirrors themselves. Default: none. */
+  mirrors?: string | readonly MirrorOptions[] | undefined
+  /** Path of the SQLite file that keeps the index, or a store. Default: see `defaultStoreFile`. */
+  store?: string | Store | undefined
+  /** URL of the repository's root on this server, for absolute URLs. Default: from the request's Host. */
+  baseUrl?: string | undefined
+  /** What to do with a file that mirrors hold: `decorate` (default) the answer, or `redirect` to a mirror. */
+  mode?: Mode | undefined
+  /** Whether the origin sends the files itself. Default: false, for whoever comes next sends them. */
+  serve?: boolean | undefined
+  /** Globs of what is not part of the repository. */
+  ignore?: readonly string[] | undefined
+  /** Digests to compute. Default: sha-256, sha-1, md5. */
+  algorithms?: readonly Algorithm[] | undefined
+  /** Threads that hash. Default: one less than there are cores, 1 to 4. */
+  workers?: number | undefined
+  /** How long a file must be quiet before it is hashed. Default: 500 ms. */
+  settle?: Duration | undefined
+  /** Whether to follow changes of the repository and the mirrors file. Default: true. */
+  watch?: boolean | undefined
+  /** How `ETag` is made. Default: `digest`. */
+  etag?: EtagPolicy | undefined
+  /** Most duplicates in the fields of an answer. Default: 5. */
+  maxDuplicates?: number | undefined
+  /** Most bytes of all our fields in an answer. Default: 3500, which every known client and proxy takes. */
+  maxHeaderBytes?: Size | undefined
+  /** Addresses and subnets of proxies whose X-Forwarded-* is believed, by the `node` adapter and `serve`. Default: none. */
+  trustProxy?: readonly string[] | undefined
+}
+
+/** Options checked and with every default filled in. */
+export interface CheckedOptions {
+  readonly root: string
+  readonly mirrors: string | readonly Mirror[]
+  readonly store?: string | Store | undefined
+  readonly baseUrl?: string | undefined
+  readonly mode: Mode
+  readonly serve: boolean
+  readonly ignore: readonly string[]
+  readonly algorithms: readonly Algorithm[]
+  readonly workers: number
+  /** Milliseconds. */
+  readonly settle: number
+  readonly watch: boolean
+  readonly etag: EtagPolicy
+  readonly maxDuplicates: number
+  /** Bytes. */
+  readonly maxHeaderBytes: number
+  readonly trustProxy: readonly string[]
+}
+
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
+
+function quantity(units: Readonly<Record<string, number>>, message: string) {
+  return v.pipe(
+    v.union([v.number(), v.string()], message),
+    v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
+      const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(String(dataset.value)) ?? []
+      const value =
+        typeof dataset.value === 'number' ? dataset.value : Number(digits) * (units[unit] ?? Number.NaN)
+      if (Number.isFinite(value) && value >= 0) return value
+      addIssue({ message })
+      return NEVER
+    }),
+  )
+}
+
+const durationSchema = quantity(
+  DURATION_UNITS,
+  "must be milliseconds, or a text such as '90s', '5m' or '12h'",
+)
+const sizeSchema = quantity(SIZE_UNITS, "must be bytes, or a text such as '4KiB' or '64MiB'")
+
+function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`
+  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message))
+}
+
+const baseUrlSchema = v.pipe(
+  v.string('must be a URL'),
+  v.check((text) => {
+    if (!URL.canParse(text)) return false
+    const { protocol, search, hash, username, password } = new URL(text)
+    return /^https?:$/.test(protocol) && search + hash + username + password === ''
+  }, 'must be an absolute http or https URL without credentials, query or fragment'),
+  v.transform((text) => {
+    const { href } = new URL(text)
+    return href.endsWith('/') ? href : `${href}/`
+  }),
+)
+
+const storeSchema = v.union(
+  [v.string(), v.custom<Store>((value) => typeof value === 'object' && value !== null && 'apply' in value)],
+  'must be the path of a file, or a store',
+)
+/** The named ranges of `proxy-addr`. */
+const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
+const proxySchema = v.pipe(
+  v.string('must be an address or a subnet'),
+  v.check(
+    (text) => PROXY_NAMES.includes(text) || ipaddr.isValid(text) || ipaddr.isValidCIDR(text),
+    (issue) =>
+      `${JSON.stringify(issue.input)} is no address, no subnet, and none of ${PROXY_NAMES.join(', ')}`,
+  ),
+)
+const flag = v.boolean('must be true or false')
+const texts = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
+
+/** The options of `createOrigin`, key by key; the command line's configuration file has the same. */
+export const optionEntries = {
+  root: v.pipe(v.string('must be the path of a folder'), v.nonEmpty('must be the path of a folder')),
+  // Chosen by what is given, so that a mistake is named within its mirror and not as "no path, no list".
+  mirrors: v.optional(
+    v.lazy(
+      (given): Schema<string | readonly Mirror[]> =>
+        typeof given === 'string' ? v.string() : mirrorListSchema,
+    ),
+    [],
+  ),
+  store: v.optional(storeSchema),
+  baseUrl: v.optional(baseUrlSchema),
+  mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(', ')}`), 'decorate'),
+  serve: v.optional(flag, false),
+  ignore: v.optional(texts('glob'), []),
+  algorithms: v.optional(
+    v.pipe(
+      v.array(
+        v.picklist(ALGORITHMS, `must be one of ${ALGORITHMS.join(', ')}`),
+        'must be a list of algorithms',
+      ),
+      v.minLength(1, 'must name at least one algorithm'),
+    ),
+    ['sha-256', 'sha-1', 'md5'],
+  ),
+  workers: v.optional(wholeNumber(1, 64), () => Math.max(1, Math.min(4, availableParallelism() - 1))),
+  settle: v.optional(durationSchema, 500),
+  watch: v.optional(flag, true),
+  etag: v.optional(v.picklist(ETAG_POLICIES, `must be one of ${ETAG_POLICIES.join(', ')}`), 'digest'),
+  maxDuplicates: v.optional(wholeNumber(0, 100), 5),
+  maxHeaderBytes: v.optional(sizeSchema, 3500),
+  trustProxy: v.optional(v.array(proxySchema, 'must be a list of addresses and subnets'), []),
+}
+
+const optionsSchema = v.strictObject(optionEntries, 'must be an object')
+
+/**
+ * Checks the options of `createOrigin` whole.
+ *
+ * @throws MirroredByError ERR_OPTIONS naming every mistake by its path
+ */
+export function checkOptions(options: OriginOptions): CheckedOptions {
+  return validate(optionsSchema, options, 'createOrigin', 'ERR_OPTIONS')
+}

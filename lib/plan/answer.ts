@@ -1,0 +1,166 @@
+import fresh from 'fresh'
+import parseRange from 'range-parser'
+import { lastModified } from '../fields/last-modified.js'
+import { mtimeIn, SECOND } from '../identity.js'
+import type { Field, Identity } from '../model.js'
+import type { RequestView } from './view.js'
+
+/** Bytes from `start` to `end`, both included. */
+export interface Range {
+  readonly start: number
+  readonly end: number
+}
+
+/** How to send a file: which bytes, under which head. */
+export type Answer =
+  | {
+      readonly status: 200
+      readonly fields: readonly Field[]
+      readonly ranges: readonly [Range] | readonly []
+    }
+  | { readonly status: 206; readonly fields: readonly Field[]; readonly ranges: readonly [Range] }
+  | {
+      readonly status: 206
+      readonly fields: readonly Field[]
+      readonly parts: readonly Part[]
+      readonly end: string
+    }
+  | { readonly status: 304 | 412 | 416; readonly fields: readonly Field[] }
+
+/** One part of a multipart/byteranges body (RFC 9110 §14.6). */
+export interface Part extends Range {
+  /** Delimiter and header that stand before its bytes. */
+  readonly head: string
+}
+
+/** A request for more ranges than this gets the whole file: RFC 9110 §14.2 warns of such. */
+const MOST_RANGES = 32
+
+export interface Representation {
+  readonly identity: Identity
+  readonly etag: string | undefined
+  readonly type: string
+}
+
+/**
+ * Preconditions in the order of RFC 9110 §13.2.2, then ranges (§14.2).
+ *
+ * @param now milliseconds since 1970
+ * @param boundary delimits the parts of several ranges; must not occur in the file
+ */
+export function answer(
+  request: RequestView,
+  { identity, etag, type }: Representation,
+  now: number,
+  boundary: () => string,
+): Answer {
+  const { size } = identity
+  const modified = lastModified(identity)
+  const validators: Field[] = [
+    ['Last-Modified', modified],
+    ...(etag === undefined ? [] : [['ETag', etag] as const]),
+  ]
+  const common: Field[] = [['Accept-Ranges', 'bytes'], ...validators]
+
+  if (!matches(request, identity, etag)) return { status: 412, fields: common }
+  if (isFresh(request, modified, etag)) return { status: 304, fields: common }
+
+  const typed: Field[] = [['Content-Type', type]]
+  const whole: Answer = {
+    status: 200,
+    fields: [...typed, ['Content-Length', String(size)], ...common],
+    ranges: size === 0 ? [] : [{ start: 0, end: size - 1 }],
+  }
+  const header = request.header('range')
+  // A Range is defined for GET alone (§14.2).
+  if (header === undefined || request.method !== 'GET' || !ifRange(request, identity, etag, now)) return whole
+  const ranges = parseRange(size, header, { combine: true })
+  if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MOST_RANGES) return whole
+
+  const [first, ...others] = ranges
+  if (first === undefined) return whole
+  if (others.length === 0) {
+    const length = first.end - first.start + 1
+    const fields: Field[] = [
+      ...typed,
+      ['Content-Length', String(length)],
+      ['Content-Range', contentRange(first, size)],
+      ...common,
+    ]
+    return { status: 206, fields, ranges: [first] }
+  }
+  return severalRanges(ranges, size, type, common, boundary())
+}
+
+function severalRanges(
+  ranges: readonly Range[],
+  size: number,
+  type: string,
+  common: readonly Field[],
+  boundary: string,
+): Answer {
+  const parts = ranges.map((range, index): Part => {
+    const delimiter = `${index === 0 ? '' : '\r\n'}--${boundary}\r\n`
+    const head = `${delimiter}Content-Type: ${type}\r\nContent-Range: ${contentRange(range, size)}\r\n\r\n`
+    return { start: range.start, end: range.end, head }
+  })
+  const end = `\r\n--${boundary}--\r\n`
+  const length = parts.reduce((sum, part) => sum + part.head.length + part.end - part.start + 1, end.length)
+  const fields: Field[] = [
+    ['Content-Type', `multipart/byteranges; boundary=${boundary}`],
+    ['Content-Length', String(length)],
+    ...common,
+  ]
+  return { status: 206, fields, parts, end }
+}
+
+function contentRange({ start, end }: Range, size: number): string {
+  return `bytes ${start}-${end}/${size}`
+}
+
+/** If-Match, or without it If-Unmodified-Since (§13.1.1, §13.1.4). */
+function matches(request: RequestView, identity: Identity, etag: string | undefined): boolean {
+  const ifMatch = request.header('if-match')
+  if (ifMatch !== undefined) {
+    if (ifMatch.trim() === '*') return true
+    return etag !== undefined && strongTags(ifMatch).includes(etag)
+  }
+  const since = dateOf(request.header('if-unmodified-since'))
+  return since === undefined || mtimeIn(identity, SECOND) <= BigInt(since)
+}
+
+/** If-None-Match, or without it If-Modified-Since (§13.1.2, §13.1.3). */
+function isFresh(request: RequestView, modified: string, etag: string | undefined): boolean {
+  return fresh(
+    {
+      'if-none-match': request.header('if-none-match'),
+      'if-modified-since': request.header('if-modified-since'),
+      'cache-control': request.header('cache-control'),
+    },
+    etag === undefined ? { 'last-modified': modified } : { 'last-modified': modified, etag },
+  )
+}
+
+/** Whether If-Range, if there is one, is met (§13.1.5): by a strong tag, or by a date that is a strong validator. */
+function ifRange(request: RequestView, identity: Identity, etag: string | undefined, now: number): boolean {
+  const value = request.header('if-range')?.trim()
+  if (value === undefined) return true
+  if (value.endsWith('"')) return value === etag
+  const seconds = mtimeIn(identity, SECOND)
+  // §8.8.2.2: a file changed within this very second may change in it again.
+  return dateOf(value) === Number(seconds) && seconds < BigInt(Math.floor(now / 1000))
+}
+
+/** The strong entity tags of a list (§8.8.3); a tag may hold commas, but no quotes. */
+function strongTags(list: string): string[] {
+  return [...list.matchAll(/(W\/)?("[^"]*")/g)].flatMap(([, weak, tag]) =>
+    weak === undefined && tag !== undefined ? [tag] : [],
+  )
+}
+
+/** Seconds since 1970 of an HTTP date; undefined where it is none. */
+function dateOf(value: string | undefined): number | undefined {
+  const milliseconds = value === undefined ? Number.NaN : Date.parse(value)
+  return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000)
+}

@@ -1,0 +1,116 @@
+import { LRUCache } from 'lru-cache'
+import { isXmlText } from '../documents/xml.js'
+import { DIGEST_NAMES, digestFields } from '../fields/digest.js'
+import { etagOf } from '../fields/etag.js'
+import { METALINK4_TYPE } from '../fields/link.js'
+import { REPR_DIGEST_DEFAULTS, reprDigestFields } from '../fields/repr-digest.js'
+import { urlPath } from '../fields/url.js'
+import { xMd5 } from '../fields/x-md5.js'
+import {
+  ALGORITHMS,
+  type Algorithm,
+  type Awaitable,
+  type EtagPolicy,
+  type Field,
+  type IndexedFile,
+} from '../model.js'
+import type { Store } from '../store/store.js'
+
+/** The name under which a file's metalink is found, added to its own. */
+export const METALINK4_SUFFIX = '.meta4'
+
+/** Algorithms that `Digest` can name, in the order of its lines. */
+export const DIGEST_ALGORITHMS: readonly Algorithm[] = ALGORITHMS.filter(
+  (algorithm) => DIGEST_NAMES[algorithm] !== undefined,
+)
+
+/** What answers about a file have in common, made once and kept while the file stays the same. */
+export interface Entry {
+  readonly file: IndexedFile
+  /** The path as it is written in a URL. */
+  readonly urlPath: string
+  /** Documents that describe it: URL below the base, and type. */
+  readonly descriptions: readonly { readonly urlPath: string; readonly type: string }[]
+  readonly digests: readonly Field[]
+  readonly reprDigest: readonly Field[]
+  readonly xMd5: readonly Field[]
+  readonly etag: string | undefined
+}
+
+/** Entries kept in memory: about 2 KB each. */
+const MOST_ENTRIES = 10_000
+
+/** Finds files for requests: a bounded cache before the store, told of every change. */
+export class Entries {
+  readonly #store: Store
+  readonly #etag: EtagPolicy
+  readonly #cache = new LRUCache<string, Entry>({ max: MOST_ENTRIES })
+  /** Counts changes: an answer of the store that was asked for before one must not be kept after it. */
+  #changes = 0
+
+  constructor(store: Store, etag: EtagPolicy) {
+    this.#store = store
+    this.#etag = etag
+  }
+
+  /** The entry of a path: at once where it is cached or the store answers at once. */
+  get(path: string): Awaitable<Entry | undefined> {
+    const cached = this.#cache.get(path)
+    if (cached !== undefined) return cached
+    if (path === '' || path.endsWith('/')) return undefined
+    const file = this.#store.get(path)
+    const namesake = this.#store.get(path + METALINK4_SUFFIX)
+    if (file instanceof Promise || namesake instanceof Promise) return this.#load(path, file, namesake)
+    return file && this.#keep(path, this.#make(file, namesake !== undefined))
+  }
+
+  /** Forgets paths that changed. */
+  forget(paths: readonly string[]): void {
+    this.#changes += 1
+    for (const path of paths) {
+      this.#cache.delete(path)
+      // A real `x.meta4` takes the name of the metalink of `x`.
+      if (path.endsWith(METALINK4_SUFFIX)) this.#cache.delete(path.slice(0, -METALINK4_SUFFIX.length))
+    }
+  }
+
+  /** Forgets everything, where it is not known what changed. */
+  clear(): void {
+    this.#changes += 1
+    this.#cache.clear()
+  }
+
+  async #load(
+    path: string,
+    asked: Awaitable<IndexedFile | undefined>,
+    namesake: Awaitable<IndexedFile | undefined>,
+  ): Promise<Entry | undefined> {
+    const changes = this.#changes
+    const [file, taken] = await Promise.all([asked, namesake])
+    if (file === undefined) return undefined
+    const entry = this.#make(file, taken !== undefined)
+    return changes === this.#changes ? this.#keep(path, entry) : entry
+  }
+
+  #keep(path: string, entry: Entry): Entry {
+    this.#cache.set(path, entry)
+    return entry
+  }
+
+  #make(file: IndexedFile, metalinkNameTaken: boolean): Entry {
+    const path = urlPath(file.path)
+    // A name that XML cannot hold has no metalink.
+    const descriptions = isXmlText(file.path)
+      ? [{ urlPath: `${path}${metalinkNameTaken ? '?meta4' : METALINK4_SUFFIX}`, type: METALINK4_TYPE }]
+      : []
+    return {
+      file,
+      urlPath: path,
+      descriptions,
+      digests: digestFields(file.digests, DIGEST_ALGORITHMS),
+      reprDigest: reprDigestFields(file.digests, REPR_DIGEST_DEFAULTS),
+      xMd5: xMd5(file.digests),
+      etag: etagOf(this.#etag, file.identity, file.digests),
+    }
+  }
+}

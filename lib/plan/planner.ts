@@ -1,0 +1,241 @@
+import { basename } from 'node:path'
+import mime from 'mime-types'
+import { onlyPiece } from '../digest/pieces.js'
+import { metalink4 } from '../documents/metalink4.js'
+import { type DuplicateLines, fieldBlock } from '../fields/budget.js'
+import { digestFields } from '../fields/digest.js'
+import { describedbyLink, duplicateLink, METALINK4_TYPE } from '../fields/link.js'
+import { reprDigestFields } from '../fields/repr-digest.js'
+import { wantDigest, wantReprDigest } from '../fields/want.js'
+import { xMirroredBy } from '../fields/x-mirrored-by.js'
+import { sameIdentity } from '../identity.js'
+import { baseUrl, rank } from '../mirrors/rank.js'
+import type { Ranked, Snapshot } from '../mirrors/snapshot.js'
+import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
+import { includesWholePath, type PathFilter } from '../repository/names.js'
+import type { Store } from '../store/store.js'
+import { type Entries, type Entry, METALINK4_SUFFIX } from './entries.js'
+import { isLibzypp, prefersMetalink } from './negotiation.js'
+import { type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
+import { asksFor, parseTarget } from './target.js'
+import type { RequestView } from './view.js'
+
+export interface PlannerOptions {
+  readonly mode: Mode
+  /** Whether the origin sends the files itself. */
+  readonly serve: boolean
+  /** URL of the repository's root here, ending in `/`; without it the request's Host is taken. */
+  readonly baseUrl?: string | undefined
+  /** Most duplicates in the fields of an answer. */
+  readonly maxDuplicates: number
+  /** Most bytes of all our fields in an answer. */
+  readonly maxHeaderBytes: number
+}
+
+/** What the planner reads of the world. */
+export interface PlannerParts {
+  readonly entries: Entries
+  readonly store: Pick<Store, 'pieces'>
+  /** What belongs to the repository. */
+  readonly includes: PathFilter
+  readonly snapshot: () => Snapshot
+  /** The identity that a path has on disk at this moment; undefined where there is no file. */
+  readonly identify: (path: string) => Identity | undefined
+  readonly absolute: (path: string) => string
+  /** A file is not what the index says. */
+  readonly stale: (path: string) => void
+  readonly draw: Draw
+}
+
+const NEGOTIATED: Field = ['Vary', 'Accept']
+/** Documents are for scripts in browsers too, wherever those come from (the fetch standard's CORS protocol). */
+const CORS: readonly Field[] = [
+  ['Access-Control-Allow-Origin', '*'],
+  ['Access-Control-Expose-Headers', 'Link, Digest, Repr-Digest, X-Mirrored-By, X-MD5, ETag'],
+]
+/** A host as a URL may hold it; anything else that a client sends for one is not repeated to it. */
+const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
+
+/** Request → policy → file → ranked mirrors → plan. Opens no file and no socket, and never waits for a mirror. */
+export class Planner {
+  readonly #options: PlannerOptions
+  readonly #parts: PlannerParts
+
+  constructor(options: PlannerOptions, parts: PlannerParts) {
+    this.#options = options
+    this.#parts = parts
+  }
+
+  /** A plan at once, unless the store has to be waited for. */
+  plan(view: RequestView): Awaitable<Plan> {
+    const { serve } = this.#options
+    const target = parseTarget(view.target)
+    if (target === undefined) return serve ? MALFORMED : PASS
+    const { path, query } = target
+    if (path === '' || path.endsWith('/')) return PASS
+    const found = this.#parts.entries.get(path)
+    return found instanceof Promise
+      ? found.then((entry) => this.#planPath(view, path, query, entry))
+      : this.#planPath(view, path, query, found)
+  }
+
+  #planPath(view: RequestView, path: string, query: string, entry: Entry | undefined): Awaitable<Plan> {
+    if (entry !== undefined) return this.#planFile(view, query, entry)
+    // A real file of that name, indexed or not yet, wins over the derived one.
+    const derived = path.endsWith(METALINK4_SUFFIX) && this.#parts.identify(path) === undefined
+    if (!derived) return this.#unindexed(view, path)
+    const found = this.#parts.entries.get(path.slice(0, -METALINK4_SUFFIX.length))
+    return found instanceof Promise
+      ? found.then((described) => this.#planDerived(view, path, described))
+      : this.#planDerived(view, path, found)
+  }
+
+  #unindexed(view: RequestView, path: string): Plan {
+    const isRead = view.method === 'GET' || view.method === 'HEAD'
+    if (!this.#options.serve || !isRead || !includesWholePath(this.#parts.includes, path)) return PASS
+    return { kind: 'file', path }
+  }
+
+  #planDerived(view: RequestView, path: string, described: Entry | undefined): Awaitable<Plan> {
+    if (described === undefined || described.descriptions.length === 0) return this.#unindexed(view, path)
+    return this.#metalink(view, described, false)
+  }
+
+  #planFile(view: RequestView, query: string, entry: Entry): Awaitable<Plan> {
+    const { serve, mode } = this.#options
+    const { method } = view
+    if (method !== 'GET' && method !== 'HEAD') return serve ? NOT_ALLOWED : PASS
+    if (entry.descriptions.length > 0) {
+      if (asksFor(query, 'meta4')) return this.#metalink(view, entry, false)
+      const accept = view.header('accept')
+      const fileType = () => mime.lookup(entry.file.path) || 'application/octet-stream'
+      if (prefersMetalink(accept, view.header('user-agent'), fileType))
+        return this.#metalink(view, entry, true)
+    }
+    if (mode === 'redirect') {
+      const redirect = this.#redirect(view, entry)
+      if (redirect !== undefined) return redirect
+    }
+    const fields = this.#fields(view, entry, this.#lists(view, entry))
+    if (serve) return { kind: 'file', path: entry.file.path, indexed: { file: entry.file, fields } }
+    const absolute = this.#parts.absolute(entry.file.path)
+    return { kind: 'decorate', file: entry.file, absolute, fields, etag: entry.etag }
+  }
+
+  #redirect(view: RequestView, entry: Entry): Plan | undefined {
+    const { path } = entry.file
+    const wanted = { path, secure: view.secure, redirectable: true }
+    const limit = this.#options.maxDuplicates
+    // At least one, however few are to be listed: it is the answer.
+    const ranked = rank(this.#parts.snapshot(), wanted, clientOf(view), Math.max(1, limit), this.#parts.draw)
+    const first = ranked[0] && baseUrl(ranked[0], view.secure)
+    if (first === undefined) return undefined
+    // The mirrors hold the bytes that were indexed, not those that are there now.
+    if (!this.#isPresent(entry)) return undefined
+    const listed = ranked.slice(0, limit)
+    const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
+    const fields = this.#fields(view, entry, listed, etag)
+    return { kind: 'redirect', status: 302, location: first + entry.urlPath, fields }
+  }
+
+  #metalink(view: RequestView, entry: Entry, negotiated: boolean): Awaitable<Plan> {
+    if (view.method !== 'GET' && view.method !== 'HEAD') return this.#options.serve ? NOT_ALLOWED : PASS
+    if (!this.#isPresent(entry)) return CHANGING
+    const { identity, digests, path } = entry.file
+    const only = onlyPiece(identity.size, digests)
+    const pieces = only ?? this.#parts.store.pieces(path)
+    return pieces instanceof Promise
+      ? pieces.then((stored) => this.#document(view, entry, stored, negotiated))
+      : this.#document(view, entry, pieces, negotiated)
+  }
+
+  #document(view: RequestView, entry: Entry, pieces: Pieces | undefined, negotiated: boolean): DocumentPlan {
+    const { path, identity, digests } = entry.file
+    const base = this.#base(view)
+    const snapshot = this.#parts.snapshot()
+    const ranked = rank(snapshot, { path, secure: view.secure }, clientOf(view), snapshot.mirrors.length)
+    const urls = ranked.map((one) => ({
+      url: (baseUrl(one, view.secure) ?? '') + entry.urlPath,
+      location: one.mirror.location,
+    }))
+    // The origin comes last: a client that has only this document still gets the file when every mirror is down.
+    if (base !== undefined) urls.push({ url: base + entry.urlPath, location: undefined })
+    const description = entry.descriptions[0]
+    const body = metalink4({
+      name: basename(path),
+      size: identity.size,
+      digests,
+      pieces,
+      pieceAlgorithm: isLibzypp(view.header('user-agent')) ? 'sha-1' : 'sha-256',
+      urls,
+      origin: base === undefined || description === undefined ? undefined : base + description.urlPath,
+    })
+    const fields: Field[] = [
+      ['Content-Type', METALINK4_TYPE],
+      ['Content-Length', String(Buffer.byteLength(body))],
+      // The kind of piece digests goes by the user agent, under every name of the document.
+      ['Vary', negotiated ? 'Accept, User-Agent' : 'User-Agent'],
+      ...CORS,
+    ]
+    return { kind: 'document', status: 200, fields, body }
+  }
+
+  #lists(view: RequestView, entry: Entry): readonly Ranked[] {
+    const wanted = { path: entry.file.path, secure: view.secure }
+    return rank(this.#parts.snapshot(), wanted, clientOf(view), this.#options.maxDuplicates)
+  }
+
+  #fields(view: RequestView, entry: Entry, ranked: readonly Ranked[], etag: readonly Field[] = []): Field[] {
+    const base = this.#base(view)
+    const descriptions =
+      base === undefined
+        ? []
+        : entry.descriptions.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
+    const duplicates = ranked.map((one, index): DuplicateLines => {
+      const url = (baseUrl(one, view.secure) ?? '') + entry.urlPath
+      return { link: duplicateLink(url, index + 1, one.mirror.location), mirroredBy: xMirroredBy(url) }
+    })
+    const { digests } = entry.file
+    const want = wantDigest(view.header('want-digest'))
+    const wantRepr = wantReprDigest(view.header('want-repr-digest'))
+    const digest = want === undefined ? entry.digests : orDefault(digestFields(digests, want), entry.digests)
+    const reprDigest =
+      wantRepr === undefined
+        ? entry.reprDigest
+        : orDefault(reprDigestFields(digests, wantRepr), entry.reprDigest)
+    const rest = [...reprDigest, ...entry.xMd5, ...etag, NEGOTIATED]
+    return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
+  }
+
+  #base(view: RequestView): string | undefined {
+    if (this.#options.baseUrl !== undefined) return this.#options.baseUrl
+    if (view.host === undefined || !HOST.test(view.host)) return undefined
+    return `${view.secure ? 'https' : 'http'}://${view.host}${view.mount}/`
+  }
+
+  #isPresent({ file }: Entry): boolean {
+    const present = this.#parts.identify(file.path)
+    if (present !== undefined && sameIdentity(present, file.identity)) return true
+    this.#parts.stale(file.path)
+    return false
+  }
+}
+
+function clientOf(view: RequestView): Client {
+  return { address: view.address }
+}
+
+/** What was asked for, unless there is none of it: a wish that cannot be met is not there (RFC 9530 §4). */
+function orDefault(asked: readonly Field[], otherwise: readonly Field[]): readonly Field[] {
+  return asked.length > 0 ? asked : otherwise
+}
+
+function reject(status: RejectPlan['status'], message: string, fields: readonly Field[] = []): RejectPlan {
+  return { kind: 'reject', status, message, fields }
+}
+
+const MALFORMED = reject(400, 'the request target is malformed, or leaves the repository')
+const NOT_ALLOWED = reject(405, 'files are read by GET and HEAD only', [['Allow', 'GET, HEAD']])
+const CHANGING = reject(503, 'the file has just changed and is being hashed: try again in a moment', [
+  ['Retry-After', '2'],
+])

@@ -1,0 +1,30 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { createPathFilter } from './names.js'
+import type { ScanReply, ScanRequest, ScanSetup } from './scan.js'
+import { type FolderListing, walk } from './walk.js'
+
+/** Files a message, about: enough that messages cost little, few enough that the server is never held up by one. */
+const FILES_A_BATCH = 1000
+
+if (parentPort === null) throw new Error('scan-worker runs as a worker thread only')
+const port = parentPort
+const { root, ignore }: ScanSetup = workerData
+const includes = createPathFilter(ignore)
+let walking: Generator<FolderListing> | undefined
+
+port.on('message', (request: ScanRequest) => {
+  if (request.from !== undefined) walking = walk(root, request.from, includes)
+  const listings: FolderListing[] = []
+  let files = 0
+  let done = true
+  for (let next = walking?.next(); next !== undefined && !next.done; next = walking?.next()) {
+    listings.push(next.value)
+    files += next.value.files.length + 1
+    if (files >= FILES_A_BATCH) {
+      done = false
+      break
+    }
+  }
+  const reply: ScanReply = { listings, done }
+  port.postMessage(reply)
+})

@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { MirroredByError, reason } from '../errors.js'
+import type { FolderListing } from './walk.js'
+
+export interface ScanSetup {
+  readonly root: string
+  readonly ignore: readonly string[]
+}
+/** `from` begins a walk at that folder; without it, the walk goes on. */
+export interface ScanRequest {
+  readonly from?: string
+}
+export interface ScanReply {
+  readonly listings: readonly FolderListing[]
+  readonly done: boolean
+}
+
+/** Lists repositories in a thread of its own, so that a million `lstat`s never hold up a request. */
+export class Scanner {
+  readonly #setup: ScanSetup
+  #worker: Worker | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #closed = false
+
+  /** @param setup the real path of the root, and the globs to ignore */
+  constructor(setup: ScanSetup) {
+    this.#setup = setup
+  }
+
+  /**
+   * Every folder from `folder` down, parents first. Scans take turns. The walk waits for its consumer, one batch ahead.
+   *
+   * @throws MirroredByError ERR_SCAN where the thread fails
+   */
+  async *scan(folder: string): AsyncGenerator<FolderListing> {
+    const before = this.#turn
+    let finish = (): void => {}
+    this.#turn = new Promise((resolve) => {
+      finish = resolve
+    })
+    await before
+    try {
+      let reply = this.#ask({ from: folder })
+      for (;;) {
+        const { listings, done } = await reply
+        if (!done) reply = this.#ask({})
+        // Whoever stops early must not leave an unread answer for the next scan.
+        reply.catch(() => {})
+        try {
+          yield* listings
+        } finally {
+          await reply.catch(() => {})
+        }
+        if (done) return
+      }
+    } finally {
+      finish()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#worker?.terminate()
+  }
+
+  async #ask(request: ScanRequest): Promise<ScanReply> {
+    if (this.#closed) throw new MirroredByError('ERR_CLOSED', 'the scanner is closed')
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    const gone = new AbortController()
+    try {
+      worker.postMessage(request)
+      const exited = once(worker, 'exit', { signal: gone.signal }).then(() => {
+        throw new Error('its thread ended')
+      })
+      const [reply]: ScanReply[] = await Promise.race([
+        once(worker, 'message', { signal: gone.signal }),
+        exited,
+      ])
+      if (reply === undefined) throw new Error('its thread sent nothing')
+      return reply
+    } catch (error) {
+      this.#worker = undefined
+      throw new MirroredByError('ERR_SCAN', `cannot scan ${this.#setup.root}: ${reason(error)}`, error)
+    } finally {
+      gone.abort()
+    }
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./scan-worker.js', import.meta.url), { workerData: this.#setup })
+    worker.on('error', () => {}) // told to whoever waits, by `once` above
+    return worker
+  }
+}

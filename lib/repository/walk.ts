@@ -1,0 +1,124 @@
+import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { isGone, reason } from '../errors.js'
+import { identityOf } from '../identity.js'
+import type { Identity } from '../model.js'
+import { joinPath, type PathFilter } from './names.js'
+
+export interface FoundFile {
+  /** Repository path. */
+  readonly path: string
+  readonly identity: Identity
+  /** Where a symbolic link leads: an absolute path below the real root. */
+  readonly target?: string
+}
+
+/** What one folder holds, or why that cannot be said. */
+export interface FolderListing {
+  /** Repository path; the root is empty. */
+  readonly folder: string
+  /** The absolute path that it really has. */
+  readonly realFolder: string
+  /** Its own mtime, read before its entries: a later one means that the listing may have missed something. */
+  readonly mtimeNs: bigint
+  readonly files: readonly FoundFile[]
+  /** Set where the folder is there but could not be read. What was known of it stays known. */
+  readonly error?: string
+}
+
+/**
+ * Walks a repository from `folder` down, synchronously: meant for a thread of its own. Folders that vanish on the way
+ * are left out; those that cannot be read are reported in place.
+ *
+ * Symbolic links are followed where they stay below `root`. A link to a folder that is already on the way down would
+ * never end and is left out.
+ *
+ * @param root the real path of the repository
+ */
+export function* walk(root: string, folder: string, includes: PathFilter): Generator<FolderListing> {
+  const way = [root]
+  let path = root
+  for (const part of folder === '' ? [] : folder.split('/')) {
+    path = join(path, part)
+    const real = realPath(path)
+    if (real === undefined) return
+    way.push(real)
+  }
+  yield* walkFolder(root, folder, way, includes)
+}
+
+function* walkFolder(
+  root: string,
+  folder: string,
+  way: readonly string[],
+  includes: PathFilter,
+): Generator<FolderListing> {
+  const realFolder = way[way.length - 1] ?? root
+  let subfolders: readonly Subfolder[]
+  try {
+    const content = readFolder(root, folder, realFolder, includes)
+    subfolders = content.subfolders
+    yield content.listing
+  } catch (error) {
+    // The root is never "gone": an unmounted disk must not empty the index.
+    if (folder !== '' && isGone(error)) return
+    yield { folder, realFolder, mtimeNs: 0n, files: [], error: reason(error) }
+    return
+  }
+  for (const [path, real] of subfolders) {
+    if (!way.includes(real)) yield* walkFolder(root, path, [...way, real], includes)
+  }
+}
+
+type Subfolder = readonly [path: string, real: string]
+
+function readFolder(
+  root: string,
+  folder: string,
+  realFolder: string,
+  includes: PathFilter,
+): { readonly listing: FolderListing; readonly subfolders: readonly Subfolder[] } {
+  const { mtimeNs } = lstatSync(realFolder, { bigint: true })
+  const files: FoundFile[] = []
+  const subfolders: Subfolder[] = []
+  for (const entry of readdirSync(realFolder, { withFileTypes: true })) {
+    const path = joinPath(folder, entry.name)
+    if (!includes(path)) continue
+    const absolute = join(realFolder, entry.name)
+    if (entry.isFile()) {
+      const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false })
+      if (stats?.isFile()) files.push({ path, identity: identityOf(stats) })
+    } else if (entry.isDirectory()) {
+      subfolders.push([path, absolute])
+    } else if (entry.isSymbolicLink()) {
+      const link = followLink(root, absolute)
+      if (link?.stats.isFile()) files.push({ path, identity: identityOf(link.stats), target: link.target })
+      else if (link?.stats.isDirectory()) subfolders.push([path, link.target])
+    }
+  }
+  return { listing: { folder, realFolder, mtimeNs, files }, subfolders }
+}
+
+/** Where a link inside the repository leads, if that is below `root` too. */
+export function followLink(
+  root: string,
+  absolute: string,
+): { readonly target: string; readonly stats: BigIntStats } | undefined {
+  const target = realPath(absolute)
+  if (target === undefined || !isInside(root, target)) return undefined
+  const stats = statSync(target, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? undefined : { target, stats }
+}
+
+/** True where `absolute`, a real path, is `root` or lies below it. */
+export function isInside(root: string, absolute: string): boolean {
+  return absolute === root || absolute.startsWith(root.endsWith(sep) ? root : root + sep)
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined // dangling, looping, or gone meanwhile
+  }
+}

@@ -1,0 +1,67 @@
+import { ALGORITHMS, type IndexedFile, type Pieces } from '../model.js'
+import { isWithin, splitPath } from '../repository/names.js'
+import type { Store } from './store.js'
+
+interface Entry {
+  readonly file: IndexedFile
+  readonly pieces: Pieces | undefined
+}
+
+/** A store that is gone with the process: for tests, for small repositories, and for hosts without a disk. */
+export function memoryStore(): Store {
+  const folders = new Map<string, Map<string, Entry>>()
+  let files = 0
+  let bytes = 0
+
+  function find(path: string): Entry | undefined {
+    const [folder, name] = splitPath(path)
+    return folders.get(folder)?.get(name)
+  }
+
+  function remove(path: string): void {
+    const [folder, name] = splitPath(path)
+    const entries = folders.get(folder)
+    const entry = entries?.get(name)
+    if (entries === undefined || entry === undefined) return
+    files -= 1
+    bytes -= entry.file.identity.size
+    entries.delete(name)
+    if (entries.size === 0) folders.delete(folder)
+  }
+
+  function put(file: IndexedFile, pieces: Pieces | undefined): void {
+    remove(file.path)
+    const [folder, name] = splitPath(file.path)
+    const entries = folders.get(folder) ?? new Map<string, Entry>()
+    folders.set(folder, entries)
+    entries.set(name, { file, pieces })
+    files += 1
+    bytes += file.identity.size
+  }
+
+  return {
+    get: (path) => find(path)?.file,
+    pieces: (path) => find(path)?.pieces,
+    list: (folder) =>
+      [...(folders.get(folder) ?? [])].map(([name, { file }]) => ({
+        name,
+        identity: file.identity,
+        algorithms: ALGORITHMS.filter((algorithm) => file.digests[algorithm] !== undefined),
+      })),
+    folders: () => [...folders.keys()],
+    totals: () => ({ files, bytes }),
+    apply: (changes) => {
+      for (const change of changes) {
+        if (change.kind === 'put') put(change.file, change.pieces)
+        else if (change.kind === 'remove') remove(change.path)
+        else {
+          for (const [folder, entries] of folders) {
+            if (!isWithin(change.folder, folder)) continue
+            for (const { file } of [...entries.values()]) remove(file.path)
+          }
+        }
+      }
+    },
+    close: () => {},
+  }
+}

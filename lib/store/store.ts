@@ -1,0 +1,47 @@
+import type { Algorithm, Awaitable, Identity, IndexedFile, Pieces } from '../model.js'
+
+/** What a scan needs to know of an indexed file to see whether it must be hashed again. */
+export interface StoredFile {
+  /** Its name in the folder. */
+  readonly name: string
+  readonly identity: Identity
+  /** The algorithms whose digests are stored. */
+  readonly algorithms: readonly Algorithm[]
+}
+
+export type Change =
+  | {
+      readonly kind: 'put'
+      readonly file: IndexedFile
+      /** Only where the file has several; see `onlyPiece`. */
+      readonly pieces?: Pieces | undefined
+    }
+  | { readonly kind: 'remove'; readonly path: string }
+  /** The folder and everything below it. */
+  | { readonly kind: 'removeFolder'; readonly folder: string }
+
+export interface Totals {
+  readonly files: number
+  readonly bytes: number
+}
+
+/**
+ * Where the index is kept. Paths are repository paths; the folder of a file at the root is the empty one.
+ *
+ * A store may answer at once or by promise: whoever asks looks before waiting, so that a store at hand costs a request
+ * no turn of the event loop. Every implementation passes the suite in `test/store/`.
+ */
+export interface Store {
+  get(path: string): Awaitable<IndexedFile | undefined>
+  /** Pieces as stored: none for a file of one piece. */
+  pieces(path: string): Awaitable<Pieces | undefined>
+  /** The files directly in a folder, in no order. */
+  list(folder: string): Awaitable<readonly StoredFile[]>
+  /** Every folder that holds a file directly. */
+  folders(): Awaitable<readonly string[]>
+  totals(): Awaitable<Totals>
+  /** All of them or none, in their order. */
+  apply(changes: readonly Change[]): Awaitable<void>
+  /** Everything applied is kept; nothing may be asked afterwards. */
+  close(): Awaitable<void>
+}

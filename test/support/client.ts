@@ -1,0 +1,38 @@
+import { execFile, spawnSync } from 'node:child_process'
+
+/** What a program did. */
+export interface Finished {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** It was still running at its limit, and was killed. */
+  readonly timedOut: boolean
+}
+
+/** Runs a real client under a hard time limit, in milliseconds. */
+export function run(
+  program: string,
+  args: readonly string[],
+  limit = 30_000,
+  cwd?: string,
+): Promise<Finished> {
+  return new Promise((resolve) => {
+    const options = { timeout: limit, killSignal: 'SIGKILL' as const, cwd, maxBuffer: 64 * 1024 * 1024 }
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      const status = error === null ? 0 : typeof error.code === 'number' ? error.code : null
+      resolve({ status, stdout, stderr, timedOut: error?.killed === true })
+    })
+  })
+}
+
+/**
+ * For a test's `skip` option: says why where a program is not installed. Where `MIRRORED_BY_REQUIRE_CLIENTS` is set, as
+ * in CI, a missing one fails instead.
+ */
+export function unlessInstalled(...programs: readonly string[]): string | false {
+  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined)
+  if (missing.length === 0) return false
+  const message = `${missing.join(' and ')} not installed`
+  if (process.env.MIRRORED_BY_REQUIRE_CLIENTS) throw new Error(message)
+  return message
+}

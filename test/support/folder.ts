@@ -1,0 +1,39 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+/** Whatever runs hooks when a test, or a whole file of tests, ends. */
+export type Scope = Pick<TestContext, 'after'>
+
+/** An empty folder, by its real path, that goes with the test. */
+export function temporaryFolder(scope: Scope): string {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mirrored-by-')))
+  scope.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Writes files below a folder, an hour old, so that they are quiet from the start. */
+export function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
+  for (const [path, content] of Object.entries(files)) writeOldFile(join(folder, path), content)
+}
+
+export function writeOldFile(file: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, content)
+  const hourAgo = Date.now() / 1000 - 3600
+  utimesSync(file, hourAgo, hourAgo)
+}
+
+/** Bytes that look random and are the same every time. */
+export function pseudoRandomBytes(length: number, seed = 1): Buffer {
+  const bytes = Buffer.alloc(length)
+  let state = seed >>> 0 || 1
+  for (let index = 0; index + 4 <= length; index += 4) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    bytes.writeInt32LE(state | 0, index)
+  }
+  return bytes
+}
