@@ -88,9 +88,7 @@ export class Indexer {
     })
     if (options.watch) {
       this.#watcher = new Watcher(root, {
-        touched: (path, renamed) => {
-          if (!this.#closed && includesWholePath(options.includes, path)) this.#settler.touch(path, renamed)
-        },
+        touched: (path, renamed) => this.touch(path, renamed),
         missed: (folder) => this.#rescan(folder),
         warning: events.warning,
       })
@@ -119,9 +117,18 @@ export class Indexer {
     await this.#flush()
   }
 
-  /** Looks at a path again, because its file is not what the index says. */
-  touch(path: string): void {
-    if (!this.#closed && !this.#hasher.has(path)) this.#settler.touch(path)
+  /** Whether a path waits to be hashed, or is being hashed. */
+  isPending(path: string): boolean {
+    return this.#hasher.has(path)
+  }
+
+  /**
+   * Looks at a path of the repository again, because something happened to it or its file is not what the index says.
+   *
+   * @param renamed that it came or went
+   */
+  touch(path: string, renamed = false): void {
+    if (!this.#closed && includesWholePath(this.#options.includes, path)) this.#settler.touch(path, renamed)
   }
 
   /** Ends every watch, timer and thread. What was hashed is stored. */

@@ -151,7 +151,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   touch(path: string): void {
-    this.#indexer.touch(path)
+    if (!this.#indexer.isPending(path)) this.#indexer.touch(path)
   }
 
   warn(error: unknown): void {

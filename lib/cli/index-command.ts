@@ -14,12 +14,14 @@ const REFRESH = 100
  * Brings the index of a repository up to date: `mirrored-by index`.
  *
  * @param terminal where to draw a progress bar, if that is a terminal
+ * @param interrupted ends the work early; what was hashed is kept
  * @throws MirroredByError those of `createOrigin`
  */
 export async function index(
   options: OriginOptions,
   output: Output,
   terminal: NodeJS.WriteStream,
+  interrupted: AbortSignal,
 ): Promise<Indexed> {
   const origin = await createOrigin({ ...options, watch: false })
   let bar: Bar | undefined
@@ -28,6 +30,7 @@ export async function index(
     output.warning(warning.message)
   })
   if (terminal.isTTY) bar = new Bar(origin.root, options.ignore ?? [], terminal, () => origin.progress)
+  interrupted.addEventListener('abort', () => void origin.close())
   const indexed = await origin.ready
   bar?.stop()
   await origin.close()
@@ -37,6 +40,7 @@ export async function index(
 /** Bytes, files, speed and time left. */
 class Bar {
   readonly #bar: SingleBar
+  readonly #terminal: NodeJS.WriteStream
   readonly #timer: NodeJS.Timeout
   readonly #progress: () => Progress
   readonly #totals: { readonly files: number; readonly bytes: number }
@@ -48,6 +52,7 @@ class Bar {
     progress: () => Progress,
   ) {
     this.#progress = progress
+    this.#terminal = terminal
     this.#totals = count(root, ignore)
     this.#bar = new SingleBar({
       format: '{bar} {percentage} % | {done} of {size} | {files} files | {speed}/s | {eta_formatted} left',
@@ -57,13 +62,16 @@ class Bar {
       barCompleteChar: '█',
       barIncompleteChar: '░',
       etaBuffer: 50,
+      // Signals are the command's.
+      gracefulExit: false,
     })
     this.#bar.start(Math.max(1, this.#totals.bytes), 0, this.#tokens(0))
     this.#timer = setInterval(() => this.#draw(), REFRESH)
   }
 
+  /** Makes room for a line; the bar is drawn again below it. */
   clear(): void {
-    process.stderr.write('\r\u001b[K')
+    this.#terminal.write('\r\u001b[K')
   }
 
   stop(): void {

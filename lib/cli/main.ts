@@ -74,8 +74,16 @@ program
   .action(async (root: string | undefined, flags: CommonFlags) => {
     const { json: asJson, ...rest } = flags
     const { port: _port, host: _host, ...options } = merge(root, rest)
-    const indexed = await index(options, output, process.stderr)
+    const interruption = new AbortController()
+    const interrupt = () => interruption.abort()
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+    const indexed = await index(options, output, process.stderr, interruption.signal)
     const { files, hashed, seconds } = indexed
+    if (interruption.signal.aborted) {
+      output.warning(`interrupted: the ${files} files indexed so far are kept`)
+      process.exitCode = FAILED
+      return
+    }
     output.line(
       asJson
         ? JSON.stringify(indexed)

@@ -149,7 +149,10 @@ export class Hasher {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: this.#setup })
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: this.#setup,
+      execArgv: [],
+    })
     let failure: unknown = new Error('the thread ended')
     worker.on('message', (reply: HashReply) => {
       this.#release(worker)

@@ -89,7 +89,10 @@ export class Scanner {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./scan-worker.js', import.meta.url), { workerData: this.#setup })
+    const worker = new Worker(new URL('./scan-worker.js', import.meta.url), {
+      workerData: this.#setup,
+      execArgv: [],
+    })
     worker.on('error', () => {}) // told to whoever waits, by `once` above
     return worker
   }

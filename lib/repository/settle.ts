@@ -1,9 +1,9 @@
-import { type BigIntStats, lstatSync } from 'node:fs'
-import { join } from 'node:path'
+import { type BigIntStats, lstatSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { isGone, reason } from '../errors.js'
 import { identityOf, sameIdentity } from '../identity.js'
 import type { Identity } from '../model.js'
-import { followLink } from './walk.js'
+import { followLink, isInside } from './walk.js'
 
 export interface SettledEvents {
   /** A regular file that has been quiet for the settling time. */
@@ -79,9 +79,10 @@ export class Settler {
     const absolute = join(this.#root, path)
     try {
       const stats = lstatSync(absolute, { bigint: true })
-      if (!stats.isSymbolicLink()) return { stats }
-      const link = followLink(this.#root, absolute)
+      const link = stats.isSymbolicLink() ? followLink(this.#root, absolute) : undefined
       if (link !== undefined) return link
+      // A folder on the way may be a link that leads out of the root.
+      if (!stats.isSymbolicLink() && isInside(this.#root, realpathSync(dirname(absolute)))) return { stats }
       this.#events.gone(path)
     } catch (error) {
       if (isGone(error)) this.#events.gone(path)

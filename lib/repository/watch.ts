@@ -10,8 +10,9 @@ import { isInside } from './walk.js'
  * each event, and keep what it finds; our scan knows the files already, and events name the file that changed.
  */
 class FolderWatcher extends FSWatcher {
-  override _readdirp(): undefined {
-    return undefined
+  constructor() {
+    super({ followSymlinks: false, ignorePermissionErrors: true })
+    this._nodeFsHandler._handleRead = () => undefined
   }
 }
 
@@ -27,7 +28,7 @@ export interface WatchEvents {
 export class Watcher {
   readonly #root: string
   readonly #events: WatchEvents
-  readonly #watcher = new FolderWatcher({ followSymlinks: false, ignorePermissionErrors: true })
+  readonly #watcher = new FolderWatcher()
   /** Repository folders of each watched real folder: several, where links lead to it. */
   readonly #folders = new Map<string, Set<string>>()
   readonly #mtimes = new Map<string, bigint>()

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { run } from '../support/client.js'
+import { temporaryFolder, writeFiles } from '../support/folder.js'
+
+const LIBRARY = new URL('../../lib/index.js', import.meta.url).href
+
+it('leaves nothing behind that keeps the process alive', async (t) => {
+  const root = temporaryFolder(t)
+  const store = join(temporaryFolder(t), 'index.sqlite')
+  writeFiles(root, { 'a.txt': 'a', 'sub/b.txt': 'b' })
+  const program = `
+    import { createOrigin } from ${JSON.stringify(LIBRARY)}
+    const mirrors = [{ id: 'm', url: 'http://m.invalid/' }]
+    const origin = await createOrigin({ root: ${JSON.stringify(root)}, store: ${JSON.stringify(store)}, mirrors })
+    await origin.ready
+    await origin.close()
+    console.log('closed')
+  `
+  const finished = await run(process.execPath, ['--input-type=module', '--eval', program], 10_000)
+  assert.deepEqual(finished, { status: 0, stdout: 'closed\n', stderr: '', timedOut: false })
+})

@@ -1,0 +1,86 @@
+import { createReadStream, type Stats, statSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import Koa from 'koa'
+import serveStatic from 'koa-static'
+import { mirroredBy as koaMirroredBy } from '../../lib/adapters/koa.js'
+import { mirroredBy as nodeMirroredBy } from '../../lib/adapters/node.js'
+import type { Origin } from '../../lib/index.js'
+
+/** A way to mount an origin: the listener that a server gets. */
+export interface Setup {
+  readonly name: string
+  /** Whether the origin sends the files, and not somebody below it. */
+  readonly serve: boolean
+  listener(origin: Origin): RequestListener
+  /** The same server without mirrored-by; nobody, where the origin sends the files. */
+  bare?(root: string): RequestListener
+}
+
+/** Every adapter, above somebody else's file server and with its own. */
+export const SETUPS: readonly Setup[] = [
+  {
+    name: 'Koa above koa-static',
+    serve: false,
+    listener: (origin) => {
+      const app = new Koa()
+      app.silent = true
+      app.use(koaMirroredBy(origin))
+      app.use(serveStatic(origin.root))
+      return app.callback()
+    },
+    bare: (root) => {
+      const app = new Koa()
+      app.silent = true
+      app.use(serveStatic(root))
+      return app.callback()
+    },
+  },
+  {
+    name: 'node:http above a handler',
+    serve: false,
+    listener: (origin) => nodeMirroredBy(origin, plainFiles(origin.root)),
+    bare: plainFiles,
+  },
+  {
+    name: 'Koa with serve: true',
+    serve: true,
+    listener: (origin) => {
+      const app = new Koa()
+      app.silent = true
+      app.use(koaMirroredBy(origin))
+      return app.callback()
+    },
+  },
+  { name: 'node:http with serve: true', serve: true, listener: (origin) => nodeMirroredBy(origin) },
+]
+
+/** The file server that everybody has written once: no ranges, no conditions. */
+export function plainFiles(root: string): RequestListener {
+  return (request, response) => {
+    let path: string
+    try {
+      path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
+    } catch {
+      response.writeHead(400).end()
+      return
+    }
+    const file = join(root, path)
+    const stats = file.startsWith(root) ? statsOf(file) : undefined
+    if (!stats?.isFile()) {
+      response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not here\n')
+      return
+    }
+    response.writeHead(200, { 'Content-Length': stats.size, 'Last-Modified': stats.mtime.toUTCString() })
+    if (request.method === 'HEAD') response.end()
+    else createReadStream(file).pipe(response)
+  }
+}
+
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file)
+  } catch {
+    return undefined
+  }
+}
