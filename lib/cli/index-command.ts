@@ -32,7 +32,7 @@ export async function index(
   if (terminal.isTTY) bar = new Bar(origin.root, options.ignore ?? [], terminal, () => origin.progress)
   interrupted.addEventListener('abort', () => void origin.close())
   const indexed = await origin.ready
-  bar?.stop()
+  bar?.stop(!interrupted.aborted)
   await origin.close()
   return indexed
 }
@@ -74,9 +74,10 @@ class Bar {
     this.#terminal.write('\r\u001b[K')
   }
 
-  stop(): void {
+  /** @param complete whether to show the end; otherwise the bar stays where it was */
+  stop(complete: boolean): void {
     clearInterval(this.#timer)
-    this.#draw()
+    if (complete) this.#draw()
     this.#bar.stop()
   }
 

@@ -59,9 +59,11 @@ export class Entries {
     if (cached !== undefined) return cached
     if (path === '' || path.endsWith('/')) return undefined
     const file = this.#store.get(path)
+    if (file === undefined) return undefined
     const namesake = this.#store.get(path + METALINK4_SUFFIX)
-    if (file instanceof Promise || namesake instanceof Promise) return this.#load(path, file, namesake)
-    return file && this.#keep(path, this.#make(file, namesake !== undefined))
+    return file instanceof Promise || namesake instanceof Promise
+      ? this.#load(path, file, namesake)
+      : this.#keep(path, this.#make(file, namesake !== undefined))
   }
 
   /** Forgets paths that changed. */

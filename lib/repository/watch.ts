@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FSWatcher } from 'chokidar'
 import { MirroredByError, reason, systemCode } from '../errors.js'
-import { joinPath } from './names.js'
+import { isWithin, joinPath } from './names.js'
 import { isInside } from './walk.js'
 
 /**
@@ -31,6 +31,8 @@ export class Watcher {
   readonly #watcher = new FolderWatcher()
   /** Repository folders of each watched real folder: several, where links lead to it. */
   readonly #folders = new Map<string, Set<string>>()
+  /** The other way round: where each repository folder really is. */
+  readonly #places = new Map<string, string>()
   readonly #mtimes = new Map<string, bigint>()
   /** Repository paths of the links that lead to a file. */
   readonly #links = new Map<string, Set<string>>()
@@ -53,6 +55,7 @@ export class Watcher {
 
   /** @param mtimeNs of the folder when its listing was read */
   addFolder(folder: string, realFolder: string, mtimeNs: bigint): void {
+    this.#places.set(folder, realFolder)
     const known = this.#folders.get(realFolder)
     if (known !== undefined) {
       known.add(folder)
@@ -76,11 +79,13 @@ export class Watcher {
 
   /** Ends the watches of a repository folder and everything below it. */
   removeFolder(folder: string): void {
-    for (const [real, folders] of this.#folders) {
-      for (const name of folders) {
-        if (name === folder || name.startsWith(`${folder}/`)) folders.delete(name)
-      }
-      if (folders.size > 0 || this.#hasLinks(real)) continue
+    if (!this.#places.has(folder)) return
+    for (const [name, real] of this.#places) {
+      if (!isWithin(folder, name)) continue
+      this.#places.delete(name)
+      const names = this.#folders.get(real)
+      names?.delete(name)
+      if (names?.size !== 0 || this.#hasLinks(real)) continue
       this.#folders.delete(real)
       this.#watcher.unwatch(real)
     }
