@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
-import { MirroredByError, reason } from '../errors.js'
+import { MirroredByError, reason, systemCode } from '../errors.js'
 import { ALGORITHMS, type Algorithm, type Identity, type Pieces } from '../model.js'
 import { splitPath } from '../repository/names.js'
 import { migrate } from './migrations.js'
@@ -47,10 +47,13 @@ export function sqliteStore(file: string): Store {
   }
 }
 
+/** How long to wait for other processes that use the file, in milliseconds. */
+const PATIENCE = 5000
+
 function open(file: string): Database {
-  const database = new Sqlite(file, { timeout: 5000 })
+  const database = new Sqlite(file, { timeout: PATIENCE })
   try {
-    database.pragma('journal_mode = WAL')
+    useWriteAheadLog(database)
     // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
     database.pragma('synchronous = NORMAL')
     migrate(database, file)
@@ -58,6 +61,23 @@ function open(file: string): Database {
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/**
+ * SQLite waits for locks by itself, but not for this one: two that turn the same new file to WAL mode would wait for each
+ * other, so one of them is told at once that the file is locked, and has to come again.
+ */
+function useWriteAheadLog(database: Database): void {
+  const end = performance.now() + PATIENCE
+  for (;;) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
   }
 }
 
