@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+import type { Digests, Identity, IndexedFile, Pieces } from '../../lib/model.js'
+
+export const IDENTITY: Identity = {
+  size: 1234,
+  mtimeNs: 1_700_000_000_123_456_789n,
+  ctimeNs: 1_700_000_001_987_654_321n,
+  inode: 42n,
+}
+
+/** Bytes of that length, different for each seed. */
+export function bytesOf(length: number, seed: string): Uint8Array {
+  const blocks: Buffer[] = []
+  for (let index = 0; index * 64 < length; index += 1)
+    blocks.push(createHash('sha512').update(`${seed} ${index}`).digest())
+  return new Uint8Array(Buffer.concat(blocks).subarray(0, length))
+}
+
+/** A digest of each algorithm, as long as it really is. */
+export function allDigests(seed: string): Required<Digests> {
+  return {
+    'sha-256': bytesOf(32, `${seed} sha-256`),
+    'sha-512': bytesOf(64, `${seed} sha-512`),
+    'sha-1': bytesOf(20, `${seed} sha-1`),
+    md5: bytesOf(16, `${seed} md5`),
+    blake3: bytesOf(32, `${seed} blake3`),
+    crc32c: bytesOf(4, `${seed} crc32c`),
+  }
+}
+
+export function fileAt(
+  path: string,
+  identity: Partial<Identity> = {},
+  digests: Digests = allDigests(path),
+): IndexedFile {
+  return { path, identity: { ...IDENTITY, ...identity }, digests }
+}
+
+export function piecesOf(count: number, seed: string): Pieces {
+  return {
+    length: 262_144,
+    sha256: bytesOf(32 * count, `${seed} sha256`),
+    sha1: bytesOf(20 * count, `${seed} sha1`),
+  }
+}

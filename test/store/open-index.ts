@@ -1,0 +1,15 @@
+import { join } from 'node:path'
+import { sqliteStore } from '../../lib/store/sqlite.js'
+import { fileAt } from './files.js'
+import { put } from './suite.js'
+
+// A process of its own: opens one new index after the other, each at the same moment as others do, and puts a file in it.
+const [folder = '', moment = '', count = '', name = ''] = process.argv.slice(2)
+for (let index = 0; index < Number(count); index += 1) {
+  while (Date.now() < Number(moment) + index * 10) {
+    // No timer: the point is to be there at the same instant as the others.
+  }
+  const store = sqliteStore(join(folder, `${index}.sqlite`))
+  await store.apply([put(fileAt(name))])
+  await store.close()
+}

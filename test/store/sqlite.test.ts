@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
+import { MirroredByError } from '../../lib/errors.js'
+import { SCHEMA_VERSION } from '../../lib/store/migrations.js'
+import { sqliteStore } from '../../lib/store/sqlite.js'
+import { run } from '../support/client.js'
+import { temporaryFolder } from '../support/folder.js'
+import { fileAt, piecesOf } from './files.js'
+import { assertSameFile, assertSamePieces, behavesAsAStore, pathsIn, put } from './suite.js'
+
+behavesAsAStore('the store in SQLite', (context) => {
+  const store = sqliteStore(join(temporaryFolder(context), 'index.sqlite'))
+  context.after(() => store.close())
+  return store
+})
+
+test('an index that is opened again holds everything', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  const before = sqliteStore(file)
+  await before.apply([put(fileAt('a/b'), piecesOf(3, 'x')), put(fileAt('c'))])
+  await before.close()
+  const after = sqliteStore(file)
+  context.after(() => after.close())
+  assert.deepEqual(await pathsIn(after), ['a/b', 'c'])
+  assertSameFile(await after.get('a/b'), fileAt('a/b'))
+  assertSamePieces(await after.pieces('a/b'), piecesOf(3, 'x'))
+})
+
+test('what is applied is seen by another who has the index open', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  const one = sqliteStore(file)
+  const other = sqliteStore(file)
+  context.after(() => Promise.all([one.close(), other.close()]))
+  await one.apply([put(fileAt('a'))])
+  assert.deepEqual(await pathsIn(other), ['a'])
+  await other.apply([{ kind: 'remove', path: 'a' }])
+  assert.deepEqual(await pathsIn(one), [])
+})
+
+test('changes are applied all or none', async (context) => {
+  const store = sqliteStore(join(temporaryFolder(context), 'index.sqlite'))
+  context.after(() => store.close())
+  await store.apply([put(fileAt('kept'), piecesOf(2, 'kept')), put(fileAt('folder/kept'))])
+  // No column of 64 bits holds this inode.
+  const impossible = put(fileAt('impossible', { inode: 2n ** 64n }))
+  const changes = [
+    put(fileAt('new')),
+    { kind: 'remove', path: 'kept' } as const,
+    { kind: 'removeFolder', folder: 'folder' } as const,
+    impossible,
+    put(fileAt('late')),
+  ]
+  assert.throws(() => store.apply(changes))
+  assert.deepEqual(await pathsIn(store), ['folder/kept', 'kept'])
+  assertSamePieces(await store.pieces('kept'), piecesOf(2, 'kept'))
+})
+
+test('the index is in WAL mode, so that readers never wait for the writer', (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  const store = sqliteStore(file)
+  context.after(() => store.close())
+  assert.equal(pragma(file, 'journal_mode'), 'wal')
+})
+
+test('the index says the version of its schema', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  await sqliteStore(file).close()
+  assert.equal(pragma(file, 'user_version'), SCHEMA_VERSION)
+  assert.ok(SCHEMA_VERSION >= 1)
+})
+
+test('an index of a newer version is refused by its name, and left as it is', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  await sqliteStore(file).close()
+  edit(file, `PRAGMA user_version = ${SCHEMA_VERSION + 1}`)
+  assert.throws(
+    () => sqliteStore(file),
+    (error) => {
+      assert.ok(error instanceof MirroredByError)
+      assert.equal(error.code, 'ERR_STORE_VERSION')
+      assert.ok(error.message.includes(file), error.message)
+      assert.match(error.message, new RegExp(`schema version ${SCHEMA_VERSION + 1}\\b`))
+      assert.match(error.message, /upgrade mirrored-by, or name another file by `store`/)
+      return true
+    },
+  )
+  assert.equal(pragma(file, 'user_version'), SCHEMA_VERSION + 1)
+})
+
+test('a new index and one brought up from each older version have the same schema', async (context) => {
+  const folder = temporaryFolder(context)
+  const fresh = join(folder, 'fresh.sqlite')
+  await sqliteStore(fresh).close()
+  // Version 0 is the empty file that every index begins as; each released version is another line here.
+  const released: readonly string[] = ['']
+  assert.equal(released.length, SCHEMA_VERSION, 'add the schema of the version before the new step')
+  for (const [version, schema] of released.entries()) {
+    const old = join(folder, `${version}.sqlite`)
+    edit(old, `${schema}; PRAGMA user_version = ${version}`)
+    await sqliteStore(old).close()
+    assert.deepEqual(schemaOf(old), schemaOf(fresh))
+    assert.equal(pragma(old, 'user_version'), SCHEMA_VERSION)
+  }
+})
+
+test('the schema is what the first release wrote', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  await sqliteStore(file).close()
+  assert.deepEqual(
+    schemaOf(file).map(({ name, columns }) => `${name}: ${columns.join(' ')}`),
+    [
+      'file: folder name size mtime_ns ctime_ns inode sha256 sha512 sha1 md5 blake3 crc32c',
+      'pieces: folder name length sha256 sha1',
+    ],
+  )
+})
+
+test('a step that fails leaves the version as it was', (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  // Somebody else's table stands where ours would be.
+  edit(file, 'CREATE TABLE pieces (theirs TEXT)')
+  assertRefused(() => sqliteStore(file), file, /already exists/)
+  assert.equal(pragma(file, 'user_version'), 0)
+  assert.deepEqual(
+    schemaOf(file).map(({ name }) => name),
+    ['pieces'],
+  )
+})
+
+test('processes that open a new index at the same moment all succeed', async (context) => {
+  const folder = join(temporaryFolder(context), 'deep')
+  const program = fileURLToPath(new URL('./open-index.js', import.meta.url))
+  const names = ['a', 'b', 'c', 'd']
+  const indexes = 25
+  const moment = String(Date.now() + 700)
+  const finished = await Promise.all(
+    names.map((name) => run(process.execPath, [program, folder, moment, String(indexes), name])),
+  )
+  for (const { status, stderr } of finished) assert.equal(status, 0, stderr)
+  for (let index = 0; index < indexes; index += 1) {
+    const store = sqliteStore(join(folder, `${index}.sqlite`))
+    assert.deepEqual(await pathsIn(store), names)
+    await store.close()
+  }
+})
+
+test('folders of the index are made where they are missing', async (context) => {
+  const file = join(temporaryFolder(context), 'a', 'b', 'index.sqlite')
+  await sqliteStore(file).close()
+  assert.ok(statSync(file).isFile())
+})
+
+test('a place that cannot be written is named, with the remedy', (context) => {
+  const folder = temporaryFolder(context)
+  writeFileSync(join(folder, 'a file'), '')
+  mkdirSync(join(folder, 'a folder'))
+  writeFileSync(join(folder, 'text'), 'this is no database, and long enough for that to be seen'.repeat(50))
+  assertRefused(
+    () => sqliteStore(join(folder, 'a file', 'index.sqlite')),
+    join(folder, 'a file'),
+    /ENOTDIR|EEXIST/,
+  )
+  assertRefused(() => sqliteStore(join(folder, 'a folder')), join(folder, 'a folder'), /unable to open/)
+  assertRefused(() => sqliteStore(join(folder, 'text')), join(folder, 'text'), /not a database/)
+  assert.equal(existsSync(join(folder, 'text-wal')), false)
+})
+
+function assertRefused(open: () => unknown, file: string, why: RegExp): void {
+  assert.throws(open, (error) => {
+    assert.ok(error instanceof MirroredByError)
+    assert.equal(error.code, 'ERR_STORE')
+    assert.ok(error.message.startsWith(`cannot use ${file}`), error.message)
+    assert.match(error.message, why)
+    assert.match(error.message, /; make it writable, or name another file by `store`$/)
+    assert.ok(error.cause instanceof Error)
+    return true
+  })
+}
+
+function edit(file: string, sql: string): void {
+  const database = new Sqlite(file)
+  database.exec(sql)
+  database.close()
+}
+
+function pragma(file: string, name: string): unknown {
+  const database = new Sqlite(file, { readonly: true })
+  try {
+    return database.pragma(name, { simple: true })
+  } finally {
+    database.close()
+  }
+}
+
+interface Table {
+  readonly name: string
+  readonly sql: string
+  readonly columns: readonly string[]
+}
+
+/** Every table and index as SQLite keeps it, white space aside. */
+function schemaOf(file: string): Table[] {
+  const database = new Sqlite(file, { readonly: true })
+  try {
+    const rows = database
+      .prepare<[], { name: string; sql: string }>(
+        'SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name',
+      )
+      .all()
+    return rows.map(({ name, sql }) => ({
+      name,
+      sql: sql.replace(/\s+/g, ' '),
+      columns: database
+        .prepare<[string], string>('SELECT name FROM pragma_table_info(?)')
+        .pluck()
+        .all(name) as string[],
+    }))
+  } finally {
+    database.close()
+  }
+}
