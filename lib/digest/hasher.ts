@@ -195,7 +195,8 @@ export class Hasher {
     const lost: HashOutcome[] = []
     for (const path of batch.paths) {
       const tries = (this.#tries.get(path) ?? 0) + 1
-      if (tries < TRIES) {
+      if (this.#dropped.delete(path)) this.#tries.delete(path)
+      else if (tries < TRIES) {
         this.#tries.set(path, tries)
         this.add(path, batch.bytes / batch.paths.length)
       } else {
