@@ -12,7 +12,8 @@ export function createCarries(globs: readonly string[]): ((path: string) => bool
   const rules = globs.map((glob) => {
     const takesAway = glob.startsWith('!')
     const pattern = (takesAway ? glob.slice(1) : glob).replace(/^\//, '')
-    return { carries: !takesAway, matches: picomatch(pattern, { dot: true }) }
+    // `s`: a name may hold a line feed, and `**` matches that too.
+    return { carries: !takesAway, matches: picomatch(pattern, { dot: true, flags: 's' }) }
   })
   const otherwise = rules[0]?.carries === false
   return (path) => rules.findLast(({ matches }) => matches(path))?.carries ?? otherwise

@@ -23,9 +23,11 @@ export type PathFilter = (path: string) => boolean
  * @param ignore globs of picomatch, relative to the root; one without `/` is held against the base name
  */
 export function createPathFilter(ignore: readonly string[]): PathFilter {
-  const ignored = ignore.map((glob) =>
-    picomatch(glob.replace(/^\//, '').replace(/\/$/, ''), { basename: !glob.includes('/'), dot: true }),
-  )
+  const ignored = ignore.map((glob) => {
+    const pattern = glob.replace(/^\//, '').replace(/\/$/, '')
+    // `s`: a name may hold a line feed, and `**` matches that too.
+    return picomatch(pattern, { basename: !glob.includes('/'), dot: true, flags: 's' })
+  })
   return (path) =>
     !isLeftOut(path.slice(path.lastIndexOf('/') + 1)) && !ignored.some((matches) => matches(path))
 }
