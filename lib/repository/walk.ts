@@ -41,7 +41,8 @@ export function* walk(root: string, folder: string, includes: PathFilter): Gener
   for (const part of folder === '' ? [] : folder.split('/')) {
     path = join(path, part)
     const real = realPath(path)
-    if (real === undefined) return
+    // A folder may have become a link since whoever asks looked at it.
+    if (real === undefined || !isInside(root, real)) return
     way.push(real)
   }
   yield* walkFolder(root, folder, way, includes)
