@@ -1,0 +1,23 @@
+// A Koa server that sends every client to a mirror, and serves the files that no mirror holds.
+//   node dist/examples/koa-redirect.js [FOLDER] [MIRRORS-FILE]
+import type { AddressInfo } from 'node:net'
+import Koa from 'koa'
+import serve from 'koa-static'
+import { createOrigin } from 'mirrored-by'
+import { mirroredBy } from 'mirrored-by/koa'
+
+const [root = 'examples/downloads', mirrors = 'examples/mirrors.yaml'] = process.argv.slice(2)
+
+const origin = await createOrigin({ root, mirrors, mode: 'redirect' })
+const app = new Koa()
+app.use(mirroredBy(origin))
+app.use(serve(root))
+
+const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
+  console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+})
+
+// Downloads that are under way are finished first.
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, () => server.close(() => void origin.close()))
+}
