@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'ERR_CONFIG_FILE',
   'ERR_STORE',
   'ERR_STORE_VERSION',
+  'ERR_STORE_BROKEN',
   'ERR_SCAN',
   'ERR_WATCH',
   'ERR_HASH',

@@ -1,14 +1,15 @@
-import { lstatSync } from 'node:fs'
 import { Hasher, type HashOutcome, hashError } from './digest/hasher.js'
 import { MirroredByError, reason } from './errors.js'
 import { sameIdentity } from './identity.js'
-import type { Algorithm, Identity } from './model.js'
+import type { Algorithm, Identity, Watch } from './model.js'
 import { includesWholePath, isWithin, joinPath, type PathFilter } from './repository/names.js'
+import { Root } from './repository/root.js'
 import type { Scanner } from './repository/scan.js'
 import { Settler } from './repository/settle.js'
 import type { FolderListing, FoundFile } from './repository/walk.js'
 import { Watcher } from './repository/watch.js'
-import type { Change, Store } from './store/store.js'
+import type { Store } from './store/store.js'
+import { Writer, type WriterEvents } from './store/writer.js'
 
 export interface IndexerOptions {
   /** The real path of the repository. */
@@ -21,16 +22,10 @@ export interface IndexerOptions {
   readonly workers: number
   /** Milliseconds for which a file must be quiet. */
   readonly settle: number
-  /** Whether to follow changes after the first pass. */
-  readonly watch: boolean
-}
-
-export interface IndexerEvents {
-  /** Paths that are stored anew, or no longer. */
-  changed(paths: readonly string[]): void
-  /** A folder is gone, with everything below it. */
-  removed(folder: string): void
-  warning(error: MirroredByError): void
+  /** Whether to follow changes: by watches, by listing everything again and again, or not at all. */
+  readonly watch: Watch
+  /** Milliseconds between two listings of what cannot be watched. */
+  readonly rescan: number
 }
 
 /** How far the index is. */
@@ -43,26 +38,25 @@ export interface Progress {
   readonly hashed: { readonly files: number; readonly bytes: number }
 }
 
-/** Files that wait to be hashed before the scan pauses: bounds memory, not speed. */
+/** Files that wait to be hashed, or changes to be stored, before the scan pauses: bounds memory, not speed. */
 const MOST_WAITING = 20_000
-/** Changes are stored together, up to so many, at the latest after so many milliseconds. */
-const BATCH_CHANGES = 512
-const BATCH_TIME = 50
+/** Milliseconds between two looks at what is still to be done. */
+const PULSE = 50
 /** A file written without pause must not hold up `ready`: so many settling times are waited for. */
 const PATIENCE = 10
 
 /** Keeps the store true to the disk: repository → digest → store. */
 export class Indexer {
   readonly #options: IndexerOptions
-  readonly #events: IndexerEvents
+  readonly #events: WriterEvents
+  readonly #root: Root
   readonly #settler: Settler
   readonly #watcher: Watcher | undefined
   readonly #hasher: Hasher
+  readonly #writer: Writer
   /** Folders to list again, each once, one after the other. */
   readonly #rescans = new Set<string>()
-  #changes: Change[] = []
-  #flushTimer: NodeJS.Timeout | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  readonly #rescanTimer: NodeJS.Timeout | undefined
   #rescanning = false
   #rescanned: Promise<void> = Promise.resolve()
   #seen = { files: 0, bytes: 0 }
@@ -71,11 +65,12 @@ export class Indexer {
   /** Woken whenever the queues get shorter. */
   #wake: (() => void) | undefined
 
-  constructor(options: IndexerOptions, events: IndexerEvents) {
+  constructor(options: IndexerOptions, events: WriterEvents) {
     this.#options = options
     this.#events = events
-    const { root, algorithms, workers, settle } = options
+    const { root, store, algorithms, workers, settle, watch, rescan } = options
     this.#hasher = new Hasher({ root, algorithms }, workers, (outcomes) => this.#hashed(outcomes))
+    this.#writer = new Writer(store, events)
     this.#settler = new Settler(root, settle, {
       file: (path, identity, target) => this.#settled(path, identity, target),
       folder: (path) => {
@@ -86,13 +81,21 @@ export class Indexer {
       gone: (path) => this.#gone(path),
       unreadable: (path, why) => this.#warn(hashError(path, why)),
     })
-    if (options.watch) {
+    if (watch === true) {
       this.#watcher = new Watcher(root, {
         touched: (path, renamed) => this.touch(path, renamed),
         missed: (folder) => this.#rescan(folder),
         warning: events.warning,
       })
     }
+    if (watch !== false) this.#rescanTimer = setInterval(() => this.#rescanUnwatched(), rescan)
+    this.#root = new Root(root, {
+      away: () => this.#warn(rootAway(root)),
+      back: () => {
+        this.#watcher?.removeFolder('')
+        this.#rescan('')
+      },
+    })
   }
 
   get progress(): Progress {
@@ -109,12 +112,14 @@ export class Indexer {
    * @throws MirroredByError ERR_SCAN where the scan fails as a whole
    */
   async run(): Promise<void> {
+    const known = await this.#options.store.folders('')
+    this.#root.start(known.length > 0)
     await this.#scan('')
     const patience = performance.now() + PATIENCE * this.#options.settle
     while (!this.#closed && this.#isBusy() && (this.#hasher.files > 0 || performance.now() < patience)) {
       await this.#change()
     }
-    await this.#flush()
+    await this.#writer.flush()
   }
 
   /** Whether a path waits to be hashed, or is being hashed. */
@@ -131,15 +136,22 @@ export class Indexer {
     if (!this.#closed && includesWholePath(this.#options.includes, path)) this.#settler.touch(path, renamed)
   }
 
+  /** Looks at everything again: the index may have lost some of it. */
+  rescan(): void {
+    this.#rescan('')
+  }
+
   /** Ends every watch, timer and thread. What was hashed is stored. */
   async close(): Promise<void> {
     this.#closed = true
     this.#wake?.()
+    clearInterval(this.#rescanTimer)
+    this.#root.close()
     this.#settler.close()
     this.#rescans.clear()
     await Promise.all([this.#watcher?.close(), this.#hasher.close(), this.#options.scanner.close()])
     await this.#rescanned
-    await this.#flush()
+    await this.#writer.close()
   }
 
   #isBusy(): boolean {
@@ -151,12 +163,13 @@ export class Indexer {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      timer = setTimeout(resolve, BATCH_TIME)
+      timer = setTimeout(resolve, PULSE)
     })
     clearTimeout(timer)
   }
 
   async #scan(folder: string): Promise<void> {
+    if (this.#root.isAway) return
     const listed = new Set<string>()
     const unread: string[] = []
     for await (const listing of this.#options.scanner.scan(folder)) {
@@ -173,11 +186,12 @@ export class Indexer {
           ),
         )
       }
-      while (this.#hasher.files > MOST_WAITING && !this.#closed) await this.#change()
+      while (this.#isFull() && !this.#closed) await this.#change()
     }
-    for (const known of await this.#options.store.folders()) {
-      const lost = isWithin(folder, known) && !listed.has(known)
-      if (lost && !unread.some((path) => isWithin(path, known))) this.#removeFolder(known)
+    this.#root.look()
+    if (this.#root.isAway || this.#closed) return
+    for (const known of await this.#options.store.folders(folder)) {
+      if (!listed.has(known) && !unread.some((path) => isWithin(path, known))) this.#removeFolder(known)
     }
   }
 
@@ -196,7 +210,14 @@ export class Indexer {
         this.#settler.found(found.path, found.identity, found.target)
       }
     }
-    for (const path of stored.keys()) this.#store({ kind: 'remove', path })
+    if (stored.size === 0) return
+    this.#root.look()
+    if (this.#root.isAway) return
+    for (const path of stored.keys()) this.#writer.add({ kind: 'remove', path })
+  }
+
+  #isFull(): boolean {
+    return this.#hasher.files > MOST_WAITING || this.#writer.size > MOST_WAITING
   }
 
   #isCurrent(found: FoundFile, identity: Identity, algorithms: readonly Algorithm[]): boolean {
@@ -216,7 +237,7 @@ export class Indexer {
       if (digested !== undefined) {
         this.#hashedFiles += 1
         const { identity, digests, pieces } = digested
-        this.#store({ kind: 'put', file: { path, identity, digests }, pieces })
+        this.#writer.add({ kind: 'put', file: { path, identity, digests }, pieces })
       } else if (changed) {
         this.#settler.touch(path)
       } else {
@@ -248,65 +269,47 @@ export class Indexer {
     }
   }
 
+  /** What the watches do not tell. The topmost folders are enough, for each is listed with all below it. */
+  #rescanUnwatched(): void {
+    const unwatched = this.#watcher === undefined ? [''] : this.#watcher.unwatched
+    this.#watcher?.retry()
+    for (const folder of unwatched) {
+      if (!unwatched.some((other) => other !== folder && isWithin(other, folder))) this.#rescan(folder)
+    }
+  }
+
   #gone(path: string): void {
     // A root that is away takes every file with it, and may come back: nothing is forgotten.
-    if (lstatSync(this.#options.root, { throwIfNoEntry: false }) === undefined) return
+    this.#root.look()
+    if (this.#root.isAway) return
     this.#hasher.drop(path)
-    void this.#removeGone(path).catch((error: unknown) => this.#storeFailed(error))
+    void this.#removeGone(path).catch((error: unknown) => this.#events.warning(storeError(error)))
   }
 
   async #removeGone(path: string): Promise<void> {
     const known = await this.#options.store.get(path)
-    this.#store({ kind: 'remove', path })
+    this.#writer.add({ kind: 'remove', path })
     if (known === undefined) this.#removeFolder(path)
   }
 
   #removeFolder(folder: string): void {
     this.#watcher?.removeFolder(folder)
     this.#hasher.dropFolder(folder)
-    this.#store({ kind: 'removeFolder', folder })
-  }
-
-  #store(change: Change): void {
-    this.#changes.push(change)
-    if (this.#changes.length >= BATCH_CHANGES) void this.#flush()
-    else this.#flushTimer ??= setTimeout(() => void this.#flush(), BATCH_TIME)
-  }
-
-  /** Stores what is waiting, after what is being stored. */
-  #flush(): Promise<void> {
-    clearTimeout(this.#flushTimer)
-    this.#flushTimer = undefined
-    this.#flushing = this.#flushing.then(async () => {
-      const changes = this.#changes
-      if (changes.length === 0) return
-      this.#changes = []
-      try {
-        await this.#options.store.apply(changes)
-      } catch (error) {
-        this.#storeFailed(error)
-      }
-      const paths: string[] = []
-      for (const change of changes) {
-        if (change.kind === 'removeFolder') this.#events.removed(change.folder)
-        else paths.push(change.kind === 'put' ? change.file.path : change.path)
-      }
-      if (paths.length > 0) this.#events.changed(paths)
-    })
-    return this.#flushing
-  }
-
-  #storeFailed(error: unknown): void {
-    this.#warn(
-      new MirroredByError(
-        'ERR_STORE',
-        `the index cannot be written: ${reason(error)}; changed files are served without digests`,
-        error,
-      ),
-    )
+    this.#writer.add({ kind: 'removeFolder', folder })
   }
 
   #warn(error: MirroredByError): void {
     if (!this.#closed) this.#events.warning(error)
   }
+}
+
+function rootAway(root: string): MirroredByError {
+  return new MirroredByError(
+    'ERR_ROOT',
+    `${root} is away: it is missing, or empty as a mount point without its disk; the index is kept until it is back`,
+  )
+}
+
+function storeError(error: unknown): MirroredByError {
+  return new MirroredByError('ERR_STORE', `the index cannot be read: ${reason(error)}`, error)
 }

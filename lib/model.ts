@@ -101,3 +101,6 @@ export type Mode = (typeof MODES)[number]
 /** How `ETag` is made, so that origin and mirrors can share one policy (RFC 6249 §3.1). */
 export const ETAG_POLICIES = ['digest', 'nginx', 'apache'] as const
 export type EtagPolicy = (typeof ETAG_POLICIES)[number]
+
+/** How changes of a repository are followed: by watches, by listing it again and again, or not at all. */
+export type Watch = boolean | 'rescan'

@@ -10,6 +10,7 @@ import {
   type Mirror,
   MODES,
   type Mode,
+  type Watch,
 } from './model.js'
 import type { Store } from './store/store.js'
 import { type Schema, validate } from './validation.js'
@@ -48,8 +49,13 @@ export interface OriginOptions {
   workers?: number | undefined
   /** How long a file must be quiet before it is hashed. Default: 500 ms. */
   settle?: Duration | undefined
-  /** Whether to follow changes of the repository and the mirrors file. Default: true. */
-  watch?: boolean | undefined
+  /**
+   * Whether to follow changes of the repository and the mirrors file. Default: true. `'rescan'` lists the repository again
+   * and again, for network file systems that tell of no changes.
+   */
+  watch?: Watch | undefined
+  /** How often what cannot be watched is listed again. Default: 60 s. */
+  rescan?: Duration | undefined
   /** How `ETag` is made. Default: `digest`. */
   etag?: EtagPolicy | undefined
   /** Most duplicates in the fields of an answer. Default: 5. */
@@ -73,7 +79,9 @@ export interface CheckedOptions {
   readonly workers: number
   /** Milliseconds. */
   readonly settle: number
-  readonly watch: boolean
+  readonly watch: Watch
+  /** Milliseconds. */
+  readonly rescan: number
   readonly etag: EtagPolicy
   readonly maxDuplicates: number
   /** Bytes. */
@@ -173,7 +181,8 @@ export const optionEntries = {
   ),
   workers: v.optional(wholeNumber(1, 64), () => Math.max(1, Math.min(4, availableParallelism() - 1))),
   settle: v.optional(durationSchema, 500),
-  watch: v.optional(flag, true),
+  watch: v.optional(v.union([v.boolean(), v.literal('rescan')], "must be true, false or 'rescan'"), true),
+  rescan: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
   etag: v.optional(v.picklist(ETAG_POLICIES, `must be one of ${ETAG_POLICIES.join(', ')}`), 'digest'),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),
   maxHeaderBytes: v.optional(sizeSchema, 3500),

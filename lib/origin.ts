@@ -5,6 +5,7 @@ import { isGone, MirroredByError, reason } from './errors.js'
 import { urlPath } from './fields/url.js'
 import { identityOf } from './identity.js'
 import { Indexer, type Progress } from './indexer.js'
+import { Leader } from './leader.js'
 import { explain, type Ranking } from './mirrors/rank.js'
 import { Registry } from './mirrors/registry.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
@@ -13,11 +14,12 @@ import { Entries } from './plan/entries.js'
 import { PASS, type Plan } from './plan/plan.js'
 import { Planner } from './plan/planner.js'
 import type { RequestView } from './plan/view.js'
-import { createPathFilter } from './repository/names.js'
+import { createPathFilter, type PathFilter } from './repository/names.js'
 import { Scanner } from './repository/scan.js'
+import { guardedStore } from './store/guarded.js'
 import { defaultStoreFile } from './store/location.js'
-import { sqliteStore } from './store/sqlite.js'
-import type { Store } from './store/store.js'
+import { memoryStore } from './store/memory.js'
+import type { Store, Totals } from './store/store.js'
 
 /** The first pass, when it is complete. */
 export interface Indexed {
@@ -65,13 +67,22 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
 /**
  * Opens the index, reads the mirrors, and begins to index in the background; serving may begin at once.
  *
- * @throws MirroredByError ERR_OPTIONS, ERR_ROOT, ERR_MIRRORS_FILE, ERR_STORE or ERR_STORE_VERSION
+ * @throws MirroredByError ERR_OPTIONS, ERR_ROOT or ERR_MIRRORS_FILE
  */
 export async function createOrigin(options: OriginOptions): Promise<Origin> {
   const checked = checkOptions(options)
   const root = realRoot(checked.root)
   return new OriginImplementation(root, checked)
 }
+
+const NO_PROGRESS: Progress = {
+  seen: { files: 0, bytes: 0 },
+  pending: { files: 0, bytes: 0 },
+  hashed: { files: 0, bytes: 0 },
+}
+
+/** Milliseconds for which the same trouble is not told again. */
+const QUIET_TIME = 60_000
 
 class OriginImplementation extends EventEmitter<OriginEvents> implements Origin {
   readonly root: string
@@ -81,7 +92,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly #registry: Registry
   readonly #entries: Entries
   readonly #planner: Planner
-  readonly #indexer: Indexer
+  readonly #leader: Leader
+  readonly #warned = new Map<string, number>()
+  /** Only in the process that indexes. */
+  #indexer: Indexer | undefined
+  #passing: Promise<void> = Promise.resolve()
+  #stopping: Promise<void> = Promise.resolve()
+  #becomeReady: (indexed: Indexed) => void = () => {}
+  #isReady = false
   #closing: Promise<void> | undefined
 
   constructor(root: string, options: CheckedOptions) {
@@ -106,27 +124,22 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       stale: (path) => this.touch(path),
       draw: Math.random,
     })
-    const { algorithms, workers, settle, watch, ignore } = options
-    const scanner = new Scanner({ root, ignore })
-    this.#indexer = new Indexer(
-      { root, store: this.#store, scanner, includes, algorithms, workers, settle, watch },
-      {
-        changed: (paths) => {
-          this.#entries.forget(paths)
-          this.#tell('changed', paths)
-        },
-        removed: (folder) => {
-          this.#entries.clear()
-          this.#tell('changed', [folder])
-        },
-        warning: (error) => this.warn(error),
-      },
-    )
-    this.ready = this.#firstPass()
+    this.#leader = new Leader(this.#store, {
+      lead: () => this.#lead(includes),
+      follow: () => this.#follow(),
+      complete: () => void this.#completed(0, 0),
+      changed: () => this.#entries.clear(),
+      failed: (error) => this.warn(storeError(error)),
+    })
+    this.ready = new Promise((resolve) => {
+      this.#becomeReady = resolve
+    })
+    // A turn later, so that whoever made the origin can listen to its events first.
+    setImmediate(() => void this.#leader.start())
   }
 
   get progress(): Progress {
-    return this.#indexer.progress
+    return this.#indexer?.progress ?? NO_PROGRESS
   }
 
   plan(view: RequestView): Awaitable<Plan> {
@@ -151,12 +164,13 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   touch(path: string): void {
-    if (!this.#indexer.isPending(path)) this.#indexer.touch(path)
+    if (this.#indexer?.isPending(path) === false) this.#indexer.touch(path)
   }
 
   warn(error: unknown): void {
     const warning =
       error instanceof MirroredByError ? error : new MirroredByError('ERR_PLAN', reason(error), error)
+    if (this.#saidLately(`${warning.code} ${warning.message}`)) return
     if (this.listenerCount('warning') > 0) this.#tell('warning', warning)
     else process.emitWarning(warning.message, { type: 'MirroredByWarning', code: warning.code })
   }
@@ -171,36 +185,99 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#registry.close(), this.#indexer.close()])
-    await this.ready
+    await this.#registry.close()
+    await this.#indexer?.close()
+    await Promise.all([this.#passing, this.#stopping])
+    await this.#leader.close()
+    this.#becomeReady({ files: 0, bytes: 0, hashed: 0, seconds: 0 })
     await this.#store.close()
   }
 
-  async #firstPass(): Promise<Indexed> {
+  #lead(includes: PathFilter): void {
+    if (this.#closing !== undefined) return
+    this.#passing = this.#firstPass(includes)
+  }
+
+  #follow(): void {
+    const indexer = this.#indexer
+    this.#indexer = undefined
+    if (indexer !== undefined) this.#stopping = Promise.all([this.#stopping, indexer.close()]).then(() => {})
+  }
+
+  async #firstPass(includes: PathFilter): Promise<void> {
     const start = performance.now()
-    // A turn later, so that whoever made the origin can listen to its events first.
-    await new Promise(setImmediate)
+    await this.#stopping
+    const { root } = this
+    const { algorithms, workers, settle, watch, rescan, ignore } = this.options
+    const scanner = new Scanner({ root, ignore })
+    const indexer = new Indexer(
+      { root, store: this.#store, scanner, includes, algorithms, workers, settle, watch, rescan },
+      {
+        changed: (paths) => {
+          this.#entries.forget(paths)
+          this.#tell('changed', paths)
+        },
+        removed: (folder) => {
+          this.#entries.clear()
+          this.#tell('changed', [folder])
+        },
+        warning: (error) => this.warn(error),
+      },
+    )
+    this.#indexer = indexer
     try {
-      await this.#indexer.run()
+      await indexer.run()
     } catch (error) {
       if (this.#closing === undefined) this.warn(error)
     }
-    const seconds = (performance.now() - start) / 1000
-    const { files, bytes } = await this.#store.totals()
-    const indexed = { files, bytes, hashed: this.progress.hashed.files, seconds }
-    if (this.#closing === undefined) this.#tell('indexed', indexed)
-    return indexed
+    if (this.#closing !== undefined || this.#indexer !== indexer) return
+    await this.#leader.completed()
+    await this.#completed(indexer.progress.hashed.files, (performance.now() - start) / 1000)
   }
 
+  /** The first pass is complete, by this process or another. */
+  async #completed(hashed: number, seconds: number): Promise<void> {
+    if (this.#isReady) return
+    this.#isReady = true
+    let totals: Totals = { files: 0, bytes: 0 }
+    try {
+      totals = await this.#store.totals()
+    } catch (error) {
+      this.warn(storeError(error))
+    }
+    const indexed = { ...totals, hashed, seconds }
+    this.#becomeReady(indexed)
+    this.#tell('indexed', indexed)
+  }
+
+  /** The file that was configured, or memory, where that cannot be used: the server comes up in any case. */
   #openStore(): Store {
     const { store } = this.options
+    if (typeof store === 'object') return store
+    const file = store === undefined ? defaultStoreFile(this.root) : resolve(store)
     try {
-      if (typeof store === 'object') return store
-      return sqliteStore(store === undefined ? defaultStoreFile(this.root) : resolve(store))
+      return guardedStore(file, {
+        rebuilt: () => {
+          this.#entries.clear()
+          this.#indexer?.rescan()
+        },
+        warning: (error) => setImmediate(() => this.warn(error)),
+      })
     } catch (error) {
-      void this.#registry.close()
-      throw error
+      const message = `${reason(error)}; until the next start the index is kept in memory`
+      const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
+      setImmediate(() => this.warn(new MirroredByError(code, message, error)))
+      return memoryStore()
     }
+  }
+
+  /** Trouble is told once a minute, however many requests run into it. */
+  #saidLately(what: string): boolean {
+    const now = performance.now()
+    for (const [said, when] of this.#warned) if (now - when > QUIET_TIME) this.#warned.delete(said)
+    if (this.#warned.has(what)) return true
+    this.#warned.set(what, now)
+    return false
   }
 
   #failOpen(error: unknown): Plan {
@@ -221,6 +298,10 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 }
 
+function storeError(error: unknown): MirroredByError {
+  return new MirroredByError('ERR_STORE', `the index cannot be used at the moment: ${reason(error)}`, error)
+}
+
 function identify(absolute: string): Identity | undefined {
   try {
     const stats = statSync(absolute, { bigint: true, throwIfNoEntry: false })
@@ -230,7 +311,12 @@ function identify(absolute: string): Identity | undefined {
   }
 }
 
-function realRoot(root: string): string {
+/**
+ * The real path of a root.
+ *
+ * @throws MirroredByError ERR_ROOT where it is no folder that can be read
+ */
+export function realRoot(root: string): string {
   const absolute = resolve(root)
   try {
     const real = realpathSync(absolute)

@@ -5,7 +5,8 @@ import type { OriginOptions } from '../options.js'
 import { createOrigin, type Indexed } from '../origin.js'
 import { createPathFilter } from '../repository/names.js'
 import { walk } from '../repository/walk.js'
-import type { Output } from './serve.js'
+import type { Output } from './output.js'
+import { requireStore } from './store.js'
 
 /** How often the bar moves, in milliseconds. */
 const REFRESH = 100
@@ -23,6 +24,7 @@ export async function index(
   terminal: NodeJS.WriteStream,
   interrupted: AbortSignal,
 ): Promise<Indexed> {
+  requireStore(options, output)
   const origin = await createOrigin({ ...options, watch: false })
   let bar: Bar | undefined
   origin.on('warning', (warning) => {

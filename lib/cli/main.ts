@@ -7,8 +7,9 @@ import { MODES } from '../model.js'
 import { checkOptions } from '../options.js'
 import { type Configuration, portSchema, readConfiguration } from './config.js'
 import { index } from './index-command.js'
+import type { Output } from './output.js'
 import { ranking, rankingText } from './rank.js'
-import { type Output, serve } from './serve.js'
+import { serve } from './serve.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2

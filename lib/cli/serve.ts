@@ -6,6 +6,8 @@ import { mirroredBy, routes } from '../adapters/koa.js'
 import { MirroredByError, reason, systemCode } from '../errors.js'
 import type { OriginOptions } from '../options.js'
 import { createOrigin, type Origin } from '../origin.js'
+import type { Output } from './output.js'
+import { requireStore } from './store.js'
 
 export interface ServeOptions extends OriginOptions {
   port: number
@@ -14,12 +16,6 @@ export interface ServeOptions extends OriginOptions {
 
 /** Milliseconds that running responses have to finish after the signal to stop. */
 const PATIENCE = 10_000
-
-/** Where a command writes. */
-export interface Output {
-  line(text: string): void
-  warning(text: string): void
-}
 
 export interface Served {
   readonly url: string
@@ -35,7 +31,8 @@ export interface Served {
  */
 export async function serve(options: ServeOptions, output: Output): Promise<Served> {
   const { port, host, ...originOptions } = options
-  // The port first: on a loopback address it is part of the URLs that answers carry.
+  requireStore(originOptions, output)
+  // The port before the origin: on a loopback address it is part of the URLs that answers carry.
   const server = createServer()
   const url = await listen(server, port, host)
   let origin: Origin

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { identityOf, sameIdentity } from '../identity.js'
 import type { Algorithm, Digests, Identity, Pieces } from '../model.js'
 import { createHasher, type Hasher } from './algorithms.js'
@@ -6,6 +6,12 @@ import { pieceLength, SHA1_BYTES, SHA256_BYTES } from './pieces.js'
 
 /** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
 const CHUNK = 256 * 1024
+
+/**
+ * Kernels stamp files by a clock that ticks every 1 to 10 ms: a file that changes twice within a tick may look the same
+ * after both. One that changed less than this long ago, in milliseconds, is read only when it has passed.
+ */
+const TICK = 20
 
 export interface Digested {
   readonly identity: Identity
@@ -84,6 +90,7 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
       const descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK)
       let complete = false
       try {
+        awaitTick(fstatSync(descriptor, { bigint: true }))
         const before = fstatSync(descriptor, { bigint: true })
         if (!before.isFile()) return undefined
         const identity = identityOf(before)
@@ -99,6 +106,11 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
       }
     },
   }
+}
+
+function awaitTick({ ctimeNs }: BigIntStats): void {
+  const age = Date.now() - Number(ctimeNs / 1_000_000n)
+  if (age >= 0 && age < TICK) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TICK - age)
 }
 
 function joined(digests: readonly Uint8Array[], bytes: number): Uint8Array {

@@ -8,7 +8,7 @@ export interface HashSetup {
   /** The real path of the repository's root. */
   readonly root: string
   readonly algorithms: readonly Algorithm[]
-  /** One shared 64-bit number: bytes read so far, by all workers. */
+  /** One shared 64-bit number of each thread: bytes that it has read so far. */
   readonly counter: SharedArrayBuffer
 }
 export interface HashRequest {
@@ -31,9 +31,30 @@ const BATCH_BYTES = 8 * 1024 * 1024
 /** How often a file is given to a new thread after the one that had it died. */
 const TRIES = 3
 
+/** Milliseconds without a byte read or a file finished, after which a thread is given up: its disk may never answer. */
+const PATIENCE = 60_000
+
+/** Of a thread's heap; what it reads lies outside of it. */
+const HEAP_MIB = 128
+
 interface Batch {
   readonly paths: readonly string[]
   readonly bytes: number
+}
+
+/** A thread that has something to do. */
+interface Task {
+  readonly batch: Batch
+  /** Bytes that the thread had read when it was last seen to read, and when that was. */
+  bytesRead: bigint
+  since: number
+}
+
+export interface HasherLimits {
+  /** Milliseconds; default 60,000. */
+  readonly patience?: number
+  /** What the threads run; default `worker.js`. */
+  readonly script?: URL
 }
 
 /**
@@ -41,16 +62,21 @@ interface Batch {
  * being digested may be queued again.
  */
 export class Hasher {
-  readonly #setup: HashSetup
+  readonly #setup: Omit<HashSetup, 'counter'>
   readonly #workers: number
+  readonly #patience: number
+  readonly #script: URL
   readonly #settled: (outcomes: readonly HashOutcome[]) => void
   readonly #waiting = new Map<string, number>()
   readonly #idle: Worker[] = []
-  readonly #busy = new Map<Worker, Batch>()
+  readonly #busy = new Map<Worker, Task>()
+  readonly #counters = new Map<Worker, BigUint64Array>()
   /** Taken back while a worker had them: their outcomes are not passed on. */
   readonly #dropped = new Set<string>()
   readonly #tries = new Map<string, number>()
-  readonly #bytesRead: BigUint64Array
+  /** Read by threads that are gone. */
+  #bytesReadBefore = 0
+  #supervision: NodeJS.Timeout | undefined
   /** Of what waits and what is being digested, as far as it is not settled. */
   #pendingBytes = 0
   /** Of `bytesRead`, those of batches that are settled. */
@@ -65,18 +91,19 @@ export class Hasher {
     setup: Omit<HashSetup, 'counter'>,
     workers: number,
     settled: (outcomes: readonly HashOutcome[]) => void,
+    { patience = PATIENCE, script = new URL('./worker.js', import.meta.url) }: HasherLimits = {},
   ) {
-    const counter = new SharedArrayBuffer(8)
-    this.#bytesRead = new BigUint64Array(counter)
-    this.#setup = { ...setup, counter }
+    this.#setup = setup
     this.#workers = workers
     this.#settled = settled
+    this.#patience = patience
+    this.#script = script
   }
 
   /** Files waiting or being digested. */
   get files(): number {
     let files = this.#waiting.size
-    for (const batch of this.#busy.values()) files += batch.paths.length
+    for (const { batch } of this.#busy.values()) files += batch.paths.length
     return files
   }
 
@@ -87,7 +114,9 @@ export class Hasher {
 
   /** Bytes read since the start. */
   get bytesRead(): number {
-    return Number(Atomics.load(this.#bytesRead, 0))
+    let bytes = this.#bytesReadBefore
+    for (const counter of this.#counters.values()) bytes += Number(Atomics.load(counter, 0))
+    return bytes
   }
 
   /** @param size in bytes, as last seen: only used to share out the work */
@@ -113,13 +142,14 @@ export class Hasher {
 
   /** The same for everything below a folder. */
   dropFolder(folder: string): void {
-    const paths = [...this.#busy.values()].flatMap((batch) => batch.paths)
+    const paths = [...this.#busy.values()].flatMap(({ batch }) => batch.paths)
     for (const path of [...this.#waiting.keys(), ...paths]) if (isWithin(folder, path)) this.drop(path)
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#waiting.clear()
+    clearInterval(this.#supervision)
     await Promise.all([...this.#idle, ...this.#busy.keys()].map((worker) => worker.terminate()))
   }
 
@@ -127,7 +157,8 @@ export class Hasher {
     while (!this.#closed && this.#waiting.size > 0 && this.#busy.size < this.#workers) {
       const worker = this.#idle.pop() ?? this.#start()
       const batch = this.#nextBatch()
-      this.#busy.set(worker, batch)
+      this.#busy.set(worker, { batch, bytesRead: this.#bytesReadBy(worker), since: performance.now() })
+      this.#supervision ??= setInterval(() => this.#supervise(), this.#patience / 4)
       const request: HashRequest = { paths: batch.paths }
       worker.postMessage(request)
     }
@@ -149,13 +180,15 @@ export class Hasher {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: this.#setup,
-      execArgv: [],
-    })
+    const counter = new SharedArrayBuffer(8)
+    const workerData: HashSetup = { ...this.#setup, counter }
+    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MIB }
+    const worker = new Worker(this.#script, { workerData, execArgv: [], resourceLimits })
+    this.#counters.set(worker, new BigUint64Array(counter))
     let failure: unknown = new Error('the thread ended')
     worker.on('message', (reply: HashReply) => {
-      this.#release(worker)
+      // One that was given up, and answers after all.
+      if (this.#release(worker) === undefined) return
       this.#idle.push(worker)
       for (const { path } of reply.outcomes) this.#tries.delete(path)
       this.#pump()
@@ -164,17 +197,41 @@ export class Hasher {
     worker.on('error', (error) => {
       failure = error
     })
-    worker.on('exit', () => {
-      const batch = this.#release(worker)
-      const idle = this.#idle.indexOf(worker)
-      if (idle !== -1) this.#idle.splice(idle, 1)
-      if (batch !== undefined && !this.#closed) this.#tryAgain(batch, failure)
-    })
+    worker.on('exit', () => this.#ended(worker, failure))
     return worker
   }
 
+  #ended(worker: Worker, failure: unknown): void {
+    const batch = this.#release(worker)
+    this.#bytesReadBefore += Number(this.#bytesReadBy(worker))
+    this.#counters.delete(worker)
+    const idle = this.#idle.indexOf(worker)
+    if (idle !== -1) this.#idle.splice(idle, 1)
+    if (batch !== undefined && !this.#closed) this.#tryAgain(batch, failure)
+  }
+
+  /** Gives up threads that neither read nor finish. What is stuck in the system cannot be ended, but can be left. */
+  #supervise(): void {
+    const now = performance.now()
+    for (const [worker, task] of this.#busy) {
+      const bytesRead = this.#bytesReadBy(worker)
+      if (bytesRead !== task.bytesRead) {
+        task.bytesRead = bytesRead
+        task.since = now
+      } else if (now - task.since > this.#patience) {
+        void worker.terminate()
+        this.#ended(worker, new Error(`nothing was read for ${this.#patience / 1000} s`))
+      }
+    }
+  }
+
+  #bytesReadBy(worker: Worker): bigint {
+    const counter = this.#counters.get(worker)
+    return counter === undefined ? 0n : Atomics.load(counter, 0)
+  }
+
   #isBusy(path: string): boolean {
-    for (const batch of this.#busy.values()) if (batch.paths.includes(path)) return true
+    for (const { batch } of this.#busy.values()) if (batch.paths.includes(path)) return true
     return false
   }
 
@@ -184,8 +241,12 @@ export class Hasher {
   }
 
   #release(worker: Worker): Batch | undefined {
-    const batch = this.#busy.get(worker)
+    const batch = this.#busy.get(worker)?.batch
     this.#busy.delete(worker)
+    if (this.#busy.size === 0) {
+      clearInterval(this.#supervision)
+      this.#supervision = undefined
+    }
     this.#pendingBytes -= batch?.bytes ?? 0
     this.#settledBytes = this.#busy.size === 0 ? this.bytesRead : this.#settledBytes + (batch?.bytes ?? 0)
     return batch

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { type FSWatcher, watch } from 'chokidar'
+import { type FSWatcher, watch as watchFile } from 'chokidar'
 import { MirroredByError, reason } from '../errors.js'
-import type { Mirror } from '../model.js'
+import type { Mirror, Watch } from '../model.js'
 import { validateYamlFile } from '../validation.js'
 import { mirrorsFileSchema } from './schema.js'
 import { createSnapshot, type Snapshot } from './snapshot.js'
@@ -24,10 +24,10 @@ export class Registry {
 
   /**
    * @param source a checked list, or the path of a mirrors file
-   * @param follow whether to watch the file
+   * @param watch whether, and how, to follow the file
    * @throws MirroredByError ERR_MIRRORS_FILE where the file is not as it should be
    */
-  constructor(source: string | readonly Mirror[], follow: boolean, events: RegistryEvents) {
+  constructor(source: string | readonly Mirror[], watch: Watch, events: RegistryEvents) {
     this.#events = events
     if (typeof source !== 'string') {
       this.#snapshot = createSnapshot(source)
@@ -35,7 +35,7 @@ export class Registry {
     }
     const file = resolve(source)
     this.#snapshot = load(file)
-    if (follow) this.#follow(file)
+    if (watch !== false) this.#follow(file, watch === 'rescan')
   }
 
   get snapshot(): Snapshot {
@@ -47,12 +47,12 @@ export class Registry {
     await this.#watcher?.close()
   }
 
-  #follow(file: string): void {
+  #follow(file: string, usePolling: boolean): void {
     const edited = (): void => {
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => this.#reload(file), EDIT_TIME)
     }
-    this.#watcher = watch(file, { ignoreInitial: true })
+    this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
       .on('all', edited)
       .on('error', (error) => {
         const message = `cannot watch ${file}: ${reason(error)}; edits take effect at the next start`

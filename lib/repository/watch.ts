@@ -29,6 +29,8 @@ export class Watcher {
   readonly #root: string
   readonly #events: WatchEvents
   readonly #watcher = new FolderWatcher()
+  /** Real folders that the system would not watch. */
+  readonly #unwatched = new Set<string>()
   /** Repository folders of each watched real folder: several, where links lead to it. */
   readonly #folders = new Map<string, Set<string>>()
   /** The other way round: where each repository folder really is. */
@@ -46,6 +48,18 @@ export class Watcher {
     this.#watcher.on('error', (error) => this.#failed(error))
     // Told right before the watch begins: a turn later it is there.
     this.#watcher.on('addDir', (real) => setImmediate(() => this.#begun(real)))
+  }
+
+  /** Repository folders whose changes nobody tells. */
+  get unwatched(): readonly string[] {
+    return [...this.#unwatched].flatMap((real) => [...(this.#folders.get(real) ?? [])])
+  }
+
+  /** Tries again to watch those: the limit may have been raised. They must be listed afterwards. */
+  retry(): void {
+    const folders = [...this.#unwatched]
+    this.#unwatched.clear()
+    for (const real of folders) this.#watcher.add(real)
   }
 
   /** Number of watched folders. */
@@ -87,7 +101,9 @@ export class Watcher {
       names?.delete(name)
       if (names?.size !== 0 || this.#hasLinks(real)) continue
       this.#folders.delete(real)
-      this.#watcher.unwatch(real)
+      this.#unwatched.delete(real)
+      // Not `unwatch`, which keeps a list of what it ignores and searches it at every `add`.
+      this.#watcher._closePath(real)
     }
   }
 
@@ -123,20 +139,27 @@ export class Watcher {
   }
 
   #failed(error: unknown): void {
+    const real = pathOf(error)
+    if (real !== undefined && this.#folders.has(real)) this.#unwatched.add(real)
     if (this.#warned) return
     this.#warned = true
     const limited = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EMFILE'
     const remedy = limited
-      ? 'raise the sysctl fs.inotify.max_user_watches (one watch a folder) or max_user_instances'
+      ? 'raise the sysctl fs.inotify.max_user_watches (one watch a folder) or fs.inotify.max_user_instances'
       : 'see that the file system reports changes'
     this.#events.warning(
       new MirroredByError(
         'ERR_WATCH',
-        `cannot watch all of ${this.#root}: ${reason(error)}; changes there are seen at the next start: ${remedy}`,
+        `cannot watch all of ${this.#root}: ${reason(error)}; what cannot be watched is listed every \`rescan\`: ${remedy}`,
         error,
       ),
     )
   }
+}
+
+/** Which path the system's error is about. */
+function pathOf(error: unknown): string | undefined {
+  return error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : undefined
 }
 
 function isWatched(details: unknown): details is { readonly watchedPath: string } {

@@ -48,7 +48,7 @@ export function memoryStore(): Store {
         identity: file.identity,
         algorithms: ALGORITHMS.filter((algorithm) => file.digests[algorithm] !== undefined),
       })),
-    folders: () => [...folders.keys()],
+    folders: (within) => [...folders.keys()].filter((folder) => isWithin(within, folder)),
     totals: () => ({ files, bytes }),
     apply: (changes) => {
       for (const change of changes) {
@@ -62,6 +62,9 @@ export function memoryStore(): Store {
         }
       }
     },
+    // Nobody else can see it.
+    lease: (holder, _now, _duration, complete) => ({ held: true, holder, complete }),
+    version: () => 0,
     close: () => {},
   }
 }

@@ -19,6 +19,7 @@ const STEPS: readonly string[] = [
      md5      BLOB,
      blake3   BLOB,
      crc32c   BLOB,
+     seal     INTEGER NOT NULL,
      PRIMARY KEY (folder, name)
    ) STRICT, WITHOUT ROWID;
 
@@ -29,7 +30,15 @@ const STEPS: readonly string[] = [
      length INTEGER NOT NULL,
      sha256 BLOB NOT NULL,
      sha1   BLOB NOT NULL,
+     seal   INTEGER NOT NULL,
      PRIMARY KEY (folder, name)
+   ) STRICT;
+
+   CREATE TABLE lease (
+     only       INTEGER PRIMARY KEY CHECK (only = 1),
+     holder     TEXT NOT NULL,
+     expires_ms INTEGER NOT NULL,
+     complete   INTEGER NOT NULL
    ) STRICT;`,
 ]
 

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
 import { MirroredByError, reason, systemCode } from '../errors.js'
 import { ALGORITHMS, type Algorithm, type Identity, type Pieces } from '../model.js'
-import { splitPath } from '../repository/names.js'
+import { isWithin, splitPath } from '../repository/names.js'
 import { migrate } from './migrations.js'
-import type { Change, Store, StoredFile, Totals } from './store.js'
+import type { Change, Lease, Store, StoredFile, Totals } from './store.js'
 
 const COLUMN: { readonly [A in Algorithm]: string } = {
   'sha-256': 'sha256',
@@ -86,13 +87,16 @@ class SqliteStore implements Store {
   readonly #get: Statement<[string, string], readonly unknown[]>
   readonly #pieces: Statement<[string, string], readonly unknown[]>
   readonly #list: Statement<[string], readonly unknown[]>
-  readonly #folders: Statement<[], unknown>
+  readonly #folders: Statement<[string, string, string], unknown>
   readonly #totals: Statement<[], readonly unknown[]>
   readonly #putFile: Statement<unknown[]>
   readonly #putPieces: Statement<unknown[]>
   readonly #removals: readonly Statement<[string, string]>[]
   readonly #folderRemovals: readonly Statement<[string, string, string]>[]
   readonly #clear: () => void
+  readonly #getLease: Statement<[], LeaseRow>
+  readonly #putLease: Statement<[string, number, number]>
+  readonly #lease: (...asked: Parameters<Store['lease']>) => Lease
   readonly #apply: (changes: readonly Change[]) => void
 
   constructor(database: Database) {
@@ -100,17 +104,30 @@ class SqliteStore implements Store {
     const prepareRows = <P extends unknown[]>(sql: string): Statement<P, readonly unknown[]> =>
       database.prepare<P, readonly unknown[]>(sql).raw().safeIntegers()
     const identity = 'size, mtime_ns, ctime_ns, inode'
-    this.#get = prepareRows(`SELECT ${identity}, ${DIGEST_COLUMNS} FROM file WHERE folder = ? AND name = ?`)
-    this.#pieces = prepareRows('SELECT length, sha256, sha1 FROM pieces WHERE folder = ? AND name = ?')
+    this.#get = prepareRows(
+      `SELECT ${identity}, seal, ${DIGEST_COLUMNS} FROM file WHERE folder = ? AND name = ?`,
+    )
+    this.#pieces = prepareRows('SELECT length, sha256, sha1, seal FROM pieces WHERE folder = ? AND name = ?')
     this.#list = prepareRows(`SELECT ${identity}, name, ${DIGEST_MASK} FROM file WHERE folder = ?`)
-    this.#folders = database.prepare<[], unknown>('SELECT DISTINCT folder FROM file').pluck()
+    // From each folder to the next by the index, however many files they hold: DISTINCT would read every row.
+    this.#folders = database
+      .prepare<[string, string, string], unknown>(
+        `WITH RECURSIVE known (folder) AS (
+           SELECT min(folder) FROM file WHERE folder >= ?
+           UNION ALL
+           SELECT (SELECT min(folder) FROM file WHERE file.folder > known.folder) FROM known
+           WHERE known.folder IS NOT NULL AND known.folder < ?
+         )
+         SELECT folder FROM known WHERE folder IS NOT NULL AND folder < ?`,
+      )
+      .pluck()
     this.#totals = prepareRows('SELECT count(*), coalesce(sum(size), 0) FROM file')
     this.#putFile = database.prepare(
-      `INSERT OR REPLACE INTO file (folder, name, ${identity}, ${DIGEST_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ${ALGORITHMS.map(() => '?').join(', ')})`,
+      `INSERT OR REPLACE INTO file (folder, name, ${identity}, seal, ${DIGEST_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ${ALGORITHMS.map(() => '?').join(', ')})`,
     )
     this.#putPieces = database.prepare(
-      'INSERT INTO pieces (folder, name, length, sha256, sha1) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO pieces (folder, name, length, sha256, sha1, seal) VALUES (?, ?, ?, ?, ?, ?)',
     )
     const tables = ['file', 'pieces']
     this.#removals = tables.map((table) =>
@@ -119,6 +136,14 @@ class SqliteStore implements Store {
     // '0' is the character after '/': between the two lies every folder below, and nothing else.
     this.#folderRemovals = tables.map((table) =>
       database.prepare(`DELETE FROM ${table} WHERE folder = ? OR (folder >= ? || '/' AND folder < ? || '0')`),
+    )
+    this.#getLease = database.prepare('SELECT holder, expires_ms AS expires, complete FROM lease')
+    this.#putLease = database.prepare(
+      'INSERT OR REPLACE INTO lease (only, holder, expires_ms, complete) VALUES (1, ?, ?, ?)',
+    )
+    this.#lease = (...asked) => takeLease.immediate(...asked)
+    const takeLease = database.transaction((...asked: Parameters<Store['lease']>) =>
+      this.#takeLease(...asked),
     )
     this.#clear = () => database.exec('DELETE FROM file; DELETE FROM pieces')
     this.#apply = database.transaction((changes: readonly Change[]) => {
@@ -129,12 +154,19 @@ class SqliteStore implements Store {
   get(path: string) {
     const row = this.#get.get(...splitPath(path))
     if (row === undefined) return undefined
-    return { path, identity: identityFrom(row), digests: digestsFrom(row.slice(4) as DigestRow) }
+    const identity = identityFrom(row)
+    const digests = row.slice(5) as DigestRow
+    checkSeal(path, Number(row[4]), sealOf(path, identity, digests))
+    return { path, identity, digests: digestsFrom(digests) }
   }
 
   pieces(path: string): Pieces | undefined {
-    const row = this.#pieces.get(...splitPath(path)) as readonly [bigint, Buffer, Buffer] | undefined
-    return row === undefined ? undefined : { length: Number(row[0]), sha256: row[1], sha1: row[2] }
+    const row = this.#pieces.get(...splitPath(path))
+    if (row === undefined) return undefined
+    const [length, sha256, sha1, seal] = row as readonly [bigint, Buffer, Buffer, bigint]
+    const pieces = { length: Number(length), sha256, sha1 }
+    checkSeal(path, Number(seal), pieceSeal(path, pieces))
+    return pieces
   }
 
   list(folder: string): readonly StoredFile[] {
@@ -144,8 +176,11 @@ class SqliteStore implements Store {
     })
   }
 
-  folders(): readonly string[] {
-    return this.#folders.all() as string[]
+  folders(within: string): readonly string[] {
+    // '0' is the character after '/': nothing below the folder comes after that, and U+10FFFF is after everything.
+    const end = within === '' ? '\u{10ffff}' : `${within}0`
+    const folders = this.#folders.all(within, end, end) as string[]
+    return folders.filter((folder) => isWithin(within, folder))
   }
 
   totals(): Totals {
@@ -157,8 +192,30 @@ class SqliteStore implements Store {
     this.#apply(changes)
   }
 
+  lease(...asked: Parameters<Store['lease']>): Lease {
+    const [holder, now, , , instead] = asked
+    const row = this.#getLease.get()
+    // Whoever waits for another's lease only reads.
+    const isTaken = row !== undefined && row.holder !== holder && row.holder !== instead && row.expires > now
+    return isTaken ? leaseOf(row, holder) : this.#lease(...asked)
+  }
+
+  version(): number {
+    return Number(this.#database.pragma('data_version', { simple: true }))
+  }
+
   close(): void {
     this.#database.close()
+  }
+
+  #takeLease(...[holder, now, duration, complete, instead]: Parameters<Store['lease']>): Lease {
+    const row = this.#getLease.get()
+    const isMine = row?.holder === holder
+    if (row !== undefined && !isMine && row.holder !== instead && row.expires > now)
+      return leaseOf(row, holder)
+    // To give back what somebody else has taken meanwhile would take it from them.
+    if (duration > 0 || isMine) this.#putLease.run(holder, now + duration, Number(complete))
+    return { held: duration > 0, holder, complete }
   }
 
   #applyOne(change: Change): void {
@@ -177,9 +234,45 @@ class SqliteStore implements Store {
     const key = splitPath(file.path)
     const digests = ALGORITHMS.map((algorithm) => file.digests[algorithm] ?? null)
     for (const removal of this.#removals.slice(1)) removal.run(...key)
-    this.#putFile.run(...key, size, mtimeNs, ctimeNs, inode, ...digests)
-    if (pieces !== undefined) this.#putPieces.run(...key, pieces.length, pieces.sha256, pieces.sha1)
+    const seal = sealOf(file.path, file.identity, digests)
+    this.#putFile.run(...key, size, mtimeNs, ctimeNs, inode, seal, ...digests)
+    if (pieces === undefined) return
+    const { length, sha256, sha1 } = pieces
+    this.#putPieces.run(...key, length, sha256, sha1, pieceSeal(file.path, pieces))
   }
+}
+
+/** A checksum of a whole row. SQLite has none: a disk that flips a bit in a digest would make it a wrong one. */
+function sealOf(
+  path: string,
+  { size, mtimeNs, ctimeNs, inode }: Identity,
+  digests: readonly (Uint8Array | null)[],
+): number {
+  let seal = crc32(`${path}\0${size} ${mtimeNs} ${ctimeNs} ${inode}`)
+  for (const [index, digest] of digests.entries()) {
+    // Its place too, or one algorithm's digest could pass for another's.
+    if (digest !== null) seal = crc32(digest, (seal ^ index) >>> 0)
+  }
+  return seal
+}
+
+function pieceSeal(path: string, { length, sha256, sha1 }: Pieces): number {
+  return crc32(sha1, crc32(sha256, crc32(`${path}\0${length}`)))
+}
+
+function checkSeal(path: string, stored: number, computed: number): void {
+  if (stored === computed) return
+  throw new Sqlite.SqliteError(`the row of ${JSON.stringify(path)} is damaged`, 'SQLITE_CORRUPT')
+}
+
+interface LeaseRow {
+  readonly holder: string
+  readonly expires: number
+  readonly complete: number
+}
+
+function leaseOf({ holder, complete }: LeaseRow, asking: string): Lease {
+  return { held: holder === asking, holder, complete: complete !== 0 }
 }
 
 // The rows below come from tables that are STRICT: SQLite itself vouches for each column's type.

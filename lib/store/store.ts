@@ -25,6 +25,16 @@ export interface Totals {
   readonly bytes: number
 }
 
+/** Who may index: one process at a time, the others read. */
+export interface Lease {
+  /** Whether it is the one who asked. */
+  readonly held: boolean
+  /** Whoever has it. */
+  readonly holder: string
+  /** Whether the holder's first pass is complete. */
+  readonly complete: boolean
+}
+
 /**
  * Where the index is kept. Paths are repository paths; the folder of a file at the root is the empty one.
  *
@@ -37,11 +47,23 @@ export interface Store {
   pieces(path: string): Awaitable<Pieces | undefined>
   /** The files directly in a folder, in no order. */
   list(folder: string): Awaitable<readonly StoredFile[]>
-  /** Every folder that holds a file directly. */
-  folders(): Awaitable<readonly string[]>
+  /** Every folder that holds a file directly, of those at and below `within`. */
+  folders(within: string): Awaitable<readonly string[]>
   totals(): Awaitable<Totals>
   /** All of them or none, in their order. */
   apply(changes: readonly Change[]): Awaitable<void>
+  /**
+   * Takes the lease where nobody has it (any more), or keeps it.
+   *
+   * @param holder who asks
+   * @param now milliseconds since 1970
+   * @param duration milliseconds for which it is held unless kept; 0 gives it back
+   * @param complete whether the first pass of whoever asks is complete
+   * @param instead a holder that is known to be dead: its lease is taken at once
+   */
+  lease(holder: string, now: number, duration: number, complete: boolean, instead?: string): Awaitable<Lease>
+  /** A number that is another one after another process has changed the index. */
+  version(): Awaitable<number>
   /** Everything applied is kept; nothing may be asked afterwards. */
   close(): Awaitable<void>
 }

@@ -113,8 +113,9 @@ test('the schema is what the first release wrote', async (context) => {
   assert.deepEqual(
     schemaOf(file).map(({ name, columns }) => `${name}: ${columns.join(' ')}`),
     [
-      'file: folder name size mtime_ns ctime_ns inode sha256 sha512 sha1 md5 blake3 crc32c',
-      'pieces: folder name length sha256 sha1',
+      'file: folder name size mtime_ns ctime_ns inode sha256 sha512 sha1 md5 blake3 crc32c seal',
+      'lease: only holder expires_ms complete',
+      'pieces: folder name length sha256 sha1 seal',
     ],
   )
 })

@@ -33,7 +33,7 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.equal(await store.get('a'), undefined)
       assert.equal(await store.pieces('a'), undefined)
       assert.deepEqual(await store.list(''), [])
-      assert.deepEqual(await store.folders(), [])
+      assert.deepEqual(await store.folders(''), [])
       assert.deepEqual(await store.totals(), { files: 0, bytes: 0 })
     })
 
@@ -168,12 +168,12 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
     test('names every folder that holds a file directly, once', async (context) => {
       const store = open(context)
       await store.apply(['a/b/c/1', 'a/b/c/2', 'a/1', 'top'].map((path) => put(fileAt(path))))
-      assert.deepEqual([...(await store.folders())].sort(), ['', 'a', 'a/b/c'])
+      assert.deepEqual([...(await store.folders(''))].sort(), ['', 'a', 'a/b/c'])
       await store.apply([
         { kind: 'remove', path: 'a/1' },
         { kind: 'remove', path: 'a/b/c/1' },
       ])
-      assert.deepEqual([...(await store.folders())].sort(), ['', 'a/b/c'])
+      assert.deepEqual([...(await store.folders(''))].sort(), ['', 'a/b/c'])
     })
 
     test('counts files and bytes, beyond 32 bits too', async (context) => {
@@ -258,7 +258,7 @@ export function put(file: IndexedFile, pieces?: Pieces): Change {
 /** Every path of a store, sorted. */
 export async function pathsIn(store: Store): Promise<string[]> {
   const paths: string[] = []
-  for (const folder of await store.folders()) {
+  for (const folder of await store.folders('')) {
     for (const { name } of await store.list(folder)) paths.push(folder === '' ? name : `${folder}/${name}`)
   }
   return paths.sort()

@@ -1,0 +1,5 @@
+/** Where a command writes. */
+export interface Output {
+  line(text: string): void
+  warning(text: string): void
+}

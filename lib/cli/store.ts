@@ -1,0 +1,19 @@
+import { resolve } from 'node:path'
+import type { OriginOptions } from '../options.js'
+import { realRoot } from '../origin.js'
+import { guardedStore } from '../store/guarded.js'
+import { defaultStoreFile } from '../store/location.js'
+import type { Output } from './output.js'
+
+/**
+ * Makes sure that the index can be kept. A server that embeds mirrored-by comes up without; here it is what was asked
+ * for.
+ *
+ * @throws MirroredByError ERR_ROOT, ERR_STORE, ERR_STORE_VERSION
+ */
+export function requireStore({ root, store }: OriginOptions, output: Output): void {
+  if (typeof store === 'object') return
+  const file = store === undefined ? defaultStoreFile(realRoot(root)) : resolve(store)
+  const warning = (error: Error) => output.warning(error.message)
+  void guardedStore(file, { rebuilt: () => {}, warning }).close()
+}
