@@ -51,6 +51,9 @@ export function sqliteStore(file: string): Store {
 /** How long to wait for other processes that use the file, in milliseconds. */
 const PATIENCE = 5000
 
+/** The same once the file is open, for then the whole server waits. */
+const SHORT_PATIENCE = 50
+
 function open(file: string): Database {
   const database = new Sqlite(file, { timeout: PATIENCE })
   try {
@@ -58,6 +61,8 @@ function open(file: string): Database {
     // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
     database.pragma('synchronous = NORMAL')
     migrate(database, file)
+    // From here on requests would wait too: who is refused comes again.
+    database.pragma(`busy_timeout = ${SHORT_PATIENCE}`)
     return database
   } catch (error) {
     database.close()

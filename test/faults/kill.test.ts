@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
+import { temporaryFolder, writeFiles } from '../support/folder.js'
+
+const PROGRAM = fileURLToPath(new URL('./indexing-process.js', import.meta.url))
+const KILLS = 100
+/** Repositories that are treated so at the same time. */
+const LANES = 4
+const FILES = 2000
+
+interface Row {
+  readonly folder: string
+  readonly name: string
+  readonly size: bigint
+  readonly mtime: bigint
+  readonly ctime: bigint
+  readonly sha256: Buffer
+}
+
+/** Holds every row against its file, and counts them. */
+function check(root: string, store: string): { rows: number; compared: number } {
+  if (!existsSync(store)) return { rows: 0, compared: 0 }
+  const database = new Sqlite(store)
+  try {
+    assert.equal(database.pragma('integrity_check', { simple: true }), 'ok')
+    const hasTable = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'file'").get()
+    if (!hasTable) return { rows: 0, compared: 0 }
+    const rows = database
+      .prepare<[], Row>('SELECT folder, name, size, mtime_ns AS mtime, ctime_ns AS ctime, sha256 FROM file')
+      .safeIntegers()
+      .all()
+    let compared = 0
+    for (const row of rows) {
+      const file = join(root, row.folder, row.name)
+      const stats = statSync(file, { bigint: true, throwIfNoEntry: false })
+      if (stats?.size !== row.size || stats.mtimeNs !== row.mtime || stats.ctimeNs !== row.ctime) continue
+      compared += 1
+      assert.equal(
+        row.sha256.toString('hex'),
+        createHash('sha256').update(readFileSync(file)).digest('hex'),
+        file,
+      )
+    }
+    return { rows: rows.length, compared }
+  } finally {
+    database.close()
+  }
+}
+
+function start(root: string, store: string) {
+  const child = fork(PROGRAM, [root, store], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const warnings: string[] = []
+  let indexed: { files: number; hashed: number } | undefined
+  child.on('message', (told: { warning?: string; indexed?: { files: number; hashed: number } }) => {
+    if (told.warning !== undefined) warnings.push(told.warning)
+    if (told.indexed !== undefined) indexed = told.indexed
+  })
+  return { child, warnings, indexed: () => indexed }
+}
+
+async function killAfter(root: string, store: string, milliseconds: number): Promise<void> {
+  const { child, warnings } = start(root, store)
+  await sleep(milliseconds)
+  child.kill('SIGKILL')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  assert.deepEqual(warnings, [])
+}
+
+/** Lets it come to its end. */
+async function complete(root: string, store: string): Promise<{ files: number; hashed: number }> {
+  const { child, warnings, indexed } = start(root, store)
+  while (indexed() === undefined) await once(child, 'message')
+  child.send({ stop: true })
+  await once(child, 'exit')
+  assert.deepEqual(warnings, [])
+  const result = indexed()
+  assert.ok(result)
+  return result
+}
+
+function repository(t: TestContext): { root: string; store: string } {
+  const root = temporaryFolder(t)
+  const store = join(temporaryFolder(t), 'index.sqlite')
+  for (let index = 0; index < FILES; index += 1) {
+    writeFiles(root, { [`folder${index % 20}/file${index}.bin`]: `content ${index}` })
+  }
+  return { root, store }
+}
+
+async function inLanes(kills: number, lane: (kill: () => boolean) => Promise<void>): Promise<void> {
+  let left = kills
+  const kill = (): boolean => {
+    left -= 1
+    return left >= 0
+  }
+  await Promise.all(Array.from({ length: LANES }, () => lane(kill)))
+}
+
+it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 240_000 }, async (t) => {
+  let checks = 0
+  await inLanes(KILLS, async (kill) => {
+    let lane = repository(t)
+    let stored = 0
+    while (kill()) {
+      await killAfter(lane.root, lane.store, 150 + Math.random() * 400)
+      const { rows, compared } = check(lane.root, lane.store)
+      checks += compared
+      // What was finished stays so.
+      assert.ok(rows >= stored, `${rows} rows after ${stored}`)
+      stored = rows
+      if (rows < FILES) continue
+      // This one is done: all that is left to see is that the next start reads nothing.
+      assert.deepEqual(await complete(lane.root, lane.store).then(({ hashed }) => hashed), 0)
+      lane = repository(t)
+      stored = 0
+    }
+    const { files, hashed } = await complete(lane.root, lane.store)
+    assert.equal(files, FILES)
+    assert.equal(hashed, FILES - stored, 'what was finished is not repeated')
+    checks += check(lane.root, lane.store).compared
+  })
+  t.diagnostic(`${checks} digests compared`)
+  assert.ok(checks > FILES * LANES)
+})
+
+it(`survives ${KILLS} times kill -9 during changes`, { timeout: 240_000 }, async (t) => {
+  let checks = 0
+  await inLanes(KILLS, async (kill) => {
+    const { root, store } = repository(t)
+    await complete(root, store)
+    let version = 0
+    while (kill()) {
+      const killed = killAfter(root, store, 200 + Math.random() * 400)
+      let running = true
+      void killed.finally(() => {
+        running = false
+      })
+      while (running) {
+        version += 1
+        const index = Math.floor(Math.random() * FILES)
+        writeFileSync(join(root, `folder${index % 20}/file${index}.bin`), `version ${version}`)
+        await sleep(5)
+      }
+      await killed
+      checks += check(root, store).compared
+    }
+    const { files } = await complete(root, store)
+    assert.equal(files, FILES)
+    const { rows, compared } = check(root, store)
+    assert.deepEqual([rows, compared], [FILES, FILES])
+    checks += compared
+  })
+  t.diagnostic(`${checks} digests compared`)
+})
