@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Finished, run } from '../support/client.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { type Behaviour, startMirror, type TestMirror } from '../support/mirror.js'
+
+/** Big enough for several mirrors, with aria2's `-k1M`. */
+export const BIG = pseudoRandomBytes(8 * 1024 * 1024)
+export const NAME = 'big.iso'
+
+/** A repository with one big file. */
+export function bigRepository(scope: Scope): string {
+  const root = temporaryFolder(scope)
+  writeFiles(root, { [NAME]: BIG })
+  return root
+}
+
+/** Bytes a second: as slow as it takes for every one of several mirrors to get its part. */
+const RATE = 4 * 1024 * 1024
+
+/** Mirrors on 127.0.0.2 and what follows, one for each behaviour. */
+export function startMirrors(
+  scope: Scope,
+  root: string,
+  behaviours: readonly Behaviour[],
+  rate = RATE,
+): Promise<TestMirror[]> {
+  return Promise.all(
+    behaviours.map((behaviour, index) =>
+      startMirror(scope, root, { host: `127.0.0.${index + 2}`, behaviour, rate }),
+    ),
+  )
+}
+
+/** The mirrors as an origin's option, the first the most preferred. */
+export function preferred(mirrors: readonly TestMirror[]): { id: string; url: string; weight: number }[] {
+  return mirrors.map(({ id, url }, index) => ({ id, url, weight: 100 - index }))
+}
+
+export interface Download extends Finished {
+  /** What the client left. */
+  readonly folder: string
+  readonly log: string
+}
+
+/** aria2, told to use several mirrors for a file as small as ours. */
+export async function aria2(scope: Scope, ...args: readonly string[]): Promise<Download> {
+  const folder = outputFolder(scope)
+  const logFile = join(temporaryFolder(scope), 'aria2.log')
+  const fixed = ['--no-conf', '--no-proxy=127.0.0.0/8', '-d', folder, '-s5', '-k1M', '-x1']
+  const finished = await run('aria2c', [...fixed, `--log=${logFile}`, '--log-level=debug', ...args])
+  return { ...finished, folder, log: readFileSync(logFile, 'utf8') }
+}
+
+/** wget2, which can loop for ever: it is the limit that ends it. It writes where it stands. */
+export async function wget2(scope: Scope, url: string): Promise<Download> {
+  const folder = outputFolder(scope)
+  const finished = await run('wget2', ['--no-config', '--no-proxy', url], 30_000, folder)
+  return { ...finished, folder, log: finished.stdout + finished.stderr }
+}
+
+function outputFolder(scope: Scope): string {
+  const folder = join(temporaryFolder(scope), 'out')
+  mkdirSync(folder)
+  return folder
+}
+
+/** The client ended well, and left this one file, whole. */
+export function assertDownloaded(download: Download, name: string, content: Buffer): void {
+  const { status, timedOut, stdout, stderr, folder } = download
+  assert.equal(timedOut, false, `still running at its limit\n${stdout}${stderr}`)
+  assert.equal(status, 0, `${stdout}${stderr}`)
+  assert.deepEqual(readdirSync(folder), [name])
+  assert.equal(sha256(readFileSync(join(folder, name))), sha256(content))
+}
+
+export function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
+}
+
+/** The URLs that aria2 took from `Link` fields. */
+export function addedUris(log: string): string[] {
+  return [...log.matchAll(/Adding URI=(\S+)/g)].map(([, uri = '']) => uri)
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { run, unlessInstalled } from '../support/client.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { until } from '../support/until.js'
+import { runOrigin, WAYS } from './origins.js'
+
+const PROXY_HOST = '127.0.0.7'
+/** What every hop says for itself (RFC 9110 §7.6.1), or of itself. */
+const OF_THE_HOP = /^(?:connection|keep-alive|server|date|transfer-encoding):/i
+
+describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), timeout: 60_000 }, () => {
+  for (const way of WAYS) {
+    for (const length of [60, 180, 400]) {
+      test(`passes every field on, where mirrors have URLs of ${length} bytes, by ${way.name}`, async (t) => {
+        const root = temporaryFolder(t)
+        const name = 'file.bin'
+        writeFiles(root, { [name]: pseudoRandomBytes(4096) })
+        const mirrors = [1, 2, 3, 4, 5].map((number) => {
+          const base = `https://mirror${number}.example.org/`
+          return { id: `m${number}`, url: `${base.padEnd(length - name.length - 1, 'x')}/`, location: 'de' }
+        })
+        const { url } = await runOrigin(t, way, { root, mirrors })
+        const proxy = await startNginx(t, url)
+
+        const direct = await head(url + name)
+        const proxied = await head(proxy + name)
+
+        assert.equal(direct.status, '200')
+        assert.equal(proxied.status, '200')
+        assert.deepEqual(proxied.lines, direct.lines)
+        for (const field of ['Link', 'Digest', 'X-Mirrored-By', 'Repr-Digest', 'X-MD5', 'ETag']) {
+          assert.ok(
+            proxied.lines.some((line) => line.startsWith(`${field}: `)),
+            `${field} is missing`,
+          )
+        }
+        const duplicates = proxied.lines.filter((line) => line.includes('rel=duplicate')).length
+        // Five of the longest would not fit into the proxy's buffer.
+        if (length < 200) assert.equal(duplicates, 5)
+        else assert.ok(duplicates > 0 && duplicates < 5, `${duplicates} duplicates`)
+      })
+    }
+  }
+})
+
+/** Lines of a HEAD, sorted: a proxy need not keep the order of fields of different names. */
+async function head(url: string): Promise<{ status: string | undefined; lines: string[] }> {
+  const { stdout } = await run('curl', ['-sSI', '--noproxy', '*', '--max-time', '10', url])
+  const [first = '', ...lines] = stdout.trimEnd().split('\r\n')
+  return { status: first.split(' ')[1], lines: lines.filter((line) => !OF_THE_HOP.test(line)).toSorted() }
+}
+
+/** nginx in front of an origin, with nothing set that need not be. */
+async function startNginx(scope: Scope, origin: string): Promise<string> {
+  const folder = temporaryFolder(scope)
+  const port = await freePort()
+  const configuration = [
+    'daemon off;',
+    'master_process off;',
+    'pid nginx.pid;',
+    'error_log stderr;',
+    'events {}',
+    'http {',
+    '  access_log off;',
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
+    `  server { listen ${PROXY_HOST}:${port}; location / { proxy_pass ${origin}; } }`,
+    '}',
+  ]
+  writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
+  const nginx = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'])
+  scope.after(async () => {
+    nginx.kill('SIGKILL')
+    if (nginx.exitCode === null && nginx.signalCode === null) await once(nginx, 'exit')
+  })
+  let said = ''
+  nginx.stderr.on('data', (text: Buffer) => {
+    said += text.toString()
+  })
+  await until('nginx listens', () => {
+    assert.equal(nginx.exitCode, null, `nginx ended: ${said}`)
+    return answers(port)
+  })
+  return `http://${PROXY_HOST}:${port}/`
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, PROXY_HOST)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function answers(port: number): Promise<boolean> {
+  const socket = connect(port, PROXY_HOST)
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}

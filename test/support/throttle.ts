@@ -1,0 +1,46 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pipeline, Transform, type TransformCallback } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Scope } from './folder.js'
+
+/** Lets so many bytes a second through. */
+export class Throttle extends Transform {
+  readonly #rate: number
+
+  constructor(rate: number) {
+    super()
+    this.#rate = rate
+  }
+
+  override async _transform(chunk: Buffer, _encoding: string, done: TransformCallback): Promise<void> {
+    if (Number.isFinite(this.#rate)) await sleep((chunk.length / this.#rate) * 1000)
+    done(null, chunk)
+  }
+}
+
+/**
+ * A way to a server that carries so many bytes a second on each connection: the server itself stays as it is.
+ *
+ * @returns the port on 127.0.0.1 where it begins
+ */
+export async function slowWay(scope: Scope, port: number, rate: number): Promise<number> {
+  const sockets = new Set<Socket>()
+  const way = createServer((client) => {
+    const server = connect(port, '127.0.0.1')
+    for (const socket of [client, server]) {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    }
+    // One that breaks off takes the other along, and that is all.
+    pipeline(client, server, () => {})
+    pipeline(server, new Throttle(rate), client, () => {})
+  })
+  way.listen(0, '127.0.0.1')
+  await once(way, 'listening')
+  scope.after(() => {
+    way.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return (way.address() as AddressInfo).port
+}
