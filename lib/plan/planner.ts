@@ -162,7 +162,7 @@ export class Planner {
     if (base !== undefined) urls.push({ url: base + entry.urlPath, location: undefined })
     const description = entry.descriptions[0]
     const body = metalink4({
-      name: basename(path),
+      name: savedName(basename(path)),
       size: identity.size,
       digests,
       pieces,
@@ -223,6 +223,20 @@ export class Planner {
 
 function clientOf(view: RequestView): Client {
   return { address: view.address }
+}
+
+/**
+ * Control characters are written as in a URL: aria2 refuses a metalink that names them, with exit status 0 and no file,
+ * and saves such a file under this very name where it has only its URL.
+ */
+function savedName(name: string): string {
+  return [...name]
+    .map((character) => (isControl(character) ? encodeURIComponent(character) : character))
+    .join('')
+}
+
+function isControl(character: string): boolean {
+  return character < ' ' || character === '\u007f'
 }
 
 /** What was asked for, unless there is none of it: a wish that cannot be met is not there (RFC 9530 §4). */
