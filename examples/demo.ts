@@ -39,7 +39,8 @@ const undo: (() => unknown)[] = []
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     if (process.stdout.isTTY) console.log('\nstopped')
-    void stop()
+    // By exit, for it may have been starting still.
+    void stop().then(() => process.exit())
   })
 }
 
@@ -96,7 +97,7 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   const server = await listen(port)
   undo.push(() => close(server))
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  const origin = await createOrigin({ ...options, baseUrl, store: memoryStore() })
+  const origin = await createOrigin({ ...options, baseUrl, store: memoryStore(), settle: '50ms' })
   undo.push(() => origin.close())
   const app = new Koa()
   // aria2 breaks off what it has from a mirror by now: that is no error to show.

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { unlessInstalled } from '../support/client.js'
 import { type Scope, temporaryFolder } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { startProgram } from '../support/program.js'
 import {
   addedUris,
   aria2,
@@ -35,7 +33,7 @@ describe('mirrored-by serve', { timeout: 60_000 }, () => {
       addedUris(download.log),
       mirrors.map((mirror) => mirror.url + NAME),
     )
-    assert.equal(await served.terminate(), 0)
+    assert.equal(await served.program.ends('SIGTERM'), 0)
   })
 
   test('redirects wget2 to a metalink', { skip: unlessInstalled('wget2') }, async (t) => {
@@ -47,7 +45,7 @@ describe('mirrored-by serve', { timeout: 60_000 }, () => {
 
     assertDownloaded(download, NAME, BIG)
     assert.match(download.log, /Checksum OK/)
-    assert.equal(await served.terminate(), 0)
+    assert.equal(await served.program.ends('SIGTERM'), 0)
   })
 })
 
@@ -57,34 +55,12 @@ function mirrorsFile(scope: Scope, mirrors: readonly object[]): string {
   return file
 }
 
-interface Served {
-  readonly url: string
-  /** Asks it to stop, and returns its exit status. */
-  terminate(): Promise<number | null>
-}
-
 /** Runs the command until its first pass is complete. */
-async function serve(scope: Scope, root: string, mirrors: string, ...more: string[]): Promise<Served> {
+async function serve(scope: Scope, root: string, mirrors: string, ...more: string[]) {
   const store = join(temporaryFolder(scope), 'index.sqlite')
-  const args = [MAIN, 'serve', root, '--mirrors', mirrors, '--port', '0', '--store', store, ...more]
-  const child = spawn(process.execPath, args)
-  scope.after(() => child.kill('SIGKILL'))
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (text: Buffer) => {
-      said += text.toString()
-    })
-  }
-  await until('it has indexed', () => {
-    assert.equal(child.exitCode, null, `it ended: ${said}`)
-    return /^indexed 1 files in/m.test(said)
-  })
-  const [, url = ''] = /^listening on (\S+)$/m.exec(said) ?? []
-  const terminate = async () => {
-    const exit = once(child, 'exit', { signal: AbortSignal.timeout(10_000) })
-    child.kill('SIGTERM')
-    const [status] = await exit
-    return status
-  }
-  return { url: `${url}/`, terminate }
+  const args = ['serve', root, '--mirrors', mirrors, '--port', '0', '--store', store, ...more]
+  const program = startProgram(scope, [MAIN, ...args])
+  const [, url] = await program.says(/^listening on (\S+)$/m)
+  await program.says(/^indexed 1 files in/m)
+  return { url: `${url}/`, program }
 }

@@ -9,7 +9,7 @@ import { describe, test } from 'node:test'
 import { run, unlessInstalled } from '../support/client.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { until } from '../support/until.js'
-import { runOrigin, WAYS } from './origins.js'
+import { runOrigin, SERVE, WAYS } from './origins.js'
 
 const PROXY_HOST = '127.0.0.7'
 /** What every hop says for itself (RFC 9110 §7.6.1), or of itself. */
@@ -22,11 +22,7 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
         const root = temporaryFolder(t)
         const name = 'file.bin'
         writeFiles(root, { [name]: pseudoRandomBytes(4096) })
-        const mirrors = [1, 2, 3, 4, 5].map((number) => {
-          const base = `https://mirror${number}.example.org/`
-          return { id: `m${number}`, url: `${base.padEnd(length - name.length - 1, 'x')}/`, location: 'de' }
-        })
-        const { url } = await runOrigin(t, way, { root, mirrors })
+        const { url } = await runOrigin(t, way, { root, mirrors: mirrorsOf(length - name.length) })
         const proxy = await startNginx(t, url)
 
         const direct = await head(url + name)
@@ -48,7 +44,22 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
       })
     }
   }
+
+  test('refuses more than we send by default (a control)', async (t) => {
+    const root = temporaryFolder(t)
+    writeFiles(root, { 'file.bin': pseudoRandomBytes(4096) })
+    const { url } = await runOrigin(t, SERVE, { root, mirrors: mirrorsOf(400), maxHeaderBytes: '64KiB' })
+    assert.equal((await head(`${await startNginx(t, url)}file.bin`)).status, '502')
+  })
 })
+
+/** Five mirrors with URLs of so many bytes. */
+function mirrorsOf(length: number) {
+  return [1, 2, 3, 4, 5].map((number) => {
+    const base = `https://mirror${number}.example.org/`
+    return { id: `m${number}`, url: `${base.padEnd(length - 1, 'x')}/`, location: 'de' }
+  })
+}
 
 /** Lines of a HEAD, sorted: a proxy need not keep the order of fields of different names. */
 async function head(url: string): Promise<{ status: string | undefined; lines: string[] }> {

@@ -26,15 +26,16 @@ export class Throttle extends Transform {
  */
 export async function slowWay(scope: Scope, port: number, rate: number): Promise<number> {
   const sockets = new Set<Socket>()
-  const way = createServer((client) => {
-    const server = connect(port, '127.0.0.1')
+  const way = createServer({ allowHalfOpen: true }, (client) => {
+    const server = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
     }
-    // One that breaks off takes the other along, and that is all.
-    pipeline(client, server, () => {})
-    pipeline(server, new Throttle(rate), client, () => {})
+    // The server may be done long before its last bytes are through; a client that is gone wants no more of them.
+    client.on('error', () => {}).pipe(server)
+    client.once('close', () => server.destroy())
+    pipeline(server, new Throttle(rate), client, () => client.destroy())
   })
   way.listen(0, '127.0.0.1')
   await once(way, 'listening')

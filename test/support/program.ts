@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Scope } from './folder.js'
+import { until } from './until.js'
+
+/** A program of this package that runs beside a test. */
+export interface Program {
+  /** Both outputs so far. */
+  readonly said: string
+  /** Waits until its output matches; fails where it ends before. */
+  says(pattern: RegExp): Promise<RegExpExecArray>
+  /** Sends a signal where one is given, and waits for the exit status: null where a signal killed it. */
+  ends(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Starts Node on a file, until the test ends at most. */
+export function startProgram(
+  scope: Scope,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Program {
+  const { env = {}, cwd } = options
+  const child: ChildProcess = spawn(process.execPath, [...args], { cwd, env: { ...process.env, ...env } })
+  const exit = once(child, 'exit')
+  scope.after(async () => {
+    child.kill('SIGKILL')
+    await exit
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (text: Buffer) => {
+      said += text.toString()
+    })
+  }
+  return {
+    get said() {
+      return said
+    },
+    says: (pattern) =>
+      until(`${args.join(' ')} says ${pattern}`, () => {
+        const match = pattern.exec(said)
+        if (match === null) assert.equal(child.exitCode, null, `it ended: ${said}`)
+        return match
+      }),
+    ends: async (signal) => {
+      if (signal !== undefined) child.kill(signal)
+      await until(`it ends: ${said}`, () => child.exitCode !== null || child.signalCode !== null)
+      await exit
+      return child.exitCode
+    },
+  }
+}
