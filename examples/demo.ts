@@ -166,7 +166,8 @@ function show(folder: string, origin: string, redirecting: string, mirrors: read
     'Try in another terminal:',
     ...commands.flatMap(([what, command]) => ['', dim(`  # ${what}`), `  ${command}`]),
     '',
-    `Files are in ${folder}/repository. Ctrl-C stops everything and removes ${folder}.`,
+    `Files are in ${folder}/repository.`,
+    `Ctrl-C stops everything and removes ${folder}.`,
   ]
   console.log(lines.join('\n'))
 }

@@ -24,8 +24,11 @@ export function startProgram(
   const child: ChildProcess = spawn(process.execPath, [...args], { cwd, env: { ...process.env, ...env } })
   const exit = once(child, 'exit')
   scope.after(async () => {
-    child.kill('SIGKILL')
+    // Asked first, so that it can remove what it made.
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
     await exit
+    clearTimeout(timer)
   })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
