@@ -6,6 +6,15 @@ import { type ErrorCode, MirroredByError, reason } from './errors.js'
 /** Any schema that can be checked without waiting. */
 export type Schema<Output> = v.GenericSchema<unknown, Output>
 
+/** An object with these keys and no others. A list, which valibot would take for an object, is none. */
+export function mapping<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
+  return v.pipe(
+    v.unknown(),
+    v.check((value) => !Array.isArray(value), message),
+    v.strictObject(entries, message),
+  )
+}
+
 /**
  * Checks a value whole and gives it back with every default filled in.
  *

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import { type OriginOptions, optionEntries } from '../options.js'
-import { validateYamlFile } from '../validation.js'
+import { mapping, validateYamlFile } from '../validation.js'
 
 /** What a configuration file may say: the options of `createOrigin`, and where `serve` listens. */
 export interface Configuration extends Omit<OriginOptions, 'root'> {
@@ -20,7 +20,7 @@ export const portSchema = v.pipe(
   v.maxValue(65535, portMessage),
 )
 
-const configurationSchema = v.strictObject(
+const configurationSchema = mapping(
   {
     ...optionEntries,
     root: v.optional(optionEntries.root),

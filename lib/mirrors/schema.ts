@@ -2,6 +2,7 @@ import { countries } from 'countries-list'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { type Mirror, SERVES } from '../model.js'
+import { mapping } from '../validation.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
 const HIGHEST_ASN = 4_294_967_295
@@ -69,7 +70,7 @@ const weightMessage = 'must be a number, 0 or greater'
 const flag = v.boolean('must be true or false')
 
 const entrySchema = v.pipe(
-  v.strictObject(
+  mapping(
     {
       id: v.pipe(
         v.string('must be a text'),
@@ -134,7 +135,7 @@ export const mirrorListSchema = v.pipe(
 )
 
 /** The content of a mirrors file. */
-export const mirrorsFileSchema = v.strictObject(
+export const mirrorsFileSchema = mapping(
   { mirrors: mirrorListSchema },
   'must be a mapping with the key "mirrors"',
 )
