@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { MirroredByError } from '../../lib/errors.js'
+import { mirrorsFileSchema } from '../../lib/mirrors/schema.js'
+import { validateYamlFile } from '../../lib/validation.js'
+import { temporaryFolder } from '../support/folder.js'
+import { mirror } from './mirrors.js'
+
+function fileWith(context: TestContext, lines: readonly string[]): string {
+  const file = join(temporaryFolder(context), 'mirrors.yaml')
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''))
+  return file
+}
+
+function read(file: string) {
+  return validateYamlFile(mirrorsFileSchema, file, 'ERR_MIRRORS_FILE').mirrors
+}
+
+function refusal(file: string): string {
+  try {
+    read(file)
+  } catch (error) {
+    assert.ok(error instanceof MirroredByError)
+    assert.equal(error.code, 'ERR_MIRRORS_FILE')
+    return error.message
+  }
+  return assert.fail('the file is taken')
+}
+
+test('a good file is read', (context) => {
+  const file = fileWith(context, [
+    '# our mirrors',
+    'mirrors:',
+    '  - id: a',
+    '    url: https://a.example/repo/',
+    '  - { id: b, url: "https://b.example/repo/", weight: 5, location: DE }',
+  ])
+  assert.deepEqual(read(file), [mirror('a'), mirror('b', { weight: 5, location: 'de' })])
+})
+
+const GOOD = ['mirrors:', '  - id: a', '    url: https://a.example/']
+
+const BAD_FILES: readonly (readonly [what: string, lines: readonly string[], mistakes: readonly string[]])[] =
+  [
+    [
+      'a bad value',
+      [...GOOD, '    weight: heavy'],
+      ['4:5: mirrors[0].weight: must be a number, 0 or greater'],
+    ],
+    ['an unknown key', [...GOOD, '    wieght: 5'], ['4:5: mirrors[0]: unknown key "wieght"']],
+    ['an unknown key at the top', ['mirrors: []', 'mirror: []'], ['2:1: unknown key "mirror"']],
+    ['no id', ['mirrors:', '  - url: https://a.example/'], ['2:5: mirrors[0].id: is missing']],
+    [
+      'an id that comes again',
+      [...GOOD, '  - url: https://b.example/', '    id: a'],
+      ['5:5: mirrors[1].id: the id "a" is taken by the mirror at 0; ids must be unique'],
+    ],
+    [
+      'a URL without a scheme',
+      [...GOOD, '  - id: b', '    url: b.example'],
+      [
+        '5:5: mirrors[1].url: "b.example" is not an absolute URL; it begins with https:// or http:// or ftp://',
+      ],
+    ],
+    [
+      'a bad entry of a list',
+      [...GOOD, '    excludes:', '      - de', '      - uk'],
+      ['6:9: mirrors[0].excludes[1]: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"'],
+    ],
+    [
+      'several mistakes',
+      ['mirrors:', '  - id: a b', '    url: https://a.example/', '    private: 5'],
+      [
+        '2:5: mirrors[0].id: must consist of letters, digits, ".", "_" and "-"',
+        '4:5: mirrors[0].private: must be true or false',
+      ],
+    ],
+    ['a list alone', ['- id: a'], ['1:1: must be a mapping with the key "mirrors"']],
+    ['a text alone', ['mirrors'], ['1:1: must be a mapping with the key "mirrors"']],
+    [
+      'a mapping of mirrors',
+      ['mirrors:', '  a: https://a.example/'],
+      ['1:1: mirrors: must be a list of mirrors'],
+    ],
+    ['nothing below the key', ['mirrors:'], ['1:1: mirrors: must be a list of mirrors']],
+    ['nothing at all', [], ['1:1: must be a mapping with the key "mirrors"']],
+    ['comments alone', ['# nothing yet'], ['1:1: must be a mapping with the key "mirrors"']],
+  ]
+
+for (const [what, lines, mistakes] of BAD_FILES) {
+  test(`a file with ${what} is refused by file, line and column`, (context) => {
+    const file = fileWith(context, lines)
+    assert.deepEqual(
+      refusal(file).split('\n'),
+      mistakes.map((mistake) => `${file}:${mistake}`),
+    )
+  })
+}
+
+for (const [what, lines, place] of [
+  ['a list that is not closed', ['mirrors: [', '  a'], /:\d+:\d+: not YAML: /],
+  ['a tab for indentation', ['mirrors:', '\t- id: a'], /:2:\d+: not YAML: /],
+  ['a key twice', ['mirrors: []', 'mirrors: []'], /:2:1: not YAML: /],
+  ['a quote that is not closed', ['mirrors: "a'], /:\d+:\d+: not YAML: /],
+] as const) {
+  test(`a file with ${what} is not YAML, and refused by its place`, (context) => {
+    const file = fileWith(context, lines)
+    const message = refusal(file)
+    assert.ok(message.startsWith(file), message)
+    assert.match(message.slice(file.length), place)
+    assert.doesNotMatch(message, /\n\s/, 'one line for each mistake')
+  })
+}
+
+test('a file that is not there is refused by its name', (context) => {
+  const file = join(temporaryFolder(context), 'mirrors.yaml')
+  assert.match(refusal(file), /^cannot read .*mirrors\.yaml: ENOENT/)
+  assert.ok(refusal(file).includes(file))
+})
+
+test('a folder is no file', (context) => {
+  const folder = join(temporaryFolder(context), 'mirrors.yaml')
+  mkdirSync(folder)
+  assert.match(refusal(folder), /^cannot read .*mirrors\.yaml: EISDIR/)
+})
