@@ -54,6 +54,8 @@ export class Registry {
     }
     this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
       .on('all', edited)
+      // Read once more: an edit after the first reading and before the watch is told by nobody.
+      .on('ready', edited)
       .on('error', (error) => {
         const message = `cannot watch ${file}: ${reason(error)}; edits take effect at the next start`
         this.#events.warning(new MirroredByError('ERR_WATCH', message, error))
