@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { baseUrl, explain, rank, type Wanted } from '../../lib/mirrors/rank.js'
+import { createSnapshot, omission, type Ranked } from '../../lib/mirrors/snapshot.js'
+import { type Client, type Mirror, SERVES } from '../../lib/model.js'
+import { mirror, seededDraw } from './mirrors.js'
+
+const NOBODY: Client = { address: '' }
+const PLAIN: Wanted = { path: 'iso/disk.iso', secure: false }
+const SECURE: Wanted = { path: 'iso/disk.iso', secure: true }
+
+function ids(ranked: readonly Ranked[]): string[] {
+  return ranked.map(({ mirror: { id } }) => id)
+}
+
+function rankedIds(mirrors: readonly Mirror[], wanted = PLAIN, limit = 100, draw?: () => number): string[] {
+  return ids(rank(createSnapshot(mirrors), wanted, NOBODY, limit, draw))
+}
+
+describe('without chance', () => {
+  test('the heaviest come first, then by id, whatever the order of the file', () => {
+    const mirrors = [mirror('c'), mirror('b', { weight: 200 }), mirror('a'), mirror('d', { weight: 50 })]
+    assert.deepEqual(rankedIds(mirrors), ['b', 'a', 'c', 'd'])
+    assert.deepEqual(rankedIds(mirrors.toReversed()), ['b', 'a', 'c', 'd'])
+  })
+
+  test('there are no more than the limit', () => {
+    const mirrors = [mirror('a'), mirror('b'), mirror('c')]
+    assert.deepEqual(rankedIds(mirrors, PLAIN, 2), ['a', 'b'])
+    assert.deepEqual(rankedIds(mirrors, PLAIN, 0), [])
+    assert.deepEqual(rankedIds([], PLAIN, 5), [])
+  })
+
+  test('the limit counts those that will do', () => {
+    const mirrors = [mirror('a', { paths: ['other/**'] }), mirror('b'), mirror('c', { paths: ['iso/**'] })]
+    assert.deepEqual(rankedIds(mirrors, PLAIN, 2), ['b', 'c'])
+  })
+})
+
+test('mirrors that are disabled, private, of weight 0 or not for the world are left out', () => {
+  const mirrors = [
+    mirror('good'),
+    mirror('disabled', { enabled: false }),
+    mirror('private', { private: true }),
+    mirror('weightless', { weight: 0 }),
+    mirror('own country', { serves: 'country' }),
+    mirror('own subnet', { serves: 'subnet' }),
+  ]
+  for (const draw of [undefined, () => 0, () => 0.999_999, Math.random]) {
+    assert.deepEqual(rankedIds(mirrors, PLAIN, 100, draw), ['good'])
+  }
+})
+
+test('a client that came by https gets https URLs alone, one that came by http gets what the operator puts first', () => {
+  const mirrors = [
+    mirror('a', { urls: ['http://a.example/'] }),
+    mirror('b', { urls: ['http://b.example/', 'https://b.example/'] }),
+    mirror('c', { urls: ['https://c.example/', 'http://c.example/'] }),
+    mirror('d', { urls: ['ftp://d.example/'] }),
+    mirror('e', { urls: ['ftp://e.example/', 'http://e.example/'] }),
+  ]
+  const urls = (wanted: Wanted) =>
+    rank(createSnapshot(mirrors), wanted, NOBODY, 100).map((one) => baseUrl(one, wanted.secure))
+  assert.deepEqual(urls(SECURE), ['https://b.example/', 'https://c.example/'])
+  assert.deepEqual(urls(PLAIN), [
+    'http://a.example/',
+    'http://b.example/',
+    'https://c.example/',
+    'ftp://d.example/',
+    'http://e.example/',
+  ])
+  assert.deepEqual(urls({ ...PLAIN, redirectable: true }), [
+    'http://a.example/',
+    'http://b.example/',
+    'https://c.example/',
+    'http://e.example/',
+  ])
+})
+
+describe('by chance', () => {
+  const mirrors = [mirror('a', { weight: 10 }), mirror('b', { weight: 20 }), mirror('c', { weight: 70 })]
+
+  test('the same draws give the same answer', () => {
+    for (let seed = 0; seed < 50; seed += 1) {
+      const first = rankedIds(mirrors, PLAIN, 3, seededDraw(seed))
+      assert.deepEqual(rankedIds(mirrors, PLAIN, 3, seededDraw(seed)), first)
+    }
+  })
+
+  test('a draw picks the mirror on whose weight it falls', () => {
+    // In the order c, b, a the weights end at 0.7, 0.9 and 1.
+    const table = { 0: 'c', 0.69: 'c', 0.71: 'b', 0.89: 'b', 0.91: 'a', 0.999: 'a' }
+    for (const [point, id] of Object.entries(table)) {
+      assert.deepEqual(
+        rankedIds(mirrors, PLAIN, 1, () => Number(point)),
+        [id],
+        point,
+      )
+    }
+  })
+
+  test('each mirror is first as often as its weight says', () => {
+    const draw = seededDraw(20)
+    const rounds = 20_000
+    const snapshot = createSnapshot(mirrors)
+    const firsts = new Map<string, number>()
+    for (let round = 0; round < rounds; round += 1) {
+      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, draw))
+      firsts.set(id, (firsts.get(id) ?? 0) + 1)
+    }
+    assertProportions(firsts, new Map(mirrors.map(({ id, weight }) => [id, weight / 100])), rounds)
+  })
+
+  test('the second is drawn by weight among those left', () => {
+    const draw = seededDraw(21)
+    const rounds = 20_000
+    const snapshot = createSnapshot(mirrors)
+    const pairs = new Map<string, number>()
+    for (let round = 0; round < rounds; round += 1) {
+      const pair = ids(rank(snapshot, PLAIN, NOBODY, 2, draw)).join()
+      pairs.set(pair, (pairs.get(pair) ?? 0) + 1)
+    }
+    const expected = new Map<string, number>()
+    for (const one of mirrors) {
+      for (const other of mirrors) {
+        if (one !== other)
+          expected.set(`${one.id},${other.id}`, ((one.weight / 100) * other.weight) / (100 - one.weight))
+      }
+    }
+    assertProportions(pairs, expected, rounds)
+  })
+
+  test('mirrors that will not do have no part in the draw', () => {
+    const draw = seededDraw(22)
+    const rounds = 20_000
+    const heavy = Array.from({ length: 30 }, (_, index) =>
+      mirror(`x${index}`, { weight: 1000, paths: ['other/**'] }),
+    )
+    const snapshot = createSnapshot([...heavy, ...mirrors])
+    const firsts = new Map<string, number>()
+    for (let round = 0; round < rounds; round += 1) {
+      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, draw))
+      firsts.set(id, (firsts.get(id) ?? 0) + 1)
+    }
+    assertProportions(firsts, new Map(mirrors.map(({ id, weight }) => [id, weight / 100])), rounds)
+  })
+
+  test('a snapshot with no mirror gives none, without a draw', () => {
+    assert.deepEqual(
+      rankedIds([], PLAIN, 5, () => assert.fail('there is nothing to draw')),
+      [],
+    )
+  })
+})
+
+/** Pearson's chi-square, at a level that one run in a million of fair draws misses (the draws here are the same each time). */
+function assertProportions(
+  counts: ReadonlyMap<string, number>,
+  expected: ReadonlyMap<string, number>,
+  rounds: number,
+): void {
+  assert.deepEqual([...counts.keys()].sort(), [...expected.keys()].sort())
+  let statistic = 0
+  for (const [key, share] of expected) {
+    const mean = share * rounds
+    statistic += ((counts.get(key) ?? 0) - mean) ** 2 / mean
+  }
+  const degrees = expected.size - 1
+  const limit = degrees + 6 * Math.sqrt(2 * degrees) + 10
+  assert.ok(
+    statistic < limit,
+    `chi-square ${statistic} with ${degrees} degrees of freedom: ${JSON.stringify([...counts])}`,
+  )
+}
+
+describe('whatever the mirrors', () => {
+  const urls = fc.subarray(['https://m.example/', 'http://m.example/', 'ftp://m.example/'], { minLength: 1 })
+  const anyMirror = fc.record({
+    urls: urls.chain((some) => fc.shuffledSubarray(some, { minLength: some.length })),
+    weight: fc.oneof(fc.constant(0), fc.nat(1000), fc.double({ min: 0, max: 1e6, noNaN: true })),
+    paths: fc.constantFrom([], ['**'], ['iso/**'], ['other/**'], ['!iso/**'], ['**', '!iso/*.iso']),
+    serves: fc.constantFrom(...SERVES, 'world' as const, 'world' as const),
+    private: fc.boolean(),
+    enabled: fc.boolean(),
+  })
+  const anyMirrors = fc
+    .array(anyMirror, { maxLength: 25 })
+    .map((list) => list.map((properties, index) => mirror(`m${index}`, properties)))
+  const wanted = fc.record({
+    path: fc.constantFrom('iso/disk.iso', 'other/file', 'iso/deep/file'),
+    secure: fc.boolean(),
+    redirectable: fc.boolean(),
+  })
+  const point = fc.double({ min: 0, max: 1 - Number.EPSILON / 2, noNaN: true })
+  // Chance at its worst: always the same point, or few of them again and again.
+  const draws = fc.oneof(
+    fc.constant(undefined),
+    fc.constantFrom(0, 0.5, 0.999_999_999, 1 - Number.EPSILON / 2).map((one) => () => one),
+    fc.array(point, { minLength: 1, maxLength: 5 }).map((points) => {
+      let index = 0
+      return () => points[index++ % points.length] ?? 0
+    }),
+    fc.integer().map((seed) => seededDraw(seed)),
+  )
+
+  /** Said a second time, and plainly: what makes a mirror fit. */
+  function fits(
+    one: Mirror,
+    { path, secure, redirectable }: { path: string; secure: boolean; redirectable: boolean },
+  ) {
+    if (!one.enabled || one.private || one.weight === 0 || one.serves !== 'world') return false
+    if (secure && !one.urls.includes('https://m.example/')) return false
+    if (redirectable && one.urls.every((url) => url.startsWith('ftp'))) return false
+    const key = one.paths.join()
+    if (key === 'iso/**') return path.startsWith('iso/')
+    if (key === 'other/**') return path.startsWith('other/')
+    if (key === '!iso/**') return !path.startsWith('iso/')
+    if (key === '**,!iso/*.iso') return path !== 'iso/disk.iso'
+    return true
+  }
+
+  test('all that fit are given, once each, where the limit allows, and no others', () => {
+    fc.assert(
+      fc.property(anyMirrors, wanted, draws, (mirrors, what, draw) => {
+        const given = rankedIds(mirrors, what, mirrors.length, draw)
+        const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
+        assert.deepEqual(given.toSorted(), fit.toSorted())
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('the limit is kept, and reached where enough fit', () => {
+    fc.assert(
+      fc.property(anyMirrors, wanted, draws, fc.nat(30), (mirrors, what, draw, limit) => {
+        const given = rankedIds(mirrors, what, limit, draw)
+        const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
+        assert.equal(given.length, Math.min(limit, fit.length))
+        assert.equal(new Set(given).size, given.length)
+        for (const id of given) assert.ok(fit.includes(id), id)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('a client that came by https is never given a plain URL, and nobody one that the mirror does not have', () => {
+    fc.assert(
+      fc.property(anyMirrors, wanted, draws, (mirrors, what, draw) => {
+        for (const one of rank(createSnapshot(mirrors), what, NOBODY, 100, draw)) {
+          const url = baseUrl(one, what.secure)
+          assert.ok(url !== undefined && one.mirror.urls.includes(url))
+          if (what.secure) assert.ok(url.startsWith('https:'), url)
+          if (what.redirectable) assert.match(url, /^https?:/)
+        }
+      }),
+    )
+  })
+
+  test('every mirror is either ranked or left out with a reason', () => {
+    fc.assert(
+      fc.property(anyMirrors, wanted, (mirrors, what) => {
+        const { ranked, omitted } = explain(createSnapshot(mirrors), what, NOBODY, 'p')
+        assert.deepEqual(
+          [...ranked, ...omitted].map(({ id }) => id).toSorted(),
+          mirrors.map(({ id }) => id).toSorted(),
+        )
+        for (const { reason } of omitted) assert.notEqual(reason, '')
+        // What cannot be known without the client is said in other words.
+        for (const { id, reason } of omitted) assert.notEqual(reason, 'not in reach', id)
+      }),
+    )
+  })
+
+  test('shares of a tier are 1 together', () => {
+    fc.assert(
+      fc.property(anyMirrors, (mirrors) => {
+        const [tier] = createSnapshot(mirrors).tiersFor(NOBODY)
+        if (tier === undefined) return
+        const sum = tier.ranked.reduce((all, { share }) => all + share, 0)
+        assert.ok(Math.abs(sum - 1) < 1e-9, `${sum}`)
+      }),
+    )
+  })
+})
+
+test('a snapshot keeps the mirrors in the order of the operator', () => {
+  const mirrors = [mirror('c'), mirror('a', { enabled: false }), mirror('b')]
+  assert.equal(createSnapshot(mirrors).mirrors, mirrors)
+})
+
+test('clients of one place share their tiers', () => {
+  const snapshot = createSnapshot([mirror('a')])
+  assert.equal(snapshot.tiersFor({ address: '192.0.2.1' }), snapshot.tiersFor({ address: '192.0.2.2' }))
+})
+
+const REASONS: readonly (readonly [properties: Partial<Mirror>, wanted: Wanted, reason: string])[] = [
+  [{ enabled: false }, PLAIN, 'disabled'],
+  [{ weight: 0 }, PLAIN, 'weight 0'],
+  [{ private: true }, PLAIN, 'private: only for its own asn and subnets'],
+  [{ serves: 'country' }, PLAIN, "serves its country only, and the client's is not known"],
+  [{ serves: 'subnet' }, PLAIN, "serves its subnet only, and the client's is not known"],
+  [{ urls: ['http://m.example/'] }, SECURE, 'no https URL, and the client came by https'],
+  [{ urls: ['ftp://m.example/'] }, { ...PLAIN, redirectable: true }, 'no URL that a browser can follow'],
+  [{ paths: ['other/**'] }, PLAIN, 'its paths leave the file out'],
+  [{ enabled: false, weight: 0, private: true }, PLAIN, 'disabled'],
+]
+
+for (const [properties, what, reason] of REASONS) {
+  test(`a mirror of ${JSON.stringify(properties)} is left out because: ${reason}`, () => {
+    const { ranked, omitted } = explain(
+      createSnapshot([mirror('m', properties), mirror('good')]),
+      what,
+      NOBODY,
+      'iso/disk.iso',
+    )
+    assert.deepEqual(omitted, [{ id: 'm', reason }])
+    assert.deepEqual(
+      ranked.map(({ id }) => id),
+      ['good'],
+    )
+  })
+}
+
+test('a mirror for everyone is not left out', () => {
+  assert.equal(omission(mirror('m')), undefined)
+})
+
+test('the explanation says of each mirror where it stands', () => {
+  const client = { address: '192.0.2.1' }
+  const mirrors = [mirror('a', { weight: 30 }), mirror('b', { weight: 10, urls: ['http://b.example/'] })]
+  const ranking = explain(createSnapshot(mirrors), PLAIN, client, 'iso/disk%201.iso')
+  assert.deepEqual(ranking, {
+    path: 'iso/disk.iso',
+    client,
+    ranked: [
+      { id: 'a', tier: 'world', weight: 30, share: 0.75, url: 'https://a.example/repo/iso/disk%201.iso' },
+      { id: 'b', tier: 'world', weight: 10, share: 0.25, url: 'http://b.example/iso/disk%201.iso' },
+    ],
+    omitted: [],
+  })
+})

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MirroredByError } from '../../lib/errors.js'
+import { Registry, type RegistryEvents } from '../../lib/mirrors/registry.js'
+import type { Snapshot } from '../../lib/mirrors/snapshot.js'
+import { temporaryFolder } from '../support/folder.js'
+import { until } from '../support/until.js'
+import { mirror } from './mirrors.js'
+
+interface Following {
+  readonly folder: string
+  readonly file: string
+  readonly registry: Registry
+  readonly replaced: Snapshot[]
+  readonly warnings: MirroredByError[]
+  ids(): string[]
+}
+
+const SILENT: RegistryEvents = {
+  replaced: () => assert.fail('nothing was to be replaced'),
+  warning: (error) => assert.fail(error),
+}
+
+function yaml(...ids: readonly string[]): string {
+  return `mirrors:\n${ids.map((id) => `  - id: ${id}\n    url: https://${id}.example/\n`).join('')}`
+}
+
+function following(context: TestContext, text = yaml('a', 'b')): Following {
+  const folder = temporaryFolder(context)
+  const file = join(folder, 'mirrors.yaml')
+  writeFileSync(file, text)
+  const replaced: Snapshot[] = []
+  const warnings: MirroredByError[] = []
+  const registry = new Registry(file, true, {
+    replaced: (snapshot) => replaced.push(snapshot),
+    warning: (error) => warnings.push(error),
+  })
+  context.after(() => registry.close())
+  return {
+    folder,
+    file,
+    registry,
+    replaced,
+    warnings,
+    ids: () => registry.snapshot.mirrors.map(({ id }) => id),
+  }
+}
+
+/** Waits until edits are really seen. */
+async function untilFollowed({ file, ids }: Following): Promise<void> {
+  writeFileSync(file, yaml('followed'))
+  await until('an edit takes effect', () => ids()[0] === 'followed')
+}
+
+test('the mirrors of the file are there at once', (context) => {
+  const { ids } = following(context)
+  assert.deepEqual(ids(), ['a', 'b'])
+})
+
+test('a list at hand needs no file', async () => {
+  const registry = new Registry([mirror('x')], true, SILENT)
+  assert.deepEqual(
+    registry.snapshot.mirrors.map(({ id }) => id),
+    ['x'],
+  )
+  await registry.close()
+})
+
+test('a file that is wrong at the start is refused', (context) => {
+  const file = join(temporaryFolder(context), 'mirrors.yaml')
+  const open = () => new Registry(file, true, SILENT)
+  assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
+  writeFileSync(file, 'mirrors: 5')
+  assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
+})
+
+test('an edit right after the start takes effect', async (context) => {
+  const one = following(context)
+  writeFileSync(one.file, yaml('c'))
+  await until('it takes effect', () => one.ids()[0] === 'c')
+  assert.deepEqual(one.warnings, [])
+})
+
+test('a good edit takes effect whole, as a new snapshot', async (context) => {
+  const one = following(context)
+  await untilFollowed(one)
+  const before = one.registry.snapshot
+  writeFileSync(one.file, yaml('c', 'd', 'e'))
+  await until('it takes effect', () => one.ids().length === 3)
+  assert.deepEqual(one.ids(), ['c', 'd', 'e'])
+  assert.notEqual(one.registry.snapshot, before)
+  assert.deepEqual(
+    before.mirrors.map(({ id }) => id),
+    ['followed'],
+  )
+  assert.equal(one.replaced.at(-1), one.registry.snapshot)
+  assert.deepEqual(one.warnings, [])
+})
+
+test('one edit after the other takes effect', async (context) => {
+  const one = following(context)
+  for (const id of ['c', 'd', 'e', 'f']) {
+    writeFileSync(one.file, yaml(id))
+    await until(`${id} takes effect`, () => one.ids()[0] === id)
+  }
+})
+
+for (const [what, text, why] of [
+  [
+    'wrong',
+    'mirrors:\n  - id: a\n    url: a.example\n',
+    /:3:5: mirrors\[0\]\.url: "a\.example" is not an absolute URL/,
+  ],
+  ['not YAML', 'mirrors: [', /:\d+:\d+: not YAML: /],
+  ['emptied', '', /:1:1: must be a mapping with the key "mirrors"/],
+] as const) {
+  test(`a file that is ${what} is refused with a warning, and the mirrors before stay`, async (context) => {
+    const one = following(context)
+    await untilFollowed(one)
+    const snapshot = one.registry.snapshot
+    writeFileSync(one.file, text)
+    const warning = await until('there is a warning', () =>
+      one.warnings.find(({ message }) => why.test(message)),
+    )
+    assert.equal(warning.code, 'ERR_MIRRORS_FILE')
+    assert.ok(warning.message.startsWith(one.file), warning.message)
+    assert.match(warning.message, /\nthe mirrors read before stay in force$/)
+    assert.equal(one.registry.snapshot, snapshot)
+    writeFileSync(one.file, yaml('mended'))
+    await until('the mended file takes effect', () => one.ids()[0] === 'mended')
+  })
+}
+
+test('a file that is deleted is warned of, the mirrors before stay, and it may come back', async (context) => {
+  const one = following(context)
+  await untilFollowed(one)
+  const snapshot = one.registry.snapshot
+  unlinkSync(one.file)
+  const warning = await until('there is a warning', () => one.warnings[0])
+  assert.equal(warning.code, 'ERR_MIRRORS_FILE')
+  assert.match(
+    warning.message,
+    /^cannot read .*mirrors\.yaml: ENOENT.*\nthe mirrors read before stay in force$/,
+  )
+  assert.equal(one.registry.snapshot, snapshot)
+  writeFileSync(one.file, yaml('back'))
+  await until('the file that is back takes effect', () => one.ids()[0] === 'back')
+})
+
+test('a file that is replaced by rename takes effect, again and again', async (context) => {
+  const one = following(context)
+  await untilFollowed(one)
+  for (const id of ['c', 'd', 'e']) {
+    const draft = join(one.folder, `draft of ${id}`)
+    writeFileSync(draft, yaml(id))
+    renameSync(draft, one.file)
+    await until(`${id} takes effect`, () => one.ids()[0] === id)
+  }
+  assert.deepEqual(one.warnings, [])
+})
+
+test('a file that is written in several steps is read when it is finished', async (context) => {
+  const one = following(context)
+  await untilFollowed(one)
+  writeFileSync(one.file, 'mirrors:')
+  writeFileSync(one.file, 'mirrors:\n  - id: c')
+  writeFileSync(one.file, yaml('c'))
+  await until('it takes effect', () => one.ids()[0] === 'c')
+  assert.deepEqual(one.warnings, [])
+})
+
+test('a relative path stays that file, wherever the process goes', async (context) => {
+  const folder = temporaryFolder(context)
+  const file = join(folder, 'mirrors.yaml')
+  writeFileSync(file, yaml('a'))
+  const before = process.cwd()
+  const elsewhere = mkdtempSync(join(folder, 'elsewhere-'))
+  const registry = new Registry(relative(before, file), true, { ...SILENT, replaced: () => {} })
+  process.chdir(elsewhere)
+  context.after(async () => {
+    process.chdir(before)
+    await registry.close()
+    rmSync(elsewhere, { recursive: true, force: true })
+  })
+  writeFileSync(file, yaml('b'))
+  await until('an edit takes effect', () => registry.snapshot.mirrors[0]?.id === 'b')
+})
+
+test('a file that is not to be followed is read once', async (context) => {
+  const file = join(temporaryFolder(context), 'mirrors.yaml')
+  writeFileSync(file, yaml('a'))
+  const registry = new Registry(file, false, SILENT)
+  writeFileSync(file, yaml('b'))
+  await sleep(300) // three times as long as an edit is given
+  assert.equal(registry.snapshot.mirrors[0]?.id, 'a')
+  await registry.close()
+})
+
+test('nothing takes effect after the end', async (context) => {
+  const one = following(context)
+  await untilFollowed(one)
+  const told = one.replaced.length
+  writeFileSync(one.file, yaml('late'))
+  await one.registry.close()
+  await sleep(300) // three times as long as an edit is given
+  assert.equal(one.ids()[0], 'followed')
+  assert.equal(one.replaced.length, told)
+})
