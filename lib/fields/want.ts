@@ -51,7 +51,8 @@ function wanted(
     .filter(({ weight }) => weight > 0)
     .toSorted((a, b) => b.weight - a.weight)
     .flatMap(({ name }) => algorithmOf(name, names))
-  return algorithms.length === 0 ? undefined : algorithms
+  // Each once, or one small request could ask for any number of lines.
+  return algorithms.length === 0 ? undefined : [...new Set(algorithms)]
 }
 
 function algorithmOf(name: string, names: { readonly [A in Algorithm]?: string }): Algorithm[] {
