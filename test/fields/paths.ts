@@ -1,0 +1,12 @@
+import fc from 'fast-check'
+
+/** What a URL, a field, XML or a file system may take for something else. */
+const odd = fc.constantFrom(...' %?#&;=+\'"<>:@[]{}|^`*!~().-_,$\n\r\t\u0001\u007f\u0085\u2028äß日😀é')
+const short = fc.constantFrom('%2e', '%2F', '%00', '.meta4', 'a', 'B', '0')
+const name = fc
+  .array(fc.oneof(odd, short, fc.string({ unit: 'grapheme' })), { minLength: 1, maxLength: 8 })
+  .map((parts) => parts.join('').replace(/[/\\\0]/g, ''))
+  .filter((text) => text !== '' && text !== '.' && text !== '..' && !text.includes('\ufffd'))
+
+/** Paths as a repository may have them: well-formed, no empty part, no `.`, no `..`, no backslash. */
+export const anyPath = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'))
