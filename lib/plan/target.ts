@@ -25,8 +25,9 @@ export function parseTarget(target: string): Target | undefined {
 }
 
 function absoluteForm(target: string): string | undefined {
-  const match = /^https?:\/\/[^/?#]+(\/.*)$/is.exec(target)
-  return match?.[1]
+  const [, rest] = /^https?:\/\/[^/?#]+(.*)$/is.exec(target) ?? []
+  // An empty path is that of the root (RFC 9110 §4.2.3).
+  return rest === undefined || rest.startsWith('/') ? rest : `/${rest}`
 }
 
 function decode(raw: string): string | undefined {
