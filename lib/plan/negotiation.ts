@@ -13,7 +13,7 @@ export function prefersMetalink(
   userAgent: string | undefined,
   fileType: () => string,
 ): boolean {
-  if (accept === undefined || !accept.includes(METALINK4_TYPE)) return false
+  if (accept === undefined || !accept.toLowerCase().includes(METALINK4_TYPE)) return false
   const weights = readAccept(accept)
   const metalink = weights.get(METALINK4_TYPE) ?? 0
   if (metalink === 0) return false
