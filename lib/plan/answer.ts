@@ -74,7 +74,7 @@ export function answer(
   const header = request.header('range')
   // A Range is defined for GET alone (§14.2).
   if (header === undefined || request.method !== 'GET' || !ifRange(request, identity, etag, now)) return whole
-  const ranges = parseRange(size, header, { combine: true })
+  const ranges = parseRange(size, fittingSuffixes(header, size), { combine: true })
   if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MOST_RANGES) return whole
 
@@ -113,6 +113,13 @@ function severalRanges(
     ...common,
   ]
   return { status: 206, fields, parts, end }
+}
+
+/** A suffix longer than the file means the whole file (§14.1.2); `range-parser` takes it for none of it. */
+function fittingSuffixes(header: string, size: number): string {
+  return header.replace(/([=,]\s*-)(\d+)/g, (_, before: string, length: string) => {
+    return `${before}${Math.min(Number(length), size)}`
+  })
 }
 
 function contentRange({ start, end }: Range, size: number): string {
