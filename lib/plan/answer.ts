@@ -139,10 +139,11 @@ function matches(request: RequestView, identity: Identity, etag: string | undefi
 
 /** If-None-Match, or without it If-Modified-Since (§13.1.2, §13.1.3). */
 function isFresh(request: RequestView, modified: string, etag: string | undefined): boolean {
+  const since = dateOf(request.header('if-modified-since'))
   return fresh(
     {
       'if-none-match': request.header('if-none-match'),
-      'if-modified-since': request.header('if-modified-since'),
+      'if-modified-since': since === undefined ? undefined : new Date(since * 1000).toUTCString(),
       'cache-control': request.header('cache-control'),
     },
     etag === undefined ? { 'last-modified': modified } : { 'last-modified': modified, etag },
@@ -166,8 +167,13 @@ function strongTags(list: string): string[] {
   )
 }
 
+/** The form of C's `asctime`, which names no zone and means UTC (§5.6.7); the other two forms name it. */
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
+
 /** Seconds since 1970 of an HTTP date; undefined where it is none. */
 function dateOf(value: string | undefined): number | undefined {
-  const milliseconds = value === undefined ? Number.NaN : Date.parse(value)
+  if (value === undefined) return undefined
+  const text = ASCTIME.test(value) ? `${value} GMT` : value
+  const milliseconds = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN
   return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000)
 }
