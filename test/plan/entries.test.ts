@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { IndexedFile } from '../../lib/model.js'
+import { Entries } from '../../lib/plan/entries.js'
+import { memoryStore } from '../../lib/store/memory.js'
+import type { Store } from '../../lib/store/store.js'
+import { fileAt } from '../store/files.js'
+import { put } from '../store/suite.js'
+
+/** A store that counts what it is asked, and answers when it is told to. */
+function held(store: Store): Store & { readonly asked: string[]; release(): void } {
+  const asked: string[] = []
+  let waiting: (() => void)[] = []
+  return {
+    ...store,
+    asked,
+    get: (path) => {
+      asked.push(path)
+      // What the store knows at this moment, told later.
+      const file = store.get(path)
+      return new Promise<IndexedFile | undefined>((resolve) => waiting.push(() => resolve(file)))
+    },
+    release: () => {
+      for (const answer of waiting.splice(0)) answer()
+      waiting = []
+    },
+  }
+}
+
+function counted(store: Store): Store & { readonly asked: string[] } {
+  const asked: string[] = []
+  return {
+    ...store,
+    asked,
+    get: (path) => {
+      asked.push(path)
+      return store.get(path)
+    },
+  }
+}
+
+describe('entries', () => {
+  test('are made once and remembered', async () => {
+    const store = counted(memoryStore())
+    await store.apply([put(fileAt('a'))])
+    const entries = new Entries(store, 'digest')
+    const entry = entries.get('a')
+    assert.ok(entry !== undefined && !(entry instanceof Promise))
+    assert.equal(entries.get('a'), entry)
+    assert.deepEqual(store.asked, ['a', 'a.meta4'])
+  })
+
+  test('of what is not there are not remembered', async () => {
+    const store = memoryStore()
+    const entries = new Entries(store, 'digest')
+    assert.equal(entries.get('a'), undefined)
+    await store.apply([put(fileAt('a'))])
+    assert.ok(entries.get('a'))
+  })
+
+  test('of the root and of folders are not looked for', () => {
+    const store = counted(memoryStore())
+    const entries = new Entries(store, 'digest')
+    assert.equal(entries.get(''), undefined)
+    assert.equal(entries.get('a/'), undefined)
+    assert.deepEqual(store.asked, [])
+  })
+
+  test('are made anew when they are forgotten', async () => {
+    const store = memoryStore()
+    await store.apply([put(fileAt('a', { size: 1 })), put(fileAt('b', { size: 1 }))])
+    const entries = new Entries(store, 'digest')
+    const size = (path: string) => {
+      const entry = entries.get(path)
+      return entry instanceof Promise ? assert.fail('by promise') : entry?.file.identity.size
+    }
+    assert.deepEqual([size('a'), size('b')], [1, 1])
+    await store.apply([put(fileAt('a', { size: 2 })), put(fileAt('b', { size: 2 }))])
+    entries.forget(['a'])
+    assert.deepEqual([size('a'), size('b')], [2, 1])
+    entries.clear()
+    assert.deepEqual([size('a'), size('b')], [2, 2])
+  })
+
+  test('know when a real file takes the name of their metalink, and when it goes', async () => {
+    const store = memoryStore()
+    await store.apply([put(fileAt('a'))])
+    const entries = new Entries(store, 'digest')
+    const description = () => {
+      const entry = entries.get('a')
+      return entry instanceof Promise ? assert.fail('by promise') : entry?.descriptions[0]?.urlPath
+    }
+    assert.equal(description(), 'a.meta4')
+    await store.apply([put(fileAt('a.meta4'))])
+    entries.forget(['a.meta4'])
+    assert.equal(description(), 'a?meta4')
+    await store.apply([{ kind: 'remove', path: 'a.meta4' }])
+    entries.forget(['a.meta4'])
+    assert.equal(description(), 'a.meta4')
+  })
+
+  for (const how of ['forget', 'clear'] as const) {
+    test(`that were asked for before a change are not remembered after it (${how})`, async () => {
+      const memory = memoryStore()
+      const store = held(memory)
+      await memory.apply([put(fileAt('a', { size: 1 }))])
+      const entries = new Entries(store, 'digest')
+      const before = entries.get('a')
+      await memory.apply([put(fileAt('a', { size: 2 }))])
+      if (how === 'forget') entries.forget(['a'])
+      else entries.clear()
+      store.release()
+      assert.equal((await before)?.file.identity.size, 1)
+      const after = entries.get('a')
+      assert.ok(after instanceof Promise, 'the old one was remembered')
+      store.release()
+      assert.equal((await after)?.file.identity.size, 2)
+      assert.equal(entries.get('a'), await after)
+    })
+  }
+
+  test('have the entity tag of the policy', async () => {
+    const store = memoryStore()
+    await store.apply([put(fileAt('a', { size: 10, mtimeNs: 1_000_000_000n }))])
+    const tag = async (policy: 'digest' | 'nginx' | 'apache') =>
+      (await new Entries(store, policy).get('a'))?.etag
+    assert.equal(await tag('nginx'), '"1-a"')
+    assert.equal(await tag('apache'), '"a-f4240"')
+    assert.match((await tag('digest')) ?? '', /^"[A-Za-z0-9_-]{43}"$/)
+  })
+})
