@@ -103,8 +103,8 @@ program
   .addOption(json)
   .action((path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
     const { ip, https = false, json: asJson, ...rest } = flags
-    const list = checkOptions(merge('.', rest)).mirrors
-    const result = ranking(list, path, ip, https)
+    const { port: _port, host: _host, ...options } = merge('.', rest)
+    const result = ranking(checkOptions(options).mirrors, path, ip, https)
     output.line(asJson ? JSON.stringify(result) : rankingText(result))
   })
 
