@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { type Finished, run } from '../support/client.js'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { until } from '../support/until.js'
+
+export const PROGRAM = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
+
+/** Keeps the index of a test in a place of its own, for every command that is run from then on. */
+export function withOwnCache(scope: Scope): void {
+  delete process.env.STATE_DIRECTORY
+  process.env.XDG_CACHE_HOME = temporaryFolder(scope)
+}
+
+/** Runs a command to its end. */
+export function mirroredBy(args: readonly string[], cwd?: string): Promise<Finished> {
+  return run(process.execPath, [PROGRAM, ...args], 60_000, cwd)
+}
+
+/** `mirrored-by serve`, running. */
+export interface Serving {
+  readonly child: ChildProcess
+  /** As it is said in `listening on`. */
+  readonly url: string
+  readonly port: number
+  stdout(): string
+  stderr(): string
+  /** Its status, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>
+}
+
+/** Starts a server on a free port, unless told otherwise, and waits until the first pass is complete. */
+export async function serving(scope: Scope, args: readonly string[], cwd?: string): Promise<Serving> {
+  const port = args.includes('--config') || args.includes('--port') ? [] : ['--port', '0']
+  const child = spawn(process.execPath, [PROGRAM, 'serve', ...args, ...port], { cwd })
+  const ended = once(child, 'exit').then(([status, signal]) => status ?? signal)
+  scope.after(async () => {
+    if (child.exitCode === null) child.kill('SIGKILL')
+    await ended
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const url = await until(
+    'the server is ready',
+    () => {
+      if (child.exitCode !== null) throw new Error(`it ended: ${stderr}`)
+      return stdout.includes('indexed ') && /^listening on (\S+)$/m.exec(stdout)?.[1]
+    },
+    30_000,
+  )
+  return { child, url, port: Number(new URL(url).port), stdout: () => stdout, stderr: () => stderr, ended }
+}
