@@ -15,7 +15,6 @@ export const ERROR_CODES = [
   'ERR_HASH',
   'ERR_PLAN',
   'ERR_LISTEN',
-  'ERR_NOT_INDEXED',
   'ERR_CLOSED',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]
