@@ -1,4 +1,5 @@
-import { Hasher, type HashOutcome, hashError } from './digest/hasher.js'
+import { Hasher, hashError } from './digest/hasher.js'
+import type { HashOutcome } from './digest/worker.js'
 import { MirroredByError, reason } from './errors.js'
 import { sameIdentity } from './identity.js'
 import type { Algorithm, Identity, Watch } from './model.js'

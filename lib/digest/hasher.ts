@@ -1,28 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { MirroredByError, reason } from '../errors.js'
-import type { Algorithm } from '../model.js'
 import { isWithin } from '../repository/names.js'
-import type { Digested } from './compute.js'
-
-export interface HashSetup {
-  /** The real path of the repository's root. */
-  readonly root: string
-  readonly algorithms: readonly Algorithm[]
-  /** One shared 64-bit number of each thread: bytes that it has read so far. */
-  readonly counter: SharedArrayBuffer
-}
-export interface HashRequest {
-  readonly paths: readonly string[]
-}
-export interface HashReply {
-  readonly outcomes: readonly HashOutcome[]
-}
-
-/** What became of one file: its digests; or it changed or vanished meanwhile; or the system refused. */
-export type HashOutcome =
-  | { readonly path: string; readonly digested: Digested; readonly changed?: never; readonly error?: never }
-  | { readonly path: string; readonly changed: true; readonly digested?: never; readonly error?: never }
-  | { readonly path: string; readonly error: string; readonly digested?: never; readonly changed?: never }
+import type { HashOutcome, HashReply, HashRequest, HashSetup } from './worker.js'
 
 /** A message to a worker costs as much as a small file: send small files together, up to so many or so much. */
 const BATCH_FILES = 128

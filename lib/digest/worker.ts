@@ -1,8 +1,28 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { isGone, reason } from '../errors.js'
-import { createDigester, type Digester } from './compute.js'
-import type { HashOutcome, HashReply, HashRequest, HashSetup } from './hasher.js'
+import type { Algorithm } from '../model.js'
+import { createDigester, type Digested, type Digester } from './compute.js'
+
+export interface HashSetup {
+  /** The real path of the repository's root. */
+  readonly root: string
+  readonly algorithms: readonly Algorithm[]
+  /** One shared 64-bit number of each thread: bytes that it has read so far. */
+  readonly counter: SharedArrayBuffer
+}
+export interface HashRequest {
+  readonly paths: readonly string[]
+}
+export interface HashReply {
+  readonly outcomes: readonly HashOutcome[]
+}
+
+/** What became of one file: its digests; or it changed or vanished meanwhile; or the system refused. */
+export type HashOutcome =
+  | { readonly path: string; readonly digested: Digested; readonly changed?: never; readonly error?: never }
+  | { readonly path: string; readonly changed: true; readonly digested?: never; readonly error?: never }
+  | { readonly path: string; readonly error: string; readonly digested?: never; readonly changed?: never }
 
 if (parentPort === null) throw new Error('worker runs as a worker thread only')
 const port = parentPort

@@ -1,7 +1,19 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPathFilter } from './names.js'
-import type { ScanReply, ScanRequest, ScanSetup } from './scan.js'
 import { type FolderListing, walk } from './walk.js'
+
+export interface ScanSetup {
+  readonly root: string
+  readonly ignore: readonly string[]
+}
+/** `from` begins a walk at that folder; without it, the walk goes on. */
+export interface ScanRequest {
+  readonly from?: string
+}
+export interface ScanReply {
+  readonly listings: readonly FolderListing[]
+  readonly done: boolean
+}
 
 /** Files a message, about: enough that messages cost little, few enough that the server is never held up by one. */
 const FILES_A_BATCH = 1000

@@ -1,20 +1,8 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { MirroredByError, reason } from '../errors.js'
+import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
-
-export interface ScanSetup {
-  readonly root: string
-  readonly ignore: readonly string[]
-}
-/** `from` begins a walk at that folder; without it, the walk goes on. */
-export interface ScanRequest {
-  readonly from?: string
-}
-export interface ScanReply {
-  readonly listings: readonly FolderListing[]
-  readonly done: boolean
-}
 
 /** Lists repositories in a thread of its own, so that a million `lstat`s never hold up a request. */
 export class Scanner {
