@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { circles, importsOf, LAYERS, readGraph, strayImports } from './imports.js'
+
+const LIB = fileURLToPath(new URL('../../../lib', import.meta.url))
+const graph = readGraph(LIB)
+
+describe('the library', () => {
+  test('is here, whole', () => {
+    assert.ok(graph.size > 50, `${graph.size} files`)
+    const imports = [...graph.values()].flat()
+    assert.ok(imports.length > 150, `${imports.length} imports`)
+    assert.ok(graph.get('digest/hasher.ts')?.includes('digest/worker.ts'), 'threads count as imports')
+    assert.ok(graph.get('plan/plan.ts')?.includes('model.ts'), 'types count as imports')
+    assert.ok(graph.get('index.ts')?.includes('store/memory.ts'), 'what is exported again counts as imported')
+  })
+
+  test('imports downwards only', () => {
+    assert.deepEqual(strayImports(graph), [])
+  })
+
+  test('has no files that import each other', () => {
+    assert.deepEqual(circles(graph), [])
+  })
+
+  test('has a file in every layer', () => {
+    const places = LAYERS.flat()
+    const empty = places.filter((place) => ![...graph.keys()].some((file) => file.startsWith(place)))
+    assert.deepEqual(empty, [])
+  })
+
+  test('has no place for what belongs nowhere', () => {
+    const words = /^(utils?|helpers?|commons?|misc|shared|tools?|stuff)(\.ts)?$/i
+    const parts = [...graph.keys()].flatMap((file) => file.split('/'))
+    assert.deepEqual(
+      parts.filter((part) => words.test(part)),
+      [],
+    )
+  })
+})
+
+describe('these tests', () => {
+  test('see an import of every kind', () => {
+    const source = `
+import a from './a.js'
+import type { B } from '../b.js'
+import { type C } from './c/c.js'
+import './d.js'
+export { e } from './e.js'
+export type { F } from './f.js'
+export * from './g.js'
+const h = await import('./h.js')
+let i: import('./i.js').I
+const worker = new Worker(new URL('./j.js', import.meta.url))
+import { a2 } from './a.js'
+import { readFileSync } from 'node:fs'
+import koa from 'koa'
+`
+    assert.deepEqual(importsOf('folder/file.ts', source).sort(), [
+      'b.ts',
+      'folder/a.ts',
+      'folder/c/c.ts',
+      'folder/d.ts',
+      'folder/e.ts',
+      'folder/f.ts',
+      'folder/g.ts',
+      'folder/h.ts',
+      'folder/i.ts',
+      'folder/j.ts',
+    ])
+  })
+
+  test('see an import that points upwards', () => {
+    const upward = new Map([
+      ['fields/link.ts', ['plan/plan.ts', 'model.ts']],
+      ['plan/plan.ts', ['fields/link.ts', 'plan/view.ts']],
+      ['plan/view.ts', []],
+      ['model.ts', ['errors.ts']],
+      ['errors.ts', []],
+      ['store/store.ts', ['digest/pieces.ts']],
+      ['digest/pieces.ts', []],
+    ])
+    assert.deepEqual(strayImports(upward), [
+      'fields/link.ts → plan/plan.ts',
+      'model.ts → errors.ts',
+      'store/store.ts → digest/pieces.ts',
+    ])
+  })
+
+  test('see a file that has no layer, and an import of what is not there', () => {
+    const graph = new Map([['utils/things.ts', ['model.ts']]])
+    assert.deepEqual(strayImports(graph), [
+      'utils/things.ts has no layer',
+      'utils/things.ts → model.ts, which is not there',
+    ])
+  })
+
+  test('see files that import each other, or themselves', () => {
+    const round = new Map([
+      ['a.ts', ['b.ts']],
+      ['b.ts', ['c.ts', 'd.ts']],
+      ['c.ts', ['b.ts']],
+      ['d.ts', ['d.ts', 'e.ts']],
+      ['e.ts', []],
+    ])
+    assert.deepEqual(circles(round), ['b.ts → c.ts → b.ts', 'd.ts → d.ts'])
+  })
+
+  test('do not take two ways to one file for a circle', () => {
+    const diamond = new Map([
+      ['a.ts', ['b.ts', 'c.ts']],
+      ['b.ts', ['d.ts']],
+      ['c.ts', ['d.ts']],
+      ['d.ts', []],
+    ])
+    assert.deepEqual(circles(diamond), [])
+  })
+})
