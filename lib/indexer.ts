@@ -85,11 +85,10 @@ export class Indexer {
     if (watch === true) {
       this.#watcher = new Watcher(root, {
         touched: (path, renamed) => this.touch(path, renamed),
-        missed: (folder) => this.#rescan(folder),
         warning: events.warning,
       })
     }
-    if (watch !== false) this.#rescanTimer = setInterval(() => this.#rescanUnwatched(), rescan)
+    if (watch !== false) this.#rescanTimer = setInterval(() => void this.#rescanUnwatched(), rescan)
     this.#root = new Root(root, {
       away: () => this.#warn(rootAway(root)),
       back: () => {
@@ -171,6 +170,7 @@ export class Indexer {
 
   async #scan(folder: string): Promise<void> {
     if (this.#root.isAway) return
+    await this.#watchFolders(folder)
     const listed = new Set<string>()
     const unread: string[] = []
     for await (const listing of this.#options.scanner.scan(folder)) {
@@ -196,15 +196,33 @@ export class Indexer {
     }
   }
 
+  /** Watches first, and lists then: what happens in between is told, and what happened before is listed. */
+  async #watchFolders(folder: string): Promise<void> {
+    if (this.#watcher === undefined) return
+    const begun: Promise<boolean>[] = []
+    for await (const { folder: path, realFolder } of this.#options.scanner.scan(folder, true)) {
+      if (this.#closed) return
+      begun.push(this.#watcher.addFolder(path, realFolder))
+    }
+    await Promise.all(begun)
+  }
+
+  #follow(path: string, target: string): void {
+    void this.#watcher?.addLink(path, target).then((isNew) => {
+      if (isNew) this.touch(path)
+    })
+  }
+
   async #compare(listing: FolderListing): Promise<void> {
-    const { folder, realFolder, mtimeNs, files } = listing
-    this.#watcher?.addFolder(folder, realFolder, mtimeNs)
+    const { folder, realFolder, files } = listing
+    // It was not there a moment ago.
+    if (await this.#watcher?.addFolder(folder, realFolder)) this.#rescan(folder)
     const stored = new Map<string, { identity: Identity; algorithms: readonly Algorithm[] }>()
     for (const file of await this.#options.store.list(folder)) stored.set(joinPath(folder, file.name), file)
     for (const found of files) {
       this.#seen.files += 1
       this.#seen.bytes += found.identity.size
-      if (found.target !== undefined) this.#watcher?.addLink(found.path, found.target)
+      if (found.target !== undefined) this.#follow(found.path, found.target)
       const known = stored.get(found.path)
       stored.delete(found.path)
       if (known === undefined || !this.#isCurrent(found, known.identity, known.algorithms)) {
@@ -229,7 +247,7 @@ export class Indexer {
   }
 
   #settled(path: string, identity: Identity, target: string | undefined): void {
-    if (target !== undefined) this.#watcher?.addLink(path, target)
+    if (target !== undefined) this.#follow(path, target)
     this.#hasher.add(path, identity.size)
   }
 
@@ -271,9 +289,9 @@ export class Indexer {
   }
 
   /** What the watches do not tell. The topmost folders are enough, for each is listed with all below it. */
-  #rescanUnwatched(): void {
+  async #rescanUnwatched(): Promise<void> {
     const unwatched = this.#watcher === undefined ? [''] : this.#watcher.unwatched
-    this.#watcher?.retry()
+    await this.#watcher?.retry()
     for (const folder of unwatched) {
       if (!unwatched.some((other) => other !== folder && isWithin(other, folder))) this.#rescan(folder)
     }

@@ -9,6 +9,8 @@ export interface ScanSetup {
 /** `from` begins a walk at that folder; without it, the walk goes on. */
 export interface ScanRequest {
   readonly from?: string
+  /** Whether to leave the files out. */
+  readonly foldersOnly?: boolean
 }
 export interface ScanReply {
   readonly listings: readonly FolderListing[]
@@ -25,7 +27,7 @@ const includes = createPathFilter(ignore)
 let walking: Generator<FolderListing> | undefined
 
 port.on('message', (request: ScanRequest) => {
-  if (request.from !== undefined) walking = walk(root, request.from, includes)
+  if (request.from !== undefined) walking = walk(root, request.from, includes, request.foldersOnly)
   const listings: FolderListing[] = []
   let files = 0
   let done = true

@@ -19,9 +19,10 @@ export class Scanner {
   /**
    * Every folder from `folder` down, parents first. Scans take turns. The walk waits for its consumer, one batch ahead.
    *
+   * @param foldersOnly leaves the files out of the listings
    * @throws MirroredByError ERR_SCAN where the thread fails
    */
-  async *scan(folder: string): AsyncGenerator<FolderListing> {
+  async *scan(folder: string, foldersOnly = false): AsyncGenerator<FolderListing> {
     const before = this.#turn
     let finish = (): void => {}
     this.#turn = new Promise((resolve) => {
@@ -29,7 +30,7 @@ export class Scanner {
     })
     await before
     try {
-      let reply = this.#ask({ from: folder })
+      let reply = this.#ask({ from: folder, foldersOnly })
       for (;;) {
         const { listings, done } = await reply
         if (!done) reply = this.#ask({})

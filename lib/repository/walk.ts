@@ -19,8 +19,6 @@ export interface FolderListing {
   readonly folder: string
   /** The absolute path that it really has. */
   readonly realFolder: string
-  /** Its own mtime, read before its entries: a later one means that the listing may have missed something. */
-  readonly mtimeNs: bigint
   readonly files: readonly FoundFile[]
   /** Set where the folder is there but could not be read. What was known of it stays known. */
   readonly error?: string
@@ -34,8 +32,14 @@ export interface FolderListing {
  * never end and is left out.
  *
  * @param root the real path of the repository
+ * @param foldersOnly leaves the files out, which are most of the work
  */
-export function* walk(root: string, folder: string, includes: PathFilter): Generator<FolderListing> {
+export function* walk(
+  root: string,
+  folder: string,
+  includes: PathFilter,
+  foldersOnly = false,
+): Generator<FolderListing> {
   const way = [root]
   let path = root
   for (const part of folder === '' ? [] : folder.split('/')) {
@@ -45,7 +49,7 @@ export function* walk(root: string, folder: string, includes: PathFilter): Gener
     if (real === undefined || !isInside(root, real)) return
     way.push(real)
   }
-  yield* walkFolder(root, folder, way, includes)
+  yield* walkFolder(root, folder, way, includes, foldersOnly)
 }
 
 function* walkFolder(
@@ -53,21 +57,22 @@ function* walkFolder(
   folder: string,
   way: readonly string[],
   includes: PathFilter,
+  foldersOnly: boolean,
 ): Generator<FolderListing> {
   const realFolder = way[way.length - 1] ?? root
   let subfolders: readonly Subfolder[]
   try {
-    const content = readFolder(root, folder, realFolder, includes)
+    const content = readFolder(root, folder, realFolder, includes, foldersOnly)
     subfolders = content.subfolders
     yield content.listing
   } catch (error) {
     // The root is never "gone": an unmounted disk must not empty the index.
     if (folder !== '' && isGone(error)) return
-    yield { folder, realFolder, mtimeNs: 0n, files: [], error: reason(error) }
+    yield { folder, realFolder, files: [], error: reason(error) }
     return
   }
   for (const [path, real] of subfolders) {
-    if (!way.includes(real)) yield* walkFolder(root, path, [...way, real], includes)
+    if (!way.includes(real)) yield* walkFolder(root, path, [...way, real], includes, foldersOnly)
   }
 }
 
@@ -78,11 +83,12 @@ function readFolder(
   folder: string,
   realFolder: string,
   includes: PathFilter,
+  foldersOnly: boolean,
 ): { readonly listing: FolderListing; readonly subfolders: readonly Subfolder[] } {
-  const { mtimeNs } = lstatSync(realFolder, { bigint: true })
   const files: FoundFile[] = []
   const subfolders: Subfolder[] = []
   for (const entry of readdirSync(realFolder, { withFileTypes: true })) {
+    if (foldersOnly && entry.isFile()) continue
     const path = joinPath(folder, entry.name)
     if (!includes(path)) continue
     const absolute = join(realFolder, entry.name)
@@ -93,11 +99,12 @@ function readFolder(
       subfolders.push([path, absolute])
     } else if (entry.isSymbolicLink()) {
       const link = followLink(root, absolute)
-      if (link?.stats.isFile()) files.push({ path, identity: identityOf(link.stats), target: link.target })
+      if (link?.stats.isFile() && !foldersOnly)
+        files.push({ path, identity: identityOf(link.stats), target: link.target })
       else if (link?.stats.isDirectory()) subfolders.push([path, link.target])
     }
   }
-  return { listing: { folder, realFolder, mtimeNs, files }, subfolders }
+  return { listing: { folder, realFolder, files }, subfolders }
 }
 
 /** Where a link inside the repository leads, if that is below `root` too. */

@@ -1,4 +1,3 @@
-import { lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FSWatcher } from 'chokidar'
 import { MirroredByError, reason, systemCode } from '../errors.js'
@@ -14,13 +13,16 @@ class FolderWatcher extends FSWatcher {
     super({ followSymlinks: false, ignorePermissionErrors: true })
     this._nodeFsHandler._handleRead = () => undefined
   }
+
+  /** As `add`, and says when the watch is there; or has failed, which is an `error` event unless the folder is gone. */
+  async begin(folder: string): Promise<void> {
+    await this._nodeFsHandler._addToNodeFs(folder, true, undefined, 0)
+  }
 }
 
 export interface WatchEvents {
   /** Something happened at this repository path; what, the file system must be asked. `renamed`: it came or went. */
   touched(path: string, renamed: boolean): void
-  /** This folder changed after it was listed and before it was watched: it must be listed again. */
-  missed(folder: string): void
   warning(error: MirroredByError): void
 }
 
@@ -35,7 +37,8 @@ export class Watcher {
   readonly #folders = new Map<string, Set<string>>()
   /** The other way round: where each repository folder really is. */
   readonly #places = new Map<string, string>()
-  readonly #mtimes = new Map<string, bigint>()
+  /** Watches that are about to be there. */
+  readonly #beginnings = new Map<string, Promise<boolean>>()
   /** Repository paths of the links that lead to a file. */
   readonly #links = new Map<string, Set<string>>()
   #warned = false
@@ -46,8 +49,6 @@ export class Watcher {
     this.#events = events
     this.#watcher.on('raw', (event, name, details) => this.#raw(event === 'rename', name, details))
     this.#watcher.on('error', (error) => this.#failed(error))
-    // Told right before the watch begins: a turn later it is there.
-    this.#watcher.on('addDir', (real) => setImmediate(() => this.#begun(real)))
   }
 
   /** Repository folders whose changes nobody tells. */
@@ -56,10 +57,10 @@ export class Watcher {
   }
 
   /** Tries again to watch those: the limit may have been raised. They must be listed afterwards. */
-  retry(): void {
+  async retry(): Promise<void> {
     const folders = [...this.#unwatched]
     this.#unwatched.clear()
-    for (const real of folders) this.#watcher.add(real)
+    await Promise.all(folders.map((real) => this.#watcher.begin(real)))
   }
 
   /** Number of watched folders. */
@@ -67,28 +68,31 @@ export class Watcher {
     return this.#folders.size
   }
 
-  /** @param mtimeNs of the folder when its listing was read */
-  addFolder(folder: string, realFolder: string, mtimeNs: bigint): void {
+  /**
+   * Watches a folder, if it is not watched already.
+   *
+   * @returns true, when the watch is there, where it is new: what was listed of the folder before may be old
+   */
+  async addFolder(folder: string, realFolder: string): Promise<boolean> {
     this.#places.set(folder, realFolder)
     const known = this.#folders.get(realFolder)
-    if (known !== undefined) {
-      known.add(folder)
-      return
-    }
-    this.#folders.set(realFolder, new Set([folder]))
-    this.#mtimes.set(realFolder, mtimeNs)
-    this.#watcher.add(realFolder)
+    this.#folders.set(realFolder, (known ?? new Set<string>()).add(folder))
+    return known === undefined ? this.#begin(realFolder) : (this.#beginnings.get(realFolder) ?? false)
   }
 
-  /** Makes changes of `target`, an absolute path, known under `path` too. */
-  addLink(path: string, target: string): void {
+  /**
+   * Makes changes of `target`, an absolute path, known under `path` too.
+   *
+   * @returns true, when the watch is there, where one had to be begun
+   */
+  async addLink(path: string, target: string): Promise<boolean> {
     const links = this.#links.get(target) ?? new Set<string>()
     this.#links.set(target, links.add(path))
     const folder = dirname(target)
-    // A folder that is left out of the repository, and yet holds what a link shows.
-    if (this.#folders.has(folder)) return
+    // Else a folder that is left out of the repository, and yet holds what a link shows.
+    if (this.#folders.has(folder)) return this.#beginnings.get(folder) ?? false
     this.#folders.set(folder, new Set())
-    this.#watcher.add(folder)
+    return this.#begin(folder)
   }
 
   /** Ends the watches of a repository folder and everything below it. */
@@ -116,13 +120,13 @@ export class Watcher {
     return false
   }
 
-  #begun(real: string): void {
-    const before = this.#mtimes.get(real)
-    this.#mtimes.delete(real)
-    if (before === undefined) return
-    const now = lstatSync(real, { bigint: true, throwIfNoEntry: false })
-    if (now?.mtimeNs === before) return
-    for (const folder of this.#folders.get(real) ?? []) this.#events.missed(folder)
+  #begin(real: string): Promise<boolean> {
+    const begun = this.#watcher.begin(real).then(() => {
+      this.#beginnings.delete(real)
+      return true
+    })
+    this.#beginnings.set(real, begun)
+    return begun
   }
 
   #raw(renamed: boolean, name: unknown, details: unknown): void {

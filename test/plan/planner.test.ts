@@ -68,9 +68,11 @@ function slow(store: Store): Store {
     get: (path) => later(store.get(path)),
     pieces: (path) => later(store.pieces(path)),
     list: (folder) => later(store.list(folder)),
-    folders: () => later(store.folders()),
+    folders: (within) => later(store.folders(within)),
     totals: () => later(store.totals()),
     apply: (changes) => later(store.apply(changes)),
+    lease: (...asked) => later(store.lease(...asked)),
+    version: () => later(store.version()),
     close: () => later(store.close()),
   }
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import {
   appendFileSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -25,10 +24,9 @@ interface Watching {
   readonly touched: { readonly path: string; readonly renamed: boolean }[]
   /** Told of files that are there for `untilWatched` only. */
   readonly trials: Set<string>
-  readonly missed: string[]
   readonly warnings: MirroredByError[]
   /** Watches a folder as it is now. */
-  add(folder: string, realFolder?: string): void
+  add(folder: string, realFolder?: string): Promise<boolean>
   /** Waits until something happened at that path; forgets all that happened before. */
   touch(path: string): Promise<void>
 }
@@ -38,14 +36,12 @@ function watching(context: TestContext, files: Readonly<Record<string, string>> 
   writeFiles(root, files)
   const touched: Watching['touched'] = []
   const trials = new Set<string>()
-  const missed: string[] = []
   const warnings: MirroredByError[] = []
   const watcher = new Watcher(root, {
     touched: (path, renamed) => {
       if (path.includes(TRIAL)) trials.add(path)
       else touched.push({ path, renamed })
     },
-    missed: (folder) => missed.push(folder),
     warning: (error) => warnings.push(error),
   })
   context.after(() => watcher.close())
@@ -54,10 +50,8 @@ function watching(context: TestContext, files: Readonly<Record<string, string>> 
     watcher,
     touched,
     trials,
-    missed,
     warnings,
-    add: (folder, realFolder = join(root, folder)) =>
-      watcher.addFolder(folder, realFolder, lstatSync(realFolder, { bigint: true }).mtimeNs),
+    add: (folder, realFolder = join(root, folder)) => watcher.addFolder(folder, realFolder),
     touch: async (path) => {
       await until(`${path} is touched`, () => touched.some((one) => one.path === path))
       touched.length = 0
@@ -233,30 +227,19 @@ test('there is one watch a folder, however many files it holds', async (context)
   assert.equal(one.watcher.size, folders.length - 2)
 })
 
-test('what happens to a folder between its listing and its watch is not missed', async (context) => {
-  const one = watching(context, { 'a/file': 'x', 'b/file': 'x' })
-  const { root, add, missed } = one
-  add('b')
-  const listed = lstatSync(join(root, 'a'), { bigint: true }).mtimeNs
-  await until('the clock of the file system goes on', () => {
-    writeFileSync(join(root, 'a/later'), '')
-    rmSync(join(root, 'a/later'))
-    return lstatSync(join(root, 'a'), { bigint: true }).mtimeNs !== listed
-  })
-  one.watcher.addFolder('a', join(root, 'a'), listed)
-  await until('a is told', () => missed.includes('a'))
-  await untilWatched(one, 'b')
-  assert.deepEqual(missed, ['a'])
+test('a folder is watched from the moment that it says so', async (context) => {
+  const one = watching(context, { 'a/file': 'x' })
+  assert.equal(await one.add('a'), true)
+  writeFileSync(join(one.root, 'a/file'), 'at once')
+  await one.touch('a/file')
+  assert.equal(await one.add('a'), false, 'the second time nothing is new')
 })
 
-test('a folder that is gone before it is watched is told as missed, or by its parent', async (context) => {
+test('a folder that is gone before it is watched is no trouble', async (context) => {
   const one = watching(context, { 'a/file': 'x' })
-  const { root, add, touched, missed } = one
-  add('')
-  await untilWatched(one, '')
-  add('a')
-  rmSync(join(root, 'a'), { recursive: true })
-  await until('it is told', () => missed.includes('a') || touched.some(({ path }) => path === 'a'))
+  const begun = one.add('a')
+  rmSync(join(one.root, 'a'), { recursive: true })
+  await begun
   assert.deepEqual(one.warnings, [])
 })
 

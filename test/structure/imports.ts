@@ -13,7 +13,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['origin.ts'],
   ['options.ts'],
   ['plan/'],
-  ['indexer.ts'],
+  ['indexer.ts', 'leader.ts'],
   ['mirrors/'],
   ['documents/'],
   ['fields/'],
