@@ -312,3 +312,40 @@ test('the warning of a file that cannot be digested names it, and says what beco
     'cannot hash "a \\"b\\"\\n": EACCES: permission denied; it is served without digests until it changes',
   )
 })
+
+test('a thread that neither reads nor answers is given up, and its files are tried three times', async (context) => {
+  const root = temporaryFolder(context)
+  writeFiles(root, { a: 'a' })
+  const told: string[] = []
+  const script = new URL('data:text/javascript,import "node:worker_threads"; setInterval(() => {}, 1000)')
+  const hasher = new Hasher(
+    { root, algorithms: ['md5'] },
+    1,
+    (outcomes) => told.push(...outcomes.map(({ path, error }) => `${path}: ${error}`)),
+    { patience: 100, script },
+  )
+  context.after(() => hasher.close())
+  hasher.add('a', 1)
+  await until('it is told', () => told.length > 0)
+  assert.deepEqual(told, ['a: its thread died 3 times: nothing was read for 0.1 s'])
+  assert.equal(hasher.files, 0)
+})
+
+test('a thread that runs out of memory is replaced', async (context) => {
+  const root = temporaryFolder(context)
+  writeFiles(root, { a: 'a' })
+  const told: string[] = []
+  const script = new URL(
+    'data:text/javascript,import { parentPort } from "node:worker_threads"; parentPort.on("message", () => { const all = []; for (;;) all.push(new Array(1e6).fill({})) })',
+  )
+  const hasher = new Hasher(
+    { root, algorithms: ['md5'] },
+    1,
+    (outcomes) => told.push(...outcomes.map(({ path, error }) => `${path}: ${error}`)),
+    { script },
+  )
+  context.after(() => hasher.close())
+  hasher.add('a', 1)
+  await until('it is told', () => told.length > 0, 30_000)
+  assert.match(told[0] ?? '', /^a: its thread died 3 times: .*memory/)
+})
