@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync, ReadStream } from 'node:fs'
+import { type BigIntStats, fstatSync, ReadStream, statSync } from 'node:fs'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { identityOf } from '../identity.js'
@@ -91,8 +91,8 @@ async function decorate(
   await next()
   const { body } = ctx
   if (!(body instanceof ReadStream)) return
-  sent = await statsOf(body)
-  if (sent === undefined) return
+  sent = await statsOf(body, ctx.method)
+  if (sent === undefined || view.header('if-none-match') === undefined) return
   // Now rather than when the head is written: a file that is not to be sent need not be read.
   if (decoration(plan, view, answerOf(ctx.res), identityOf(sent))?.notModified) {
     ctx.status = 304
@@ -100,10 +100,16 @@ async function decorate(
   }
 }
 
-/** Of the descriptor that a stream reads from, once it is open; undefined where it cannot be opened. */
-async function statsOf(stream: ReadStream): Promise<BigIntStats | undefined> {
-  const descriptor = await descriptorOf(stream)
-  return descriptor === undefined ? undefined : fstatSync(descriptor, { bigint: true })
+/** Of the file that a stream reads, by its descriptor where its bytes are sent; undefined where it cannot be read. */
+async function statsOf(stream: ReadStream, method: string): Promise<BigIntStats | undefined> {
+  try {
+    // A HEAD sends no bytes: the path that would be opened says enough, and nobody waits for that.
+    if (method === 'HEAD' && stream.pending) return statSync(stream.path, { bigint: true })
+    const descriptor = await descriptorOf(stream)
+    return descriptor === undefined ? undefined : fstatSync(descriptor, { bigint: true })
+  } catch {
+    return undefined // gone, or closed because the client is
+  }
 }
 
 function descriptorOf(stream: ReadStream): Promise<number | undefined> {
