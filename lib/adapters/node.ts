@@ -3,12 +3,13 @@ import { pipeline } from 'node:stream/promises'
 import { TLSSocket } from 'node:tls'
 import proxyAddr from 'proxy-addr'
 import { systemCode } from '../errors.js'
+import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
 import type { DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../plan/plan.js'
 import type { RequestView } from '../plan/view.js'
 import { openAnswer } from './file.js'
 import { NodeRequestView } from './request.js'
-import { decorateWhenSent, setFields } from './response.js'
+import { decorateWhenSent, setFields, writeHead } from './response.js'
 
 /**
  * A listener for `http.createServer`. The client's address comes from `proxy-addr` with the origin's `trustProxy`.
@@ -101,20 +102,36 @@ function answerWith(
   view: RequestView,
   response: ServerResponse,
 ): void {
-  response.statusCode = plan.status
-  let body = ''
-  if (plan.kind === 'redirect') {
-    response.setHeader('Location', plan.location)
-    response.setHeader('Content-Length', '0')
-  } else if (plan.kind === 'document') {
-    body = plan.body
-  } else {
-    body = `${plan.message}\n`
-    response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-    response.setHeader('Content-Length', String(Buffer.byteLength(body)))
-  }
-  setFields(response, plan.fields)
+  const [head, body] = headAndBody(plan)
+  writeHead(response, plan.status, [...head, ...plan.fields])
   response.end(view.method === 'HEAD' ? undefined : body)
+}
+
+function headAndBody(
+  plan: RedirectPlan | DocumentPlan | RejectPlan,
+): readonly [head: readonly Field[], body: string] {
+  switch (plan.kind) {
+    case 'redirect':
+      return [
+        [
+          ['Location', plan.location],
+          ['Content-Length', '0'],
+        ],
+        '',
+      ]
+    case 'document':
+      return [[], plan.body]
+    case 'reject': {
+      const body = `${plan.message}\n`
+      return [
+        [
+          ['Content-Type', 'text/plain; charset=utf-8'],
+          ['Content-Length', String(Buffer.byteLength(body))],
+        ],
+        body,
+      ]
+    }
+  }
 }
 
 function notFound(_request: IncomingMessage, response: ServerResponse): void {

@@ -15,7 +15,7 @@ export function setFields(response: ServerResponse, fields: readonly Field[]): v
     const [name, value] = fields[index] ?? ['', '']
     let end = index + 1
     while (fields[end]?.[0] === name) end += 1
-    if (name === 'Vary') vary(response, value)
+    if (name === 'Vary' && response.hasHeader(name)) vary(response, value)
     else {
       const present = name === 'Link' ? linesOf(response.getHeader(name)) : []
       const lines = fields.slice(index, end).map((field) => field[1])
@@ -24,6 +24,27 @@ export function setFields(response: ServerResponse, fields: readonly Field[]): v
     }
     index = end
   }
+}
+
+/** Writes a head of ours alone: in one go, unless others have set fields before. */
+export function writeHead(response: ServerResponse, status: number, fields: readonly Field[]): void {
+  if (response.getHeaderNames().length === 0) response.writeHead(status, headersOf(fields))
+  else {
+    response.statusCode = status
+    setFields(response, fields)
+  }
+}
+
+/** As Node takes them: lines of one name in an array. */
+function headersOf(fields: readonly Field[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
+  for (const [name, value] of fields) {
+    const present = headers[name]
+    if (present === undefined) headers[name] = value
+    else if (typeof present === 'string') headers[name] = [present, value]
+    else present.push(value)
+  }
+  return headers
 }
 
 function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {
