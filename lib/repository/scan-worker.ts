@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createPathFilter } from './names.js'
+import { type PackedListing, pack } from './packing.js'
 import { type FolderListing, walk } from './walk.js'
 
 export interface ScanSetup {
@@ -13,7 +14,7 @@ export interface ScanRequest {
   readonly foldersOnly?: boolean
 }
 export interface ScanReply {
-  readonly listings: readonly FolderListing[]
+  readonly listings: readonly PackedListing[]
   readonly done: boolean
 }
 
@@ -28,11 +29,11 @@ let walking: Generator<FolderListing> | undefined
 
 port.on('message', (request: ScanRequest) => {
   if (request.from !== undefined) walking = walk(root, request.from, includes, request.foldersOnly)
-  const listings: FolderListing[] = []
+  const listings: PackedListing[] = []
   let files = 0
   let done = true
   for (let next = walking?.next(); next !== undefined && !next.done; next = walking?.next()) {
-    listings.push(next.value)
+    listings.push(pack(next.value))
     files += next.value.files.length + 1
     if (files >= FILES_A_BATCH) {
       done = false

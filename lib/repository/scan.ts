@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { MirroredByError, reason } from '../errors.js'
+import { unpack } from './packing.js'
 import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
 
@@ -37,7 +38,7 @@ export class Scanner {
         // Whoever stops early must not leave an unread answer for the next scan.
         reply.catch(() => {})
         try {
-          yield* listings
+          for (const listing of listings) yield unpack(listing)
         } finally {
           await reply.catch(() => {})
         }

@@ -87,11 +87,12 @@ function readFolder(
 ): { readonly listing: FolderListing; readonly subfolders: readonly Subfolder[] } {
   const files: FoundFile[] = []
   const subfolders: Subfolder[] = []
+  const below = realFolder.endsWith(sep) ? realFolder : realFolder + sep
   for (const entry of readdirSync(realFolder, { withFileTypes: true })) {
     if (foldersOnly && entry.isFile()) continue
     const path = joinPath(folder, entry.name)
     if (!includes(path)) continue
-    const absolute = join(realFolder, entry.name)
+    const absolute = below + entry.name
     if (entry.isFile()) {
       const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false })
       if (stats?.isFile()) files.push({ path, identity: identityOf(stats) })
