@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash as hashAtOnce } from 'node:crypto'
 import {
   createBLAKE3,
   createCRC32,
@@ -14,6 +14,8 @@ import type { Algorithm } from '../model.js'
 export interface Hasher {
   update(bytes: Uint8Array): void
   finish(): Uint8Array
+  /** The digest of these bytes alone. Not between `update` and `finish`. */
+  digest(bytes: Uint8Array): Uint8Array
 }
 
 /** Names in OpenSSL; an algorithm without one is not offered there. */
@@ -66,19 +68,26 @@ function nativeHasher(name: string): Hasher {
       hash = undefined
       return digest
     },
+    digest: (bytes) => hashAtOnce(name, bytes, 'buffer'),
   }
 }
 
 function wasmHasher(hasher: IHasher): Hasher {
   hasher.init()
+  const update = (bytes: Uint8Array): void => {
+    hasher.update(bytes)
+  }
+  const finish = (): Uint8Array => {
+    const digest = hasher.digest('binary')
+    hasher.init()
+    return digest
+  }
   return {
-    update: (bytes) => {
-      hasher.update(bytes)
-    },
-    finish: () => {
-      const digest = hasher.digest('binary')
-      hasher.init()
-      return digest
+    update,
+    finish,
+    digest: (bytes) => {
+      update(bytes)
+      return finish()
     },
   }
 }

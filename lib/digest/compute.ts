@@ -57,6 +57,10 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
       const count = readSync(descriptor, buffer, 0, room, position)
       if (count === 0) return undefined
       const bytes = buffer.subarray(0, count)
+      if (count === size) {
+        progress(count)
+        return { digests: wholeDigests((hasher) => hasher.digest(bytes)) }
+      }
       for (const [, hasher] of whole) hasher.update(bytes)
       position += count
       if (several) {
@@ -69,13 +73,18 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
       }
       progress(count)
     }
-    const digests: { [A in Algorithm]?: Uint8Array } = {}
-    for (const [algorithm, hasher] of whole) digests[algorithm] = hasher.finish()
+    const digests = wholeDigests((hasher) => hasher.finish())
     if (!several) return { digests }
     return {
       digests,
       pieces: { length, sha256: joined(sha256, SHA256_BYTES), sha1: joined(sha1, SHA1_BYTES) },
     }
+  }
+
+  function wholeDigests(digestOf: (hasher: Hasher) => Uint8Array): Digests {
+    const digests: { [A in Algorithm]?: Uint8Array } = {}
+    for (const [algorithm, hasher] of whole) digests[algorithm] = digestOf(hasher)
+    return digests
   }
 
   function reset(): void {
