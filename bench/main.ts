@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util'
+import { hashing } from './hashing.js'
+import { indexing } from './indexing.js'
+import { machine } from './machine.js'
+import { heading, lineOf, type Measurement } from './report.js'
+import { requests } from './requests.js'
+import { FULL, QUICK } from './scale.js'
+
+/*
+ * npm run bench [-- [--quick] [part of a name]]
+ *
+ * Every line is a ratio of two things measured side by side, in turns. A ratio that misses its aim is said and no
+ * failure, for speed is the machine's; a measurement that went wrong is one.
+ */
+const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean' } }, allowPositionals: true })
+const scale = values.quick ? QUICK : FULL
+const all = [...requests(scale.loads), hashing(scale.hashing), indexing(scale.indexing)]
+const chosen = all.filter(({ name }) =>
+  positionals.every((part) => name.toLowerCase().includes(part.toLowerCase())),
+)
+if (chosen.length === 0) {
+  throw new Error(
+    `nothing is called ${positionals.join(' ')}; there is: ${all.map(({ name }) => name).join(', ')}`,
+  )
+}
+
+// So that temporary folders are removed.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
+console.log(`${machine()}\n${values.quick ? '\nquick: the ratios say little\n' : ''}`)
+console.log(heading())
+for (const measurement of chosen) await report(measurement)
+
+async function report({ name, obstacle, run }: Measurement): Promise<void> {
+  const why = obstacle?.()
+  if (why !== undefined) {
+    console.log(`${name}: SKIPPED, ${why}`)
+    return
+  }
+  for (const line of await run()) console.log(lineOf(line))
+}

@@ -1,0 +1,53 @@
+import type { Comparison } from './compare.js'
+
+/** What a ratio should be. Only printed: how fast a machine is must not fail anything. */
+export type Aim = { readonly atLeast: number } | { readonly atMost: number }
+
+/** One line of the report. */
+export interface Line extends Comparison {
+  readonly name: string
+  readonly unit: 'requests/s' | 'MiB/s' | 's' | 'MiB'
+  readonly aim?: Aim
+}
+
+/** A group of lines that are measured together, chosen by its name. */
+export interface Measurement {
+  readonly name: string
+  /** Says why it cannot be made here; undefined where it can. */
+  readonly obstacle?: () => string | undefined
+  readonly run: () => Promise<readonly Line[]>
+}
+
+const WIDTHS = [44, 18, 18, 20, 8] as const
+
+export function heading(): string {
+  return columns(['', 'ours', 'reference', 'ratio (of pairs)', 'aim'])
+}
+
+export function lineOf({ name, unit, ours, reference, ratio, least, greatest, aim }: Line): string {
+  return columns([
+    name,
+    `${round(ours)} ${unit}`,
+    `${round(reference)} ${unit}`,
+    `${ratio.toFixed(2)} (${least.toFixed(2)}–${greatest.toFixed(2)})`,
+    aim === undefined ? '' : verdict(ratio, aim),
+  ])
+}
+
+function verdict(ratio: number, aim: Aim): string {
+  const [sign, limit] = 'atLeast' in aim ? ['≥', aim.atLeast] : ['≤', aim.atMost]
+  const met = 'atLeast' in aim ? ratio >= limit : ratio <= limit
+  return `${sign} ${limit}${met ? '' : '  missed'}`
+}
+
+function columns(texts: readonly string[]): string {
+  return texts
+    .map((text, column) => text.padEnd(WIDTHS[column] ?? 0))
+    .join('')
+    .trimEnd()
+}
+
+/** Three digits say more than such a measurement is worth. */
+function round(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
+}
