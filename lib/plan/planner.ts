@@ -134,7 +134,8 @@ export class Planner {
     if (!this.#isPresent(entry)) return undefined
     const listed = ranked.slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
-    const fields = this.#fields(view, entry, listed, etag)
+    const described = { ...entry, descriptions: isAscii(path) ? entry.descriptions : [] }
+    const fields = this.#fields(view, described, listed, etag)
     return { kind: 'redirect', status: 302, location: first + entry.urlPath, fields }
   }
 
@@ -219,6 +220,14 @@ export class Planner {
     this.#parts.stale(file.path)
     return false
   }
+}
+
+/**
+ * wget2 alone follows a description on a redirect, and reads the escaped URLs in it as ISO 8859-1: of a name beyond ASCII
+ * it would ask the mirrors in vain, for ever. Without the description it follows the redirect.
+ */
+function isAscii(path: string): boolean {
+  return /^[ -~]*$/.test(path)
 }
 
 function clientOf(view: RequestView): Client {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { unlessInstalled } from '../support/client.js'
+import { temporaryFolder, writeFiles } from '../support/folder.js'
 import { assertDownloaded, BIG, bigRepository, NAME, preferred, startMirrors, wget2 } from './downloads.js'
 import { KOA, NODE, runOrigin, WAYS } from './origins.js'
 
@@ -22,6 +24,22 @@ describe('wget2', { skip: unlessInstalled('wget2'), timeout: 60_000 }, () => {
       assert.match(download.log, /Checksum OK/)
     })
   }
+
+  test('follows a redirect for a name that it could not get by its metalink', async (t) => {
+    const root = temporaryFolder(t)
+    const name = 'naïve-日本語.bin'
+    writeFiles(root, { [name]: BIG })
+    const mirrors = await startMirrors(t, root, ['ok', 'ok', 'ok'], Number.POSITIVE_INFINITY)
+    const { url, requests } = await runOrigin(t, KOA, { root, mirrors: preferred(mirrors), mode: 'redirect' })
+
+    const download = await wget2(t, url + encodeURIComponent(name))
+
+    const [file = ''] = readdirSync(download.folder)
+    assertDownloaded(download, file, BIG)
+    assert.deepEqual(requests, [`GET /${encodeURIComponent(name)}`])
+    const asked = mirrors.flatMap((mirror) => mirror.requests)
+    assert.deepEqual(asked, [`GET /${encodeURIComponent(name)}`])
+  })
 
   for (const way of WAYS) {
     test(`downloads every piece by the metalink, by ${way.name}`, async (t) => {
