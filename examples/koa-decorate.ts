@@ -12,6 +12,10 @@ const origin = await createOrigin({ root, mirrors })
 const app = new Koa()
 app.use(mirroredBy(origin))
 app.use(serve(root))
+// Clients of several mirrors break downloads off all the time: that is no error.
+app.on('error', (error: NodeJS.ErrnoException) => {
+  if (!['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? '')) console.error(error)
+})
 
 const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
