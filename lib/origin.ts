@@ -84,6 +84,9 @@ const NO_PROGRESS: Progress = {
 /** Milliseconds for which the same trouble is not told again. */
 const QUIET_TIME = 60_000
 
+/** Milliseconds for which a file is taken to be as it was. */
+const SEEN_TIME = 1
+
 class OriginImplementation extends EventEmitter<OriginEvents> implements Origin {
   readonly root: string
   readonly options: CheckedOptions
@@ -93,6 +96,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly #entries: Entries
   readonly #planner: Planner
   readonly #leader: Leader
+  /** Identities of files asked for since then, by `performance.now()`. */
+  readonly #seen = new Map<string, Identity>()
+  #seenSince = 0
   readonly #warned = new Map<string, number>()
   /** Only in the process that indexes. */
   #indexer: Indexer | undefined
@@ -111,7 +117,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     const below = root.endsWith(sep) ? root : root + sep
     // The registry first: it may refuse, and nothing must be left open then.
     this.#registry = new Registry(options.mirrors, options.watch, {
-      replaced: () => {},
+      replaced: () => this.#entries.clear(),
       warning: (error) => this.warn(error),
     })
     this.#store = this.#openStore()
@@ -121,7 +127,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       store: this.#store,
       includes,
       snapshot: () => this.#registry.snapshot,
-      identify: (path) => identify(below + path),
+      identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
       stale: (path) => this.touch(path),
       draw: Math.random,
@@ -193,6 +199,24 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     await this.#leader.close()
     this.#becomeReady({ files: 0, bytes: 0, hashed: 0, seconds: 0 })
     await this.#store.close()
+  }
+
+  /**
+   * What is there now, or was a millisecond ago: the file system is asked no more often, for its answer costs a redirect
+   * as much as all the rest of it. For answers that carry no bytes of the file, and that are longer under way than that;
+   * whoever sends bytes looks at what is sent.
+   */
+  #identify(absolute: string): Identity | undefined {
+    const now = performance.now()
+    if (now - this.#seenSince > SEEN_TIME) {
+      this.#seen.clear()
+      this.#seenSince = now
+    }
+    const seen = this.#seen.get(absolute)
+    if (seen !== undefined) return seen
+    const identity = identify(absolute)
+    if (identity !== undefined) this.#seen.set(absolute, identity)
+    return identity
   }
 
   #lead(includes: PathFilter): void {

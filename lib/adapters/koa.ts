@@ -18,7 +18,7 @@ type Next = () => Promise<unknown>
  */
 export function mirroredBy(origin: Origin): Middleware {
   return (ctx, next) => {
-    const view = viewOf(ctx)
+    const view = new KoaRequestView(ctx)
     const plan = origin.plan(view)
     return plan instanceof Promise
       ? plan.then((planned) => apply(origin, planned, view, ctx, next))
@@ -55,10 +55,35 @@ export function routes(origin: Origin): Router {
   return router
 }
 
-function viewOf(ctx: Context): RequestView {
-  const { originalUrl, url } = ctx
-  const mount = originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
-  return new NodeRequestView(ctx.req, url, mount, ctx.host, ctx.ip, ctx.secure)
+class KoaRequestView extends NodeRequestView {
+  readonly #ctx: Context
+
+  constructor(ctx: Context) {
+    super(ctx.req)
+    this.#ctx = ctx
+  }
+
+  get target(): string {
+    return this.#ctx.url
+  }
+
+  /** What `koa-mount` has taken from the front of the path. */
+  get mount(): string {
+    const { originalUrl, url } = this.#ctx
+    return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
+  }
+
+  get host(): string | undefined {
+    return this.#ctx.app.proxy ? this.#ctx.host : this.#ctx.req.headers.host
+  }
+
+  get address(): string {
+    return this.#ctx.ip
+  }
+
+  get secure(): boolean {
+    return this.#ctx.secure
+  }
 }
 
 function apply(origin: Origin, plan: Plan, view: RequestView, ctx: Context, next: Next): Promise<unknown> {

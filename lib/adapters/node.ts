@@ -19,7 +19,7 @@ import { decorateWhenSent, setFields, writeHead } from './response.js'
 export function mirroredBy(origin: Origin, handler: RequestListener = notFound): RequestListener {
   const trust = proxyAddr.compile([...origin.options.trustProxy])
   return (request, response) => {
-    const view = viewOf(request, trust)
+    const view = new PlainRequestView(request, trust)
     const plan = origin.plan(view)
     if (plan instanceof Promise)
       void plan.then((planned) => apply(origin, planned, view, request, response, handler))
@@ -27,22 +27,40 @@ export function mirroredBy(origin: Origin, handler: RequestListener = notFound):
   }
 }
 
-function viewOf(request: IncomingMessage, trust: (address: string, hop: number) => boolean): RequestView {
-  const { socket } = request
-  const forwarded = request.headers['x-forwarded-proto']
-  const behindProxy = socket.remoteAddress !== undefined && trust(socket.remoteAddress, 0)
-  const secure =
-    behindProxy && typeof forwarded === 'string'
-      ? forwarded.split(',')[0]?.trim() === 'https'
-      : socket instanceof TLSSocket
-  return new NodeRequestView(
-    request,
-    request.url ?? '/',
-    '',
-    request.headers.host,
-    proxyAddr(request, trust),
-    secure,
-  )
+type Trust = (address: string, hop: number) => boolean
+
+class PlainRequestView extends NodeRequestView {
+  readonly #trust: Trust
+
+  constructor(request: IncomingMessage, trust: Trust) {
+    super(request)
+    this.#trust = trust
+  }
+
+  get target(): string {
+    return this.request.url ?? '/'
+  }
+
+  get mount(): string {
+    return ''
+  }
+
+  get host(): string | undefined {
+    return this.request.headers.host
+  }
+
+  get address(): string {
+    return proxyAddr(this.request, this.#trust)
+  }
+
+  get secure(): boolean {
+    const { socket, headers } = this.request
+    const forwarded = headers['x-forwarded-proto']
+    if (typeof forwarded !== 'string' || socket.remoteAddress === undefined)
+      return socket instanceof TLSSocket
+    if (!this.#trust(socket.remoteAddress, 0)) return socket instanceof TLSSocket
+    return forwarded.split(',')[0]?.trim() === 'https'
+  }
 }
 
 function apply(

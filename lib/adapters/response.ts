@@ -13,18 +13,20 @@ import type { RequestView } from '../plan/view.js'
 export function setFields(response: ServerResponse, fields: readonly Field[]): void {
   for (let index = 0; index < fields.length; ) {
     const [name, value] = fields[index] ?? ['', '']
-    let end = index + 1
-    while (fields[end]?.[0] === name) end += 1
-    if (name === 'Vary' && response.hasHeader(name)) vary(response, value)
-    else {
-      const present = name === 'Link' ? linesOf(response.getHeader(name)) : []
-      const lines = fields.slice(index, end).map((field) => field[1])
-      if (present.length > 0 || lines.length > 1) response.setHeader(name, [...present, ...lines])
-      else response.setHeader(name, value)
+    let lines: string | string[] = value
+    for (index += 1; fields[index]?.[0] === name; index += 1) {
+      const [, line = ''] = fields[index] ?? []
+      if (typeof lines === 'string') lines = [lines, line]
+      else lines.push(line)
     }
-    index = end
+    if (!JOINED.has(name) || !response.hasHeader(name)) response.setHeader(name, lines)
+    else if (name === 'Vary') vary(response, value)
+    else response.setHeader(name, [...linesOf(response.getHeader(name)), ...[lines].flat()])
   }
 }
+
+/** Fields that others may have set with as much right as we. */
+const JOINED = new Set(['Link', 'Vary'])
 
 /** Writes a head of ours alone: in one go, unless others have set fields before. */
 export function writeHead(response: ServerResponse, status: number, fields: readonly Field[]): void {

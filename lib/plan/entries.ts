@@ -15,6 +15,7 @@ import {
   type IndexedFile,
 } from '../model.js'
 import type { Store } from '../store/store.js'
+import { Duplicates } from './duplicates.js'
 
 /** The name under which a file's metalink is found, added to its own. */
 export const METALINK4_SUFFIX = '.meta4'
@@ -31,14 +32,15 @@ export interface Entry {
   readonly urlPath: string
   /** Documents that describe it: URL below the base, and type. */
   readonly descriptions: readonly { readonly urlPath: string; readonly type: string }[]
+  readonly duplicates: Duplicates
   readonly digests: readonly Field[]
   readonly reprDigest: readonly Field[]
   readonly xMd5: readonly Field[]
   readonly etag: string | undefined
 }
 
-/** Entries kept in memory: about 2 KB each. */
-const MOST_ENTRIES = 10_000
+/** Entries kept in memory: about 2 KB each, and up to 10 KB more for a file of which many mirrors were named. */
+const MOST_ENTRIES = 5000
 
 /** Finds files for requests: a bounded cache before the store, told of every change. */
 export class Entries {
@@ -109,6 +111,7 @@ export class Entries {
       file,
       urlPath: path,
       descriptions,
+      duplicates: new Duplicates(path),
       digests: digestFields(file.digests, DIGEST_ALGORITHMS),
       reprDigest: reprDigestFields(file.digests, REPR_DIGEST_DEFAULTS),
       xMd5: xMd5(file.digests),

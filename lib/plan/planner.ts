@@ -2,16 +2,15 @@ import { basename } from 'node:path'
 import mime from 'mime-types'
 import { onlyPiece } from '../digest/pieces.js'
 import { metalink4 } from '../documents/metalink4.js'
-import { type DuplicateLines, fieldBlock } from '../fields/budget.js'
+import { fieldBlock } from '../fields/budget.js'
 import { digestFields } from '../fields/digest.js'
-import { describedbyLink, duplicateLink, METALINK4_TYPE } from '../fields/link.js'
+import { describedbyLink, METALINK4_TYPE } from '../fields/link.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
-import { xMirroredBy } from '../fields/x-mirrored-by.js'
 import { sameIdentity } from '../identity.js'
 import { baseUrl, rank } from '../mirrors/rank.js'
 import type { Ranked, Snapshot } from '../mirrors/snapshot.js'
-import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
+import type { Awaitable, Draw, Field, Identity, Mode, Pieces } from '../model.js'
 import { includesWholePath, type PathFilter } from '../repository/names.js'
 import type { Store } from '../store/store.js'
 import { type Entries, type Entry, METALINK4_SUFFIX } from './entries.js'
@@ -127,16 +126,17 @@ export class Planner {
     const wanted = { path, secure: view.secure, redirectable: true }
     const limit = this.#options.maxDuplicates
     // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(this.#parts.snapshot(), wanted, clientOf(view), Math.max(1, limit), this.#parts.draw)
-    const first = ranked[0] && baseUrl(ranked[0], view.secure)
-    if (first === undefined) return undefined
+    const ranked = rank(this.#parts.snapshot(), wanted, view, Math.max(1, limit), this.#parts.draw)
+    const [first] = ranked
+    const base = first && baseUrl(first, view.secure)
+    if (first === undefined || base === undefined) return undefined
     // The mirrors hold the bytes that were indexed, not those that are there now.
     if (!this.#isPresent(entry)) return undefined
     const listed = ranked.slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
     const described = { ...entry, descriptions: isAscii(path) ? entry.descriptions : [] }
     const fields = this.#fields(view, described, listed, etag)
-    return { kind: 'redirect', status: 302, location: first + entry.urlPath, fields }
+    return { kind: 'redirect', status: 302, location: entry.duplicates.get(base, 1, first).url, fields }
   }
 
   #metalink(view: RequestView, entry: Entry, negotiated: boolean): Awaitable<Plan> {
@@ -154,7 +154,7 @@ export class Planner {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
     const snapshot = this.#parts.snapshot()
-    const ranked = rank(snapshot, { path, secure: view.secure }, clientOf(view), snapshot.mirrors.length)
+    const ranked = rank(snapshot, { path, secure: view.secure }, view, snapshot.mirrors.length)
     const urls = ranked.map((one) => ({
       url: (baseUrl(one, view.secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
@@ -183,7 +183,7 @@ export class Planner {
 
   #lists(view: RequestView, entry: Entry): readonly Ranked[] {
     const wanted = { path: entry.file.path, secure: view.secure }
-    return rank(this.#parts.snapshot(), wanted, clientOf(view), this.#options.maxDuplicates)
+    return rank(this.#parts.snapshot(), wanted, view, this.#options.maxDuplicates)
   }
 
   #fields(view: RequestView, entry: Entry, ranked: readonly Ranked[], etag: readonly Field[] = []): Field[] {
@@ -192,10 +192,9 @@ export class Planner {
       base === undefined
         ? []
         : entry.descriptions.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
-    const duplicates = ranked.map((one, index): DuplicateLines => {
-      const url = (baseUrl(one, view.secure) ?? '') + entry.urlPath
-      return { link: duplicateLink(url, index + 1, one.mirror.location), mirroredBy: xMirroredBy(url) }
-    })
+    const duplicates = ranked.map((one, index) =>
+      entry.duplicates.get(baseUrl(one, view.secure) ?? '', index + 1, one),
+    )
     const { digests } = entry.file
     const want = wantDigest(view.header('want-digest'))
     const wantRepr = wantReprDigest(view.header('want-repr-digest'))
@@ -228,10 +227,6 @@ export class Planner {
  */
 function isAscii(path: string): boolean {
   return /^[ -~]*$/.test(path)
-}
-
-function clientOf(view: RequestView): Client {
-  return { address: view.address }
 }
 
 /**

@@ -66,9 +66,14 @@ function start(root: string, store: string) {
   return { child, warnings, indexed: () => indexed }
 }
 
-async function killAfter(root: string, store: string, milliseconds: number): Promise<void> {
+/** At any moment from its start to a while after it has begun to index. */
+async function killSometime(root: string, store: string): Promise<void> {
   const { child, warnings } = start(root, store)
-  await sleep(milliseconds)
+  if (Math.random() < 0.2) await sleep(Math.random() * 300)
+  else {
+    await once(child, 'message')
+    await sleep(Math.random() * 300)
+  }
   child.kill('SIGKILL')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   assert.deepEqual(warnings, [])
@@ -110,7 +115,7 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 240_000 }
     let lane = repository(t)
     let stored = 0
     while (kill()) {
-      await killAfter(lane.root, lane.store, 150 + Math.random() * 400)
+      await killSometime(lane.root, lane.store)
       const { rows, compared } = check(lane.root, lane.store)
       checks += compared
       // What was finished stays so.
@@ -138,7 +143,7 @@ it(`survives ${KILLS} times kill -9 during changes`, { timeout: 240_000 }, async
     await complete(root, store)
     let version = 0
     while (kill()) {
-      const killed = killAfter(root, store, 200 + Math.random() * 400)
+      const killed = killSometime(root, store)
       let running = true
       void killed.finally(() => {
         running = false
