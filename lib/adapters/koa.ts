@@ -116,6 +116,9 @@ async function decorate(
   await next()
   const { body } = ctx
   if (!(body instanceof ReadStream)) return
+  // Koa answers an error of the stream, but listens no longer once a HEAD is answered: a file that is gone when its stream
+  // opens would then end the process, with or without us.
+  body.on('error', () => {})
   sent = await statsOf(body, ctx.method)
   if (sent === undefined || view.header('if-none-match') === undefined) return
   // Now rather than when the head is written: a file that is not to be sent need not be read.
@@ -142,7 +145,6 @@ function descriptorOf(stream: ReadStream): Promise<number | undefined> {
     return Promise.resolve('fd' in stream && typeof stream.fd === 'number' ? stream.fd : undefined)
   return new Promise((resolve) => {
     stream.once('open', resolve)
-    // Koa listens for the error too, and answers it.
     stream.once('error', () => resolve(undefined))
     stream.once('close', () => resolve(undefined))
   })

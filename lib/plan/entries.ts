@@ -15,7 +15,7 @@ import {
   type IndexedFile,
 } from '../model.js'
 import type { Store } from '../store/store.js'
-import { Duplicates } from './duplicates.js'
+import { type Description, Links } from './links.js'
 
 /** The name under which a file's metalink is found, added to its own. */
 export const METALINK4_SUFFIX = '.meta4'
@@ -31,8 +31,8 @@ export interface Entry {
   /** The path as it is written in a URL. */
   readonly urlPath: string
   /** Documents that describe it: URL below the base, and type. */
-  readonly descriptions: readonly { readonly urlPath: string; readonly type: string }[]
-  readonly duplicates: Duplicates
+  readonly descriptions: readonly Description[]
+  readonly links: Links
   readonly digests: readonly Field[]
   readonly reprDigest: readonly Field[]
   readonly xMd5: readonly Field[]
@@ -111,7 +111,7 @@ export class Entries {
       file,
       urlPath: path,
       descriptions,
-      duplicates: new Duplicates(path),
+      links: new Links(path, descriptions),
       digests: digestFields(file.digests, DIGEST_ALGORITHMS),
       reprDigest: reprDigestFields(file.digests, REPR_DIGEST_DEFAULTS),
       xMd5: xMd5(file.digests),

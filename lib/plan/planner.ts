@@ -4,7 +4,7 @@ import { onlyPiece } from '../digest/pieces.js'
 import { metalink4 } from '../documents/metalink4.js'
 import { fieldBlock } from '../fields/budget.js'
 import { digestFields } from '../fields/digest.js'
-import { describedbyLink, METALINK4_TYPE } from '../fields/link.js'
+import { METALINK4_TYPE } from '../fields/link.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
@@ -115,7 +115,7 @@ export class Planner {
       const redirect = this.#redirect(view, entry)
       if (redirect !== undefined) return redirect
     }
-    const fields = this.#fields(view, entry, this.#lists(view, entry))
+    const fields = this.#fields(view, entry, this.#lists(view, entry), true)
     if (serve) return { kind: 'file', path: entry.file.path, indexed: { file: entry.file, fields } }
     const absolute = this.#parts.absolute(entry.file.path)
     return { kind: 'decorate', file: entry.file, absolute, fields, etag: entry.etag }
@@ -134,9 +134,8 @@ export class Planner {
     if (!this.#isPresent(entry)) return undefined
     const listed = ranked.slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
-    const described = { ...entry, descriptions: isAscii(path) ? entry.descriptions : [] }
-    const fields = this.#fields(view, described, listed, etag)
-    return { kind: 'redirect', status: 302, location: entry.duplicates.get(base, 1, first).url, fields }
+    const fields = this.#fields(view, entry, listed, isAscii(path), etag)
+    return { kind: 'redirect', status: 302, location: entry.links.duplicate(base, 1, first).url, fields }
   }
 
   #metalink(view: RequestView, entry: Entry, negotiated: boolean): Awaitable<Plan> {
@@ -186,14 +185,18 @@ export class Planner {
     return rank(this.#parts.snapshot(), wanted, view, this.#options.maxDuplicates)
   }
 
-  #fields(view: RequestView, entry: Entry, ranked: readonly Ranked[], etag: readonly Field[] = []): Field[] {
+  /** @param described whether to name the documents that describe the file */
+  #fields(
+    view: RequestView,
+    entry: Entry,
+    ranked: readonly Ranked[],
+    described: boolean,
+    etag: readonly Field[] = [],
+  ): Field[] {
     const base = this.#base(view)
-    const descriptions =
-      base === undefined
-        ? []
-        : entry.descriptions.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
+    const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
     const duplicates = ranked.map((one, index) =>
-      entry.duplicates.get(baseUrl(one, view.secure) ?? '', index + 1, one),
+      entry.links.duplicate(baseUrl(one, view.secure) ?? '', index + 1, one),
     )
     const { digests } = entry.file
     const want = wantDigest(view.header('want-digest'))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createReadStream, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { createReadStream, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -326,4 +326,24 @@ it('a store that fails is a request without us, and a warning', async (t) => {
   assert.equal(isDecorated(rejected), false)
   // Told once, however many requests run into it.
   assert.deepEqual(warnings, ['ERR_PLAN'])
+})
+
+it('keeps a HEAD from ending the process when the file is gone before koa-static has opened it', async (t) => {
+  const uncaught: unknown[] = []
+  const listener = (error: unknown) => uncaught.push(error)
+  process.on('uncaughtException', listener)
+  t.after(() => process.off('uncaughtException', listener))
+  const { port, root } = await start(t, (origin, app) => {
+    app.use(mirroredBy(origin))
+    app.use(async (_ctx, next) => {
+      await next()
+      rmSync(join(origin.root, 'text.txt'), { force: true })
+    })
+    app.use(serveStatic(origin.root))
+  })
+  for (let count = 0; count < 50; count += 1) {
+    writeFiles(root, { 'text.txt': TEXT })
+    assert.equal((await rawRequest(port, 'HEAD', '/text.txt')).status, 200)
+  }
+  assert.deepEqual(uncaught, [])
 })
