@@ -4,16 +4,19 @@ import { indexing } from './indexing.js'
 import { machine } from './machine.js'
 import { heading, lineOf, type Measurement } from './report.js'
 import { requests } from './requests.js'
-import { FULL, QUICK } from './scale.js'
+import { FULL, MILLION, QUICK } from './scale.js'
 
 /*
- * npm run bench [-- [--quick] [part of a name]]
+ * npm run bench [-- [--quick | --million] [part of a name]]
  *
  * Every line is a ratio of two things measured side by side, in turns. A ratio that misses its aim is said and no
  * failure, for speed is the machine's; a measurement that went wrong is one.
  */
-const { values, positionals } = parseArgs({ options: { quick: { type: 'boolean' } }, allowPositionals: true })
-const scale = values.quick ? QUICK : FULL
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean' }, million: { type: 'boolean' } },
+  allowPositionals: true,
+})
+const scale = values.quick ? QUICK : values.million ? MILLION : FULL
 const all = [...requests(scale.loads), hashing(scale.hashing), indexing(scale.indexing)]
 const chosen = all.filter(({ name }) =>
   positionals.every((part) => name.toLowerCase().includes(part.toLowerCase())),

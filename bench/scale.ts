@@ -20,3 +20,6 @@ export const QUICK: Scale = {
   hashing: { rounds: 3, files: 4, fileBytes: 32 * MIB },
   indexing: { rounds: 3, folders: 40, filesAFolder: 500 },
 }
+
+/** Once over a million files, for what memory it takes: `npm run bench -- --million indexing`. */
+export const MILLION: Scale = { ...FULL, indexing: { rounds: 1, folders: 10_000, filesAFolder: 100 } }

@@ -40,9 +40,10 @@ export class Leader {
   }
 
   /** Takes the lease or waits for it, from now on. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    if (this.#closed) return
     this.#timer = setInterval(() => void this.look(), INTERVAL)
-    return this.look()
+    await this.look()
   }
 
   /** Tells the others that the first pass is complete. */

@@ -83,6 +83,8 @@ const NO_PROGRESS: Progress = {
 
 /** Milliseconds for which the same trouble is not told again. */
 const QUIET_TIME = 60_000
+/** Kinds of trouble that are remembered. */
+const MOST_WARNED = 1000
 
 /** Milliseconds for which a file is taken to be as it was. */
 const SEEN_TIME = 1
@@ -233,6 +235,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   async #firstPass(includes: PathFilter): Promise<void> {
     const start = performance.now()
     await this.#stopping
+    if (this.#closing !== undefined) return
     const { root } = this
     const { algorithms, workers, settle, watch, rescan, ignore } = this.options
     const scanner = new Scanner({ root, ignore })
@@ -300,8 +303,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   /** Trouble is told once a minute, however many requests run into it. */
   #saidLately(what: string): boolean {
     const now = performance.now()
-    for (const [said, when] of this.#warned) if (now - when > QUIET_TIME) this.#warned.delete(said)
-    if (this.#warned.has(what)) return true
+    const said = this.#warned.get(what)
+    if (said !== undefined && now - said < QUIET_TIME) return true
+    if (this.#warned.size >= MOST_WARNED) this.#warned.clear()
     this.#warned.set(what, now)
     return false
   }

@@ -1,0 +1,130 @@
+/*
+ * npm run soak [-- MINUTES]
+ *
+ * Changes and requests without a pause, for ten minutes or as long as it is told, and what the process has of memory and
+ * descriptors meanwhile: both should stay as they are once it has warmed up.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { Agent, createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Koa from 'koa'
+import serveStatic from 'koa-static'
+import { mirroredBy } from '../lib/adapters/koa.js'
+import { createOrigin } from '../lib/index.js'
+import { machine } from './machine.js'
+import { temporaryFolder } from './temporary.js'
+
+const minutes = Number(process.argv[2] ?? 10)
+const FOLDERS = 20
+const FILES_A_FOLDER = 50
+const CLIENTS = 8
+/** Samples of the whole run. */
+const SAMPLES = 20
+/** Of them, those of the warm-up. */
+const WARM_UP = 5
+
+using folder = temporaryFolder()
+const root = join(folder.path, 'root')
+const anyFile = () => {
+  const at = Math.floor(Math.random() * FOLDERS * FILES_A_FOLDER)
+  return `folder-${at % FOLDERS}/file-${at}.bin`
+}
+for (let at = 0; at < FOLDERS * FILES_A_FOLDER; at += 1) {
+  mkdirSync(join(root, `folder-${at % FOLDERS}`), { recursive: true })
+  writeFileSync(join(root, `folder-${at % FOLDERS}/file-${at}.bin`), randomBytes(4096))
+}
+
+const mirrors = [{ id: 'm', url: 'http://m.invalid/' }]
+const origin = await createOrigin({ root, mirrors, store: join(folder.path, 'index.sqlite'), settle: 100 })
+let warnings = 0
+origin.on('warning', (warning) => {
+  warnings += 1
+  console.error(warning.message)
+})
+const app = new Koa()
+app.silent = true
+app.use(mirroredBy(origin))
+app.use(serveStatic(root))
+const server = createServer(app.callback())
+server.listen(0, '127.0.0.1')
+await origin.ready
+const { port } = server.address() as AddressInfo
+const agent = new Agent({ keepAlive: true })
+
+const end = performance.now() + minutes * 60_000
+let changes = 0
+let answers = 0
+
+async function change(): Promise<void> {
+  while (performance.now() < end) {
+    const file = join(root, anyFile())
+    if (changes % 50 === 49) {
+      // Folders come and go too.
+      const passing = join(root, `passing-${changes}`)
+      mkdirSync(passing)
+      writeFileSync(join(passing, 'file'), randomBytes(100))
+      await sleep(200)
+      rmSync(passing, { recursive: true })
+    } else {
+      writeFileSync(`${root}/.new`, randomBytes(4096))
+      renameSync(`${root}/.new`, file)
+    }
+    changes += 1
+    await sleep(20)
+  }
+}
+
+async function ask(): Promise<void> {
+  const targets = [anyFile, () => `${anyFile()}.meta4`, () => `nothing-${Math.random()}`]
+  while (performance.now() < end) {
+    const path = `/${targets[answers % targets.length]?.()}`
+    await new Promise<void>((resolve) => {
+      const asked = request({ agent, port, path, method: answers % 2 ? 'HEAD' : 'GET' }, (response) => {
+        response.resume()
+        response.on('close', resolve)
+      })
+      asked.on('error', () => resolve())
+      asked.end()
+    })
+    answers += 1
+  }
+}
+
+async function sample(): Promise<void> {
+  console.log(`${machine()}\n\nminute  RSS MiB  heap MiB  descriptors  answers  changes`)
+  const seen: { rss: number; descriptors: number }[] = []
+  for (let at = 1; at <= SAMPLES; at += 1) {
+    await sleep((minutes * 60_000) / SAMPLES - 10)
+    const { rss, heapUsed } = process.memoryUsage()
+    const descriptors = readdirSync('/proc/self/fd').length
+    seen.push({ rss, descriptors })
+    const mib = (bytes: number) => (bytes / 1024 ** 2).toFixed(0)
+    const row = [
+      ((at * minutes) / SAMPLES).toFixed(1),
+      mib(rss),
+      mib(heapUsed),
+      descriptors,
+      answers,
+      changes,
+    ]
+    console.log(
+      row.map((value, column) => String(value).padStart([6, 9, 10, 13, 9, 9][column] ?? 9)).join(''),
+    )
+  }
+  const warm = seen.slice(WARM_UP)
+  const range = (values: readonly number[]) => `${Math.min(...values)} to ${Math.max(...values)}`
+  const rss = range(warm.map((one) => Math.round(one.rss / 1024 ** 2)))
+  console.log(`\nafter the warm-up: RSS ${rss} MiB, descriptors ${range(warm.map((one) => one.descriptors))}`)
+}
+
+await Promise.all([change(), sample(), ...Array.from({ length: CLIENTS }, ask)])
+agent.destroy()
+server.close()
+server.closeAllConnections()
+await origin.close()
+console.log(
+  `${answers} answers, ${changes} changes, ${warnings} warnings; closed, and nothing is left running`,
+)
