@@ -71,7 +71,9 @@ export function plainFiles(root: string): RequestListener {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not here\n')
       return
     }
-    response.writeHead(200, { 'Content-Length': stats.size, 'Last-Modified': stats.mtime.toUTCString() })
+    // No writeHead: the head goes out with the first bytes, and so when the file is open.
+    response.setHeader('Content-Length', stats.size)
+    response.setHeader('Last-Modified', stats.mtime.toUTCString())
     if (request.method === 'HEAD') response.end()
     else createReadStream(file).pipe(response)
   }
