@@ -11,6 +11,8 @@ export interface IndexingResult {
   /** From the end of the imports to the end of the work. */
   readonly seconds: number
   readonly peakMiB: number
+  /** Until a change of one file was in the index, where changes are followed. */
+  readonly changeSeconds?: number
 }
 
 /**
