@@ -9,7 +9,7 @@ import type { Scanner } from './repository/scan.js'
 import { Settler } from './repository/settle.js'
 import type { FolderListing, FoundFile } from './repository/walk.js'
 import { Watcher } from './repository/watch.js'
-import type { Store } from './store/store.js'
+import { type Store, storeError } from './store/store.js'
 import { Writer, type WriterEvents } from './store/writer.js'
 
 export interface IndexerOptions {
@@ -302,7 +302,9 @@ export class Indexer {
     this.#root.look()
     if (this.#root.isAway) return
     this.#hasher.drop(path)
-    void this.#removeGone(path).catch((error: unknown) => this.#events.warning(storeError(error)))
+    void this.#removeGone(path).catch((error: unknown) =>
+      this.#events.warning(storeError('cannot be read', error)),
+    )
   }
 
   async #removeGone(path: string): Promise<void> {
@@ -327,8 +329,4 @@ function rootAway(root: string): MirroredByError {
     'ERR_ROOT',
     `${root} is away: it is missing, or empty as a mount point without its disk; the index is kept until it is back`,
   )
-}
-
-function storeError(error: unknown): MirroredByError {
-  return new MirroredByError('ERR_STORE', `the index cannot be read: ${reason(error)}`, error)
 }

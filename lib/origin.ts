@@ -19,7 +19,7 @@ import { Scanner } from './repository/scan.js'
 import { guardedStore } from './store/guarded.js'
 import { defaultStoreFile } from './store/location.js'
 import { memoryStore } from './store/memory.js'
-import type { Store, Totals } from './store/store.js'
+import { type Store, storeError, type Totals } from './store/store.js'
 
 /** The first pass, when it is complete. */
 export interface Indexed {
@@ -139,7 +139,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       follow: () => this.#follow(),
       complete: () => void this.#completed(0, 0),
       changed: () => this.#entries.clear(),
-      failed: (error) => this.warn(storeError(error)),
+      failed: (error) => this.warn(storeError('cannot be used at the moment', error)),
     })
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve
@@ -272,7 +272,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     try {
       totals = await this.#store.totals()
     } catch (error) {
-      this.warn(storeError(error))
+      this.warn(storeError('cannot be used at the moment', error))
     }
     const indexed = { ...totals, hashed, seconds }
     this.#becomeReady(indexed)
@@ -326,10 +326,6 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       })
     }
   }
-}
-
-function storeError(error: unknown): MirroredByError {
-  return new MirroredByError('ERR_STORE', `the index cannot be used at the moment: ${reason(error)}`, error)
 }
 
 function identify(absolute: string): Identity | undefined {

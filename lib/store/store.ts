@@ -1,3 +1,4 @@
+import { MirroredByError, reason } from '../errors.js'
 import type { Algorithm, Awaitable, Identity, IndexedFile, Pieces } from '../model.js'
 
 /** What a scan needs to know of an indexed file to see whether it must be hashed again. */
@@ -66,4 +67,13 @@ export interface Store {
   version(): Awaitable<number>
   /** Everything applied is kept; nothing may be asked afterwards. */
   close(): Awaitable<void>
+}
+
+/**
+ * The warning for a store that fails while the server runs.
+ *
+ * @param what does not work, and what becomes of it: `cannot be read`
+ */
+export function storeError(what: string, error: unknown): MirroredByError {
+  return new MirroredByError('ERR_STORE', `the index ${what}: ${reason(error)}`, error)
 }

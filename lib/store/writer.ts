@@ -1,5 +1,5 @@
-import { MirroredByError, reason } from '../errors.js'
-import type { Change, Store } from './store.js'
+import type { MirroredByError } from '../errors.js'
+import { type Change, type Store, storeError } from './store.js'
 
 /** Changes are stored together, up to so many, at the latest after so many milliseconds. */
 const BATCH_CHANGES = 512
@@ -74,8 +74,8 @@ export class Writer {
     this.#timer = setTimeout(() => void this.flush(), RETRY_TIME)
     if (this.#refused) return
     this.#refused = true
-    const message = `the index cannot be written: ${reason(error)}; it is tried again, and files that changed are served without digests until then`
-    this.#events.warning(new MirroredByError('ERR_STORE', message, error))
+    const meanwhile = 'it is tried again, and files that changed are served without digests until then'
+    this.#events.warning(storeError(`cannot be written; ${meanwhile}`, error))
   }
 
   #tell(batch: readonly Change[]): void {
