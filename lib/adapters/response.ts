@@ -11,17 +11,10 @@ import type { RequestView } from '../plan/view.js'
 
 /** Sets fields on a response: lines of one name stay separate, and join those that are there. */
 export function setFields(response: ServerResponse, fields: readonly Field[]): void {
-  for (let index = 0; index < fields.length; ) {
-    const [name, value] = fields[index] ?? ['', '']
-    let lines: string | string[] = value
-    for (index += 1; fields[index]?.[0] === name; index += 1) {
-      const [, line = ''] = fields[index] ?? []
-      if (typeof lines === 'string') lines = [lines, line]
-      else lines.push(line)
-    }
+  for (const [name, lines] of byName(fields)) {
     if (!JOINED.has(name) || !response.hasHeader(name)) response.setHeader(name, lines)
-    else if (name === 'Vary') vary(response, value)
-    else response.setHeader(name, [...linesOf(response.getHeader(name)), ...[lines].flat()])
+    else if (name === 'Vary') vary(response, lines)
+    else response.setHeader(name, [...linesOf(response.getHeader(name)), ...linesOf(lines)])
   }
 }
 
@@ -30,23 +23,23 @@ const JOINED = new Set(['Link', 'Vary'])
 
 /** Writes a head of ours alone: in one go, unless others have set fields before. */
 export function writeHead(response: ServerResponse, status: number, fields: readonly Field[]): void {
-  if (response.getHeaderNames().length === 0) response.writeHead(status, headersOf(fields))
+  if (response.getHeaderNames().length === 0) response.writeHead(status, Object.fromEntries(byName(fields)))
   else {
     response.statusCode = status
     setFields(response, fields)
   }
 }
 
-/** As Node takes them: lines of one name in an array. */
-function headersOf(fields: readonly Field[]): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {}
+/** As Node takes fields: several lines of one name, which stand together, as an array. */
+function byName(fields: readonly Field[]): [name: string, lines: string | string[]][] {
+  const named: [name: string, lines: string | string[]][] = []
   for (const [name, value] of fields) {
-    const present = headers[name]
-    if (present === undefined) headers[name] = value
-    else if (typeof present === 'string') headers[name] = [present, value]
-    else present.push(value)
+    const last = named[named.length - 1]
+    if (last?.[0] !== name) named.push([name, value])
+    else if (typeof last[1] === 'string') last[1] = [last[1], value]
+    else last[1].push(value)
   }
-  return headers
+  return named
 }
 
 function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 import { createReadStream, type Stats, statSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
-import Koa from 'koa'
+import Koa, { type Middleware } from 'koa'
 import serveStatic from 'koa-static'
 import { mirroredBy as koaMirroredBy } from '../../lib/adapters/koa.js'
 import { mirroredBy as nodeMirroredBy } from '../../lib/adapters/node.js'
@@ -22,19 +22,8 @@ export const SETUPS: readonly Setup[] = [
   {
     name: 'Koa above koa-static',
     serve: false,
-    listener: (origin) => {
-      const app = new Koa()
-      app.silent = true
-      app.use(koaMirroredBy(origin))
-      app.use(serveStatic(origin.root))
-      return app.callback()
-    },
-    bare: (root) => {
-      const app = new Koa()
-      app.silent = true
-      app.use(serveStatic(root))
-      return app.callback()
-    },
+    listener: (origin) => koa(koaMirroredBy(origin), serveStatic(origin.root)),
+    bare: (root) => koa(serveStatic(root)),
   },
   {
     name: 'node:http above a handler',
@@ -45,15 +34,17 @@ export const SETUPS: readonly Setup[] = [
   {
     name: 'Koa with serve: true',
     serve: true,
-    listener: (origin) => {
-      const app = new Koa()
-      app.silent = true
-      app.use(koaMirroredBy(origin))
-      return app.callback()
-    },
+    listener: (origin) => koa(koaMirroredBy(origin)),
   },
   { name: 'node:http with serve: true', serve: true, listener: (origin) => nodeMirroredBy(origin) },
 ]
+
+function koa(...layers: readonly Middleware[]): RequestListener {
+  const app = new Koa()
+  app.silent = true
+  for (const layer of layers) app.use(layer)
+  return app.callback()
+}
 
 /** The file server that everybody has written once: no ranges, no conditions. */
 export function plainFiles(root: string): RequestListener {
