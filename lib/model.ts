@@ -50,17 +50,23 @@ export type Field = readonly [name: string, value: string]
 /** Degrees north and east. */
 export type Coordinates = readonly [latitude: number, longitude: number]
 
-/** What is known of who asks. Everything but the address may be unknown. */
-export interface Client {
-  /** IPv4 or IPv6, as the framework gives it; empty when unknown. */
-  readonly address: string
+/** Where something is, as far as that is known. */
+export interface Place {
   /** ISO 3166-1 alpha-2, lower case. */
   readonly country?: string
   /** `af`, `an`, `as`, `eu`, `na`, `oc` or `sa`. */
   readonly continent?: string
   readonly coordinates?: Coordinates
+  /** Whether `coordinates` are no more than the middle of the country. */
+  readonly approximate?: boolean
   /** Number of its autonomous system. */
   readonly asn?: number
+}
+
+/** What is known of who asks. */
+export interface Client extends Place {
+  /** IPv4 or IPv6; empty when unknown. */
+  readonly address: string
 }
 
 /** Which clients a mirror is for; see `docs/mirrors.md`. */

@@ -129,6 +129,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       store: this.#store,
       includes,
       snapshot: () => this.#registry.snapshot,
+      locate: (address) => ({ address }),
       identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
       stale: (path) => this.touch(path),

@@ -10,7 +10,7 @@ import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
 import { baseUrl, rank } from '../mirrors/rank.js'
 import type { Ranked, Snapshot } from '../mirrors/snapshot.js'
-import type { Awaitable, Draw, Field, Identity, Mode, Pieces } from '../model.js'
+import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
 import { includesWholePath, type PathFilter } from '../repository/names.js'
 import type { Store } from '../store/store.js'
 import { type Entries, type Entry, METALINK4_SUFFIX } from './entries.js'
@@ -38,6 +38,8 @@ export interface PlannerParts {
   /** What belongs to the repository. */
   readonly includes: PathFilter
   readonly snapshot: () => Snapshot
+  /** Who has an address, and where that is. */
+  readonly locate: (address: string) => Client
   /** The identity that a path has on disk at this moment; undefined where there is no file. */
   readonly identify: (path: string) => Identity | undefined
   readonly absolute: (path: string) => string
@@ -126,7 +128,13 @@ export class Planner {
     const wanted = { path, secure: view.secure, redirectable: true }
     const limit = this.#options.maxDuplicates
     // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(this.#parts.snapshot(), wanted, view, Math.max(1, limit), this.#parts.draw)
+    const ranked = rank(
+      this.#parts.snapshot(),
+      wanted,
+      this.#client(view),
+      Math.max(1, limit),
+      this.#parts.draw,
+    )
     const [first] = ranked
     const base = first && baseUrl(first, view.secure)
     if (first === undefined || base === undefined) return undefined
@@ -153,7 +161,7 @@ export class Planner {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
     const snapshot = this.#parts.snapshot()
-    const ranked = rank(snapshot, { path, secure: view.secure }, view, snapshot.mirrors.length)
+    const ranked = rank(snapshot, { path, secure: view.secure }, this.#client(view), snapshot.mirrors.length)
     const urls = ranked.map((one) => ({
       url: (baseUrl(one, view.secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
@@ -182,7 +190,7 @@ export class Planner {
 
   #lists(view: RequestView, entry: Entry): readonly Ranked[] {
     const wanted = { path: entry.file.path, secure: view.secure }
-    return rank(this.#parts.snapshot(), wanted, view, this.#options.maxDuplicates)
+    return rank(this.#parts.snapshot(), wanted, this.#client(view), this.#options.maxDuplicates)
   }
 
   /** @param described whether to name the documents that describe the file */
@@ -208,6 +216,10 @@ export class Planner {
         : orDefault(reprDigestFields(digests, wantRepr), entry.reprDigest)
     const rest = [...reprDigest, ...entry.xMd5, ...etag, NEGOTIATED]
     return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
+  }
+
+  #client(view: RequestView): Client {
+    return this.#parts.locate(view.address)
   }
 
   #base(view: RequestView): string | undefined {

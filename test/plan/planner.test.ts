@@ -99,6 +99,7 @@ function planner(world: World = {}): Planned {
         store,
         includes: createPathFilter(['private']),
         snapshot: () => snapshot,
+        locate: (address) => ({ address }),
         identify: (path) =>
           path in onDisk ? onDisk[path] : files.find((file) => file.path === path)?.identity,
         absolute: (path) => `/srv/${path}`,
@@ -650,6 +651,7 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
     store: failing,
     includes: () => true,
     snapshot: () => createSnapshot([]),
+    locate: (address) => ({ address }),
     identify: () => undefined,
     absolute: (path) => path,
     stale: () => {},

@@ -17,7 +17,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['mirrors/'],
   ['documents/'],
   ['fields/'],
-  ['store/', 'digest/'],
+  ['store/', 'digest/', 'geo/'],
   ['repository/'],
   ['validation.ts'],
   ['identity.ts'],
