@@ -67,7 +67,12 @@ export interface Place {
 export interface Client extends Place {
   /** IPv4 or IPv6; empty when unknown. */
   readonly address: string
+  /** Whether a request only says that this is the client: no private mirror is shown to it. */
+  readonly assumed?: boolean
 }
+
+export const FAMILIES = ['ipv4', 'ipv6'] as const
+export type Family = (typeof FAMILIES)[number]
 
 /** Which clients a mirror is for; see `docs/mirrors.md`. */
 export const SERVES = ['world', 'continent', 'country', 'asn', 'subnet'] as const
@@ -81,9 +86,13 @@ export interface Mirror {
   /** For scanning only; may carry credentials and is never shown. */
   readonly rsync?: string | undefined
   readonly location?: string | undefined
+  /** Other countries that it serves as its own. */
+  readonly countries: readonly string[]
   readonly coordinates?: Coordinates | undefined
   readonly asn: readonly number[]
   readonly subnets: readonly string[]
+  /** The only family by which it is reached; absent where it is both, or not known. */
+  readonly family?: Family | undefined
   /** Its share among equals; 0 is never chosen. */
   readonly weight: number
   /** Globs of what it carries; an entry that begins with `!` takes away again. Empty: everything. */

@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { mirrorListSchema } from './mirrors/schema.js'
+import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
+import type { Strategy } from './mirrors/strategies/strategy.js'
 import {
   ALGORITHMS,
   type Algorithm,
@@ -58,6 +60,17 @@ export interface OriginOptions {
   rescan?: Duration | undefined
   /** How `ETag` is made. Default: `digest`. */
   etag?: EtagPolicy | undefined
+  /**
+   * How mirrors are chosen: `nearest` (default), or as `mirrorbits`, `almalinux` or `mirrorbrain` do, or a function. See
+   * `docs/mirrors.md`.
+   */
+  strategy?: StrategyName | Strategy | undefined
+  /** How many times as far as the nearest mirror others may be to share with it. Default: 1.5. */
+  range?: number | undefined
+  /** Whether clients that came by http are given https URLs where a mirror has some. Default: true. */
+  preferSecure?: boolean | undefined
+  /** Whether requests may say where their client is, by `?country=`, `?ip=` and `?as=`. Default: true. */
+  overrides?: boolean | undefined
   /** Most duplicates in the fields of an answer. Default: 5. */
   maxDuplicates?: number | undefined
   /** Most bytes of all our fields in an answer. Default: 3500, which every known client and proxy takes. */
@@ -83,6 +96,10 @@ export interface CheckedOptions {
   /** Milliseconds. */
   readonly rescan: number
   readonly etag: EtagPolicy
+  readonly strategy: StrategyName | Strategy
+  readonly range: number
+  readonly preferSecure: boolean
+  readonly overrides: boolean
   readonly maxDuplicates: number
   /** Bytes. */
   readonly maxHeaderBytes: number
@@ -150,6 +167,7 @@ const proxySchema = v.pipe(
       `${JSON.stringify(issue.input)} is no address, no subnet, and none of ${PROXY_NAMES.join(', ')}`,
   ),
 )
+const rangeMessage = 'must be a number, 1 or greater'
 const flag = v.boolean('must be true or false')
 const texts = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
 
@@ -184,6 +202,16 @@ export const optionEntries = {
   watch: v.optional(v.union([v.boolean(), v.literal('rescan')], "must be true, false or 'rescan'"), true),
   rescan: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
   etag: v.optional(v.picklist(ETAG_POLICIES, `must be one of ${ETAG_POLICIES.join(', ')}`), 'digest'),
+  strategy: v.optional(
+    v.union(
+      [v.picklist(STRATEGIES), v.custom<Strategy>((value) => typeof value === 'function')],
+      `must be one of ${STRATEGIES.join(', ')}, or a function`,
+    ),
+    'nearest',
+  ),
+  range: v.optional(v.pipe(v.number(rangeMessage), v.finite(rangeMessage), v.minValue(1, rangeMessage)), 1.5),
+  preferSecure: v.optional(flag, true),
+  overrides: v.optional(flag, true),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),
   maxHeaderBytes: v.optional(sizeSchema, 3500),
   trustProxy: v.optional(v.array(proxySchema, 'must be a list of addresses and subnets'), []),

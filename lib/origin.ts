@@ -52,8 +52,8 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
   plan(view: RequestView): Awaitable<Plan>
   /** What the index knows of a file, by its repository path. */
   lookup(path: string): Promise<IndexedFile | undefined>
-  /** Which mirrors a client would be given for a file, and why not the others. */
-  rank(path: string, client: Client, secure?: boolean): Ranking
+  /** Which mirrors a client, or whoever has an address, would be given for a file, and why not the others. */
+  rank(path: string, client: Client | string, secure?: boolean): Ranking
   /** The mirrors in force. */
   mirrors(): readonly Mirror[]
   /** Says that a file is not what the index has of it. Adapters do, when they find out as they answer. */
@@ -118,7 +118,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     // Paths of the index have no dots to resolve, and `join` costs a request as much as all of ranking.
     const below = root.endsWith(sep) ? root : root + sep
     // The registry first: it may refuse, and nothing must be left open then.
-    this.#registry = new Registry(options.mirrors, options.watch, {
+    this.#registry = new Registry(options.mirrors, options.watch, options, {
       replaced: () => this.#entries.clear(),
       warning: (error) => this.warn(error),
     })
@@ -166,8 +166,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     return await this.#store.get(path)
   }
 
-  rank(path: string, client: Client, secure = false): Ranking {
-    return explain(this.#registry.snapshot, { path, secure }, client, urlPath(path))
+  rank(path: string, client: Client | string, secure = false): Ranking {
+    const located = typeof client === 'string' ? { address: client } : client
+    return explain(this.#registry.snapshot, { path, secure }, located, urlPath(path))
   }
 
   mirrors(): readonly Mirror[] {

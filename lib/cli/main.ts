@@ -104,7 +104,7 @@ program
   .action((path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
     const { ip, https = false, json: asJson, ...rest } = flags
     const { port: _port, host: _host, ...options } = merge('.', rest)
-    const result = ranking(checkOptions(options).mirrors, path, ip, https)
+    const result = ranking(checkOptions(options), path, ip, https)
     output.line(asJson ? JSON.stringify(result) : rankingText(result))
   })
 

@@ -1,22 +1,19 @@
 import { urlPath } from '../fields/url.js'
 import { explain, type Ranking } from '../mirrors/rank.js'
 import { Registry } from '../mirrors/registry.js'
-import type { Mirror } from '../model.js'
+import type { CheckedOptions } from '../options.js'
 import { table } from './table.js'
 
 /**
  * Which mirrors a client would be given for a file: `mirrored-by rank`.
  *
- * @param mirrors a checked list, or the path of a mirrors file
  * @throws MirroredByError ERR_MIRRORS_FILE
  */
-export function ranking(
-  mirrors: string | readonly Mirror[],
-  path: string,
-  ip: string,
-  secure: boolean,
-): Ranking {
-  const { snapshot } = new Registry(mirrors, false, { replaced: () => {}, warning: () => {} })
+export function ranking(options: CheckedOptions, path: string, ip: string, secure: boolean): Ranking {
+  const { snapshot } = new Registry(options.mirrors, false, options, {
+    replaced: () => {},
+    warning: () => {},
+  })
   const relative = path.replace(/^\/+/, '')
   return explain(snapshot, { path: relative, secure }, { address: ip }, urlPath(relative))
 }
@@ -29,13 +26,14 @@ export function rankingText({ path, client, ranked, omitted }: Ranking): string 
   else {
     lines.push(
       ...table([
-        ['#', 'MIRROR', 'TIER', 'WEIGHT', 'SHARE', 'URL'],
-        ...ranked.map(({ id, tier, weight, share, url }, index) => [
+        ['#', 'MIRROR', 'TIER', 'KM', 'WEIGHT', 'SHARE', 'URL'],
+        ...ranked.map(({ id, tier, distance, weight, share, url }, index) => [
           String(index + 1),
           id,
           tier,
+          distance === undefined ? '-' : distance.toFixed(0),
           String(weight),
-          `${(share * 100).toFixed(1)} %`,
+          share === undefined ? '-' : `${(share * 100).toFixed(1)} %`,
           url,
         ]),
       ]),

@@ -8,10 +8,13 @@ export const METALINK4_TYPE = 'application/metalink4+xml'
  *
  * @param priority 1 to 999999, lower first, unique in a response
  * @param location the mirror's country in lower case
+ * @param depth so many parts of the path, from its end, name what the mirror has whole: with 1 everything in the file's
+ * folder, with 2 everything in the folder above (RFC 6249 §3.4); 0 says nothing of other files
  */
-export function duplicateLink(url: string, priority: number, location?: string): Field {
+export function duplicateLink(url: string, priority: number, location?: string, depth = 0): Field {
   const geo = location === undefined ? '' : `; geo=${location}`
-  return ['Link', `<${url}>; rel=duplicate; pri=${priority}${geo}`]
+  const whole = depth === 0 ? '' : `; depth=${depth}`
+  return ['Link', `<${url}>; rel=duplicate; pri=${priority}${geo}${whole}`]
 }
 
 /** A document about the file, such as its metalink (RFC 6249 §4). wget2 reads the type only where it is quoted. */

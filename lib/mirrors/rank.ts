@@ -1,5 +1,8 @@
 import type { Client, Draw } from '../model.js'
-import { omission, type Ranked, type Snapshot, type Tier } from './snapshot.js'
+import { baseUrl, type Candidate } from './candidate.js'
+import { distance, pointOf } from './distance.js'
+import type { Tier } from './order.js'
+import type { Snapshot } from './snapshot.js'
 
 /** What is asked for. */
 export interface Wanted {
@@ -9,18 +12,19 @@ export interface Wanted {
   readonly secure: boolean
   /** Whether only URLs will do that a browser can be redirected to. */
   readonly redirectable?: boolean
+  /** Ids and hosts, in lower case, of mirrors to leave out. */
+  readonly avoid?: ReadonlySet<string> | undefined
 }
 
 /** Draws that hit a mirror twice, or one that will not do, before the rest is counted out one by one. */
 const SPARE_DRAWS = 16
 
 /**
- * The mirrors for one request, best first: tier by tier, and within a tier by weight. Pure: the same arguments give the
- * same answer.
+ * The mirrors for one request, best first. Pure: the same arguments give the same answer.
  *
  * @param limit how many at most
- * @param draw where given, the mirrors of a tier are drawn one after the other, each with the chance of its weight among
- * those left, for redirects; without it they come heaviest first, for lists
+ * @param draw where given, the mirrors of a tier that have shares are drawn one after the other, each with the chance of its
+ * share among those left, for redirects; without it all come in the order of the tier, for lists
  */
 export function rank(
   snapshot: Snapshot,
@@ -28,60 +32,79 @@ export function rank(
   client: Client,
   limit: number,
   draw?: Draw,
-): readonly Ranked[] {
-  const chosen: Ranked[] = []
-  for (const tier of snapshot.tiersFor(client)) {
-    if (chosen.length >= limit) break
-    if (draw === undefined) takeInOrder(tier, wanted, limit, chosen)
-    else takeByChance(tier, wanted, limit, draw, chosen)
+): readonly Candidate[] {
+  const { tiers, most } = snapshot.orderFor(client, wanted.secure)
+  const wantedMost = Math.min(limit, most)
+  const chosen: Candidate[] = []
+  for (const tier of tiers) {
+    if (chosen.length >= wantedMost) break
+    if (draw === undefined || tier.cumulative === undefined) takeInOrder(tier, wanted, wantedMost, chosen)
+    else takeByChance(tier.candidates, tier.cumulative, wanted, wantedMost, draw, chosen)
   }
   return chosen
 }
 
-/** The base URL under which a ranked mirror serves such a client. */
-export function baseUrl(ranked: Ranked, secure: boolean): string | undefined {
-  return secure ? ranked.secureUrl : ranked.plainUrl
-}
-
 /** Why a mirror cannot serve this request; undefined where it can. */
-function unfit(ranked: Ranked, wanted: Wanted): string | undefined {
-  const url = baseUrl(ranked, wanted.secure)
-  if (url === undefined) return 'no https URL, and the client came by https'
-  if (wanted.redirectable && !url.startsWith('http')) return 'no URL that a browser can follow'
-  if (ranked.carries?.(wanted.path) === false) return 'its paths leave the file out'
+function unfit(candidate: Candidate, { path, secure, redirectable, avoid }: Wanted): string | undefined {
+  if (redirectable && !baseUrl(candidate, secure)?.startsWith('http'))
+    return 'no URL that a browser can follow'
+  if (candidate.carries?.(path) === false) return 'its paths leave the file out'
+  if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
   return undefined
 }
 
-function takeInOrder(tier: Tier, wanted: Wanted, limit: number, chosen: Ranked[]): void {
-  for (const ranked of tier.ranked) {
-    if (chosen.length >= limit) return
-    if (unfit(ranked, wanted) === undefined) chosen.push(ranked)
+function takeInOrder({ candidates }: Tier, wanted: Wanted, most: number, chosen: Candidate[]): void {
+  for (const candidate of candidates) {
+    if (chosen.length >= most) return
+    if (unfit(candidate, wanted) === undefined) chosen.push(candidate)
   }
 }
 
-function takeByChance(tier: Tier, wanted: Wanted, limit: number, draw: Draw, chosen: Ranked[]): void {
-  const start = chosen.length
-  const most = Math.min(limit, start + tier.ranked.length)
-  for (let draws = most - start + SPARE_DRAWS; draws > 0 && chosen.length < most; draws -= 1) {
-    const ranked = hit(tier, draw)
-    if (!chosen.includes(ranked) && unfit(ranked, wanted) === undefined) chosen.push(ranked)
+function takeByChance(
+  candidates: readonly Candidate[],
+  cumulative: Float64Array,
+  wanted: Wanted,
+  most: number,
+  draw: Draw,
+  chosen: Candidate[],
+): void {
+  const full = Math.min(most, chosen.length + candidates.length)
+  for (let draws = full - chosen.length + SPARE_DRAWS; draws > 0 && chosen.length < full; draws -= 1) {
+    const candidate = candidates[hit(cumulative, draw)]
+    if (candidate === undefined || chosen.includes(candidate)) continue
+    if (unfit(candidate, wanted) === undefined) chosen.push(candidate)
   }
-  if (chosen.length >= most) return
-  const left = tier.ranked.filter((ranked) => !chosen.includes(ranked) && unfit(ranked, wanted) === undefined)
+  if (chosen.length < full) takeLeft(candidates, cumulative, wanted, full, draw, chosen)
+}
+
+/** Draws among those that chance has not hit: slow, and only where a few heavy mirrors get nearly everything. */
+function takeLeft(
+  candidates: readonly Candidate[],
+  cumulative: Float64Array,
+  wanted: Wanted,
+  most: number,
+  draw: Draw,
+  chosen: Candidate[],
+): void {
+  const left = candidates
+    .map((candidate, index) => ({
+      candidate,
+      share: (cumulative[index] ?? 0) - (cumulative[index - 1] ?? 0),
+    }))
+    .filter(({ candidate }) => !chosen.includes(candidate) && unfit(candidate, wanted) === undefined)
   while (chosen.length < most && left.length > 0) {
-    let point = draw() * left.reduce((sum, { mirror }) => sum + mirror.weight, 0)
-    const found = left.findIndex(({ mirror }) => {
-      point -= mirror.weight
+    let point = draw() * left.reduce((sum, { share }) => sum + share, 0)
+    const found = left.findIndex(({ share }) => {
+      point -= share
       return point < 0
     })
-    chosen.push(...left.splice(found, 1))
+    chosen.push(...left.splice(found, 1).map(({ candidate }) => candidate))
   }
 }
 
-/** The mirror on which a random point of the weights, laid end to end, falls. */
-function hit(tier: Tier, draw: Draw): Ranked {
-  const { cumulative, ranked } = tier
-  const last = ranked.length - 1
+/** The mirror on which a random point of the shares, laid end to end, falls. */
+function hit(cumulative: Float64Array, draw: Draw): number {
+  const last = cumulative.length - 1
   const point = draw() * (cumulative[last] ?? 0)
   let low = 0
   let high = last
@@ -90,19 +113,17 @@ function hit(tier: Tier, draw: Draw): Ranked {
     if (point < (cumulative[middle] ?? 0)) high = middle
     else low = middle + 1
   }
-  const found = ranked[low]
-  if (found === undefined) throw new RangeError('a tier holds at least one mirror')
-  return found
+  return low
 }
 
 export interface RankedMirror {
   readonly id: string
   readonly tier: string
-  /** Kilometres; absent where unknown. */
+  /** Kilometres; absent where either place is not known. */
   readonly distance?: number
   readonly weight: number
-  /** 0 to 1, among its tier. */
-  readonly share: number
+  /** 0 to 1, of the redirects to its tier; absent where chance does not decide. */
+  readonly share?: number
   readonly url: string
 }
 
@@ -120,30 +141,38 @@ export interface Ranking {
  * @param urlPath the file's path as it is written in a URL
  */
 export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlPath: string): Ranking {
-  const best = rank(snapshot, wanted, client, snapshot.mirrors.length)
-  const ranked = best.map((one): RankedMirror => {
-    const { mirror, tier, share, distance } = one
-    const url = `${baseUrl(one, wanted.secure) ?? ''}${urlPath}`
-    return {
-      id: mirror.id,
-      tier,
-      weight: mirror.weight,
-      share,
-      url,
-      ...(distance === undefined ? {} : { distance }),
+  const { choice, omitted } = snapshot.choose(client, wanted.secure)
+  const reasons = new Map(omitted.map(({ mirror, reason }) => [mirror.id, reason]))
+  const most = choice.most ?? Number.POSITIVE_INFINITY
+  const from = client.coordinates && pointOf(client.coordinates)
+  const ranked: RankedMirror[] = []
+  for (const { name, mirrors, shares } of choice.tiers) {
+    const fit = mirrors.flatMap(({ mirror }, index) => {
+      const candidate = snapshot.candidates.get(mirror)
+      const why = candidate && unfit(candidate, wanted)
+      if (why !== undefined) reasons.set(mirror.id, why)
+      return candidate === undefined || why !== undefined ? [] : [{ candidate, share: shares?.[index] }]
+    })
+    const total = fit.reduce((sum, { share = 0 }) => sum + share, 0)
+    for (const { candidate, share } of fit) {
+      const { mirror, point } = candidate
+      if (ranked.length >= most) {
+        reasons.set(mirror.id, `the strategy names ${most} at most`)
+        continue
+      }
+      ranked.push({
+        id: mirror.id,
+        tier: name,
+        weight: mirror.weight,
+        url: `${baseUrl(candidate, wanted.secure) ?? ''}${urlPath}`,
+        ...(from && point ? { distance: distance(from, point) } : {}),
+        ...(share === undefined || total === 0 ? {} : { share: share / total }),
+      })
     }
-  })
-  const reasons = new Map<string, string>()
-  for (const one of snapshot.tiersFor(client).flatMap((tier) => tier.ranked)) {
-    const why = unfit(one, wanted)
-    if (why !== undefined) reasons.set(one.mirror.id, why)
   }
   const chosen = new Set(ranked.map(({ id }) => id))
-  const omitted = snapshot.mirrors
+  const left = snapshot.mirrors
     .filter(({ id }) => !chosen.has(id))
-    .map((mirror) => ({
-      id: mirror.id,
-      reason: omission(mirror) ?? reasons.get(mirror.id) ?? 'not in reach',
-    }))
-  return { path: wanted.path, client, ranked, omitted }
+    .map(({ id }) => ({ id, reason: reasons.get(id) ?? 'the strategy leaves it out' }))
+  return { path: wanted.path, client, ranked, omitted: left }
 }

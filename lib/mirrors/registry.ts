@@ -4,7 +4,7 @@ import { MirroredByError, reason } from '../errors.js'
 import type { Mirror, Watch } from '../model.js'
 import { validateYamlFile } from '../validation.js'
 import { mirrorsFileSchema } from './schema.js'
-import { createSnapshot, type Snapshot } from './snapshot.js'
+import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
 
 /** An editor that writes in several steps is given so many milliseconds to finish. */
 const EDIT_TIME = 100
@@ -17,6 +17,7 @@ export interface RegistryEvents {
 
 /** Holds the snapshot in force, and replaces it whole when the mirrors file has a good edit. */
 export class Registry {
+  readonly #choosing: Choosing
   readonly #events: RegistryEvents
   #snapshot: Snapshot
   #watcher: FSWatcher | undefined
@@ -27,14 +28,15 @@ export class Registry {
    * @param watch whether, and how, to follow the file
    * @throws MirroredByError ERR_MIRRORS_FILE where the file is not as it should be
    */
-  constructor(source: string | readonly Mirror[], watch: Watch, events: RegistryEvents) {
+  constructor(source: string | readonly Mirror[], watch: Watch, choosing: Choosing, events: RegistryEvents) {
+    this.#choosing = choosing
     this.#events = events
     if (typeof source !== 'string') {
-      this.#snapshot = createSnapshot(source)
+      this.#snapshot = this.#prepare(source)
       return
     }
     const file = resolve(source)
-    this.#snapshot = load(file)
+    this.#snapshot = this.#prepare(load(file))
     if (watch !== false) this.#follow(file, watch === 'rescan')
   }
 
@@ -45,6 +47,10 @@ export class Registry {
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     await this.#watcher?.close()
+  }
+
+  #prepare(mirrors: readonly Mirror[]): Snapshot {
+    return createSnapshot(mirrors, this.#choosing, (error) => this.#events.warning(error))
   }
 
   #follow(file: string, usePolling: boolean): void {
@@ -64,7 +70,7 @@ export class Registry {
 
   #reload(file: string): void {
     try {
-      this.#snapshot = load(file)
+      this.#snapshot = this.#prepare(load(file))
     } catch (error) {
       const message = `${reason(error)}\nthe mirrors read before stay in force`
       this.#events.warning(new MirroredByError('ERR_MIRRORS_FILE', message, error))
@@ -74,6 +80,6 @@ export class Registry {
   }
 }
 
-function load(file: string): Snapshot {
-  return createSnapshot(validateYamlFile(mirrorsFileSchema, file, 'ERR_MIRRORS_FILE').mirrors)
+function load(file: string): readonly Mirror[] {
+  return validateYamlFile(mirrorsFileSchema, file, 'ERR_MIRRORS_FILE').mirrors
 }

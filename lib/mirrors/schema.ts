@@ -1,7 +1,7 @@
 import { countries } from 'countries-list'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
-import { type Mirror, SERVES } from '../model.js'
+import { FAMILIES, type Mirror, SERVES } from '../model.js'
 import { mapping } from '../validation.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
@@ -47,11 +47,27 @@ export const countrySchema = v.pipe(
 
 const subnetSchema = v.pipe(
   v.string('must be a subnet'),
-  v.check(
-    (text) => ipaddr.isValidCIDR(text),
-    (issue) => `${JSON.stringify(issue.input)} is no subnet such as 192.0.2.0/24 or 2001:db8::/32`,
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const text = dataset.value
+    if (!ipaddr.isValidCIDR(text)) {
+      addIssue({ message: `${JSON.stringify(text)} is no subnet such as 192.0.2.0/24 or 2001:db8::/32` })
+      return
+    }
+    const [address, bits] = ipaddr.parseCIDR(text)
+    const network = networkOf(address, bits)
+    if (address.toString() === network) return
+    addIssue({ message: `${JSON.stringify(text)} has bits set beyond its prefix; write ${network}/${bits}` })
+  }),
 )
+
+/** An address with all bits beyond a prefix cleared. */
+function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
+  const subnet = `${address}/${bits}`
+  return address.kind() === 'ipv4'
+    ? ipaddr.IPv4.networkAddressFromCIDR(subnet).toString()
+    : ipaddr.IPv6.networkAddressFromCIDR(subnet).toString()
+}
 
 function degrees(limit: number) {
   const message = `must be degrees from -${limit} to ${limit}`
@@ -82,9 +98,11 @@ const entrySchema = v.pipe(
       ),
       rsync: v.optional(checkedUrl(['rsync:'])),
       location: v.optional(countrySchema),
+      countries: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
       coordinates: v.optional(v.tuple([degrees(90), degrees(180)], 'must be [latitude, longitude]')),
       asn: v.optional(v.array(asnSchema, 'must be a list of numbers'), []),
       subnets: v.optional(v.array(subnetSchema, 'must be a list of subnets'), []),
+      family: v.optional(v.picklist(FAMILIES, `must be one of ${FAMILIES.join(', ')}`)),
       weight: v.optional(
         v.pipe(v.number(weightMessage), v.finite(weightMessage), v.minValue(0, weightMessage)),
         100,

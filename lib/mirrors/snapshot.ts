@@ -1,33 +1,30 @@
-import type { Client, Mirror } from '../model.js'
-import { createCarries } from './paths.js'
+import { LRUCache } from 'lru-cache'
+import { MirroredByError, reason } from '../errors.js'
+import type { Client, Coordinates, Family, Mirror, Place } from '../model.js'
+import { baseUrl, type Candidate, createCandidate } from './candidate.js'
+import { pointOf } from './distance.js'
+import { type Near, nearOf, omission } from './near.js'
+import { createOrder, type Order } from './order.js'
+import { nearest } from './strategies/nearest.js'
+import { type StrategyName, strategyOf } from './strategies/strategies.js'
+import type { Choice, Strategy } from './strategies/strategy.js'
+import { type Match, Subnets } from './subnets.js'
 
-/** How near a tier is to the client, nearest first. */
-export const TIERS = ['world'] as const
-export type TierName = (typeof TIERS)[number]
-
-/** A mirror's place for the clients of one location. Made once a snapshot, shared by every answer, never changed. */
-export interface Ranked {
-  readonly mirror: Mirror
-  readonly tier: TierName
-  /** Kilometres from the client, where both places are known. */
-  readonly distance?: number
-  /** Of the tier's first choices, how many it gets: 0 to 1. */
-  readonly share: number
-  /** Base URL for a client that came by https: never a plain one. */
-  readonly secureUrl: string | undefined
-  /** Base URL for a client that came by http. */
-  readonly plainUrl: string | undefined
-  /** Undefined where it carries every file. */
-  readonly carries: ((path: string) => boolean) | undefined
+/** How mirrors are chosen. */
+export interface Choosing {
+  readonly strategy: StrategyName | Strategy
+  /** How many times as far as the nearest mirror is "about as near". */
+  readonly range: number
+  /** Whether clients that came by http are given https URLs where there are some. */
+  readonly preferSecure: boolean
 }
 
-/** Mirrors among which chance decides, by weight. */
-export interface Tier {
-  readonly name: TierName
-  /** Heaviest first, then by id. */
-  readonly ranked: readonly Ranked[]
-  /** Sums of the weights up to and with each, for a draw by binary search. */
-  readonly cumulative: Float64Array
+export const DEFAULT_CHOOSING: Choosing = { strategy: 'nearest', range: 1.5, preferSecure: true }
+
+/** What is known when mirrors are chosen for a place, to explain the choice. */
+export interface Chosen {
+  readonly choice: Choice
+  readonly omitted: readonly { readonly mirror: Mirror; readonly reason: string }[]
 }
 
 /**
@@ -37,45 +34,172 @@ export interface Tier {
 export interface Snapshot {
   /** Every configured mirror, in the operator's order. */
   readonly mirrors: readonly Mirror[]
-  /** The tiers for a client, nearest first; the same arrays for every client of the same location. */
-  tiersFor(client: Client): readonly Tier[]
+  /** The same, with what was worked out of each. */
+  readonly candidates: ReadonlyMap<Mirror, Candidate>
+  /**
+   * The mirrors for a client, best first; the same object for every client of the same place.
+   *
+   * @param secure whether the client came by https
+   */
+  orderFor(client: Client, secure: boolean): Order
+  /** The same choice made anew, with what it was made from. */
+  choose(client: Client, secure: boolean): Chosen
 }
 
-export function createSnapshot(mirrors: readonly Mirror[]): Snapshot {
-  const world = createTier(
-    'world',
-    mirrors.filter((mirror) => omission(mirror) === undefined),
-  )
-  const tiers = world.ranked.length === 0 ? [] : [world]
-  return { mirrors, tiersFor: () => tiers }
+/**
+ * Degrees of the squares whose clients share an order. Half of the diagonal, 39 km, is less than databases of places err by.
+ */
+const CELL = 0.5
+/** Mirrors in all orders that are kept, 8 to 16 bytes each: 32 MiB at most. */
+const MOST_PLACES = 2 ** 21
+
+/** @param failed told when a strategy of the user's fails; the client is then given the nearest mirrors */
+export function createSnapshot(
+  mirrors: readonly Mirror[],
+  choosing: Choosing = DEFAULT_CHOOSING,
+  failed: (error: MirroredByError) => void = () => {},
+): Snapshot {
+  return new PreparedSnapshot(mirrors, choosing, failed)
 }
 
-/** Why a mirror is left out for every client whose place is not known; undefined where it is not. */
-export function omission(mirror: Mirror): string | undefined {
-  if (!mirror.enabled) return 'disabled'
-  if (mirror.weight === 0) return 'weight 0'
-  if (mirror.private) return 'private: only for its own asn and subnets'
-  if (mirror.serves !== 'world') return `serves its ${mirror.serves} only, and the client's is not known`
-  return undefined
-}
+class PreparedSnapshot implements Snapshot {
+  readonly mirrors: readonly Mirror[]
+  readonly candidates: ReadonlyMap<Mirror, Candidate>
+  readonly #subnets: Subnets
+  /** Numbers that some mirror has: others make no difference. */
+  readonly #asns: ReadonlySet<number>
+  /** Whether some mirror is reached by one family only. */
+  readonly #hasFamilies: boolean
+  readonly #choose: Strategy
+  readonly #range: number
+  readonly #failed: (error: MirroredByError) => void
+  readonly #orders = new LRUCache<string, Order>({
+    maxSize: MOST_PLACES,
+    // An order that is empty takes some room too.
+    sizeCalculation: ({ tiers }) => tiers.reduce((sum, { candidates }) => sum + candidates.length, 32),
+  })
+  /** What was found for a client object: whoever locates clients gives the same one for the same address. */
+  readonly #plain = new WeakMap<Client, Order>()
+  readonly #secure = new WeakMap<Client, Order>()
 
-function createTier(name: TierName, mirrors: readonly Mirror[]): Tier {
-  const ordered = mirrors.toSorted((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1))
-  const cumulative = new Float64Array(ordered.length)
-  let total = 0
-  for (const [index, { weight }] of ordered.entries()) {
-    total += weight
-    cumulative[index] = total
+  constructor(mirrors: readonly Mirror[], choosing: Choosing, failed: (error: MirroredByError) => void) {
+    this.mirrors = mirrors
+    this.candidates = new Map(
+      mirrors.map((mirror) => [mirror, createCandidate(mirror, choosing.preferSecure)]),
+    )
+    this.#subnets = new Subnets(mirrors.map(({ subnets }) => subnets))
+    this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
+    this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
+    this.#choose = strategyOf(choosing.strategy, choosing.range)
+    this.#range = choosing.range
+    this.#failed = failed
   }
-  const ranked = ordered.map(
-    (mirror): Ranked => ({
-      mirror,
-      tier: name,
-      share: mirror.weight / total,
-      secureUrl: mirror.urls.find((url) => url.startsWith('https:')),
-      plainUrl: mirror.urls.find((url) => url.startsWith('http')) ?? mirror.urls[0],
-      carries: createCarries(mirror.paths),
-    }),
-  )
-  return { name, ranked, cumulative }
+
+  orderFor(client: Client, secure: boolean): Order {
+    const found = secure ? this.#secure : this.#plain
+    const known = found.get(client)
+    if (known !== undefined) return known
+    const matches = this.#subnets.find(client.address)
+    const key = this.#keyOf(client, matches, secure)
+    const order = this.#orders.get(key) ?? this.#createOrder(client, matches, secure)
+    this.#orders.set(key, order)
+    found.set(client, order)
+    return order
+  }
+
+  choose(client: Client, secure: boolean): Chosen {
+    return this.#chosenFor(client, this.#subnets.find(client.address), secure)
+  }
+
+  /** What of a client makes a difference. */
+  #keyOf(client: Client, matches: readonly Match[], secure: boolean): string {
+    const { country, continent, coordinates, approximate, asn, assumed } = client
+    const place = approximate ? 'middle' : coordinates && `${cellOf(coordinates)}`
+    const number = asn !== undefined && this.#asns.has(asn) ? asn : ''
+    const subnets = matches.map(({ mirror, prefix }) => `${mirror}/${prefix}`)
+    const family = this.#hasFamilies ? familyOf(client) : ''
+    return [secure, family, assumed, country, continent, place, number, subnets].join('|')
+  }
+
+  #createOrder(client: Client, matches: readonly Match[], secure: boolean): Order {
+    const { choice } = this.#chosenFor(client, matches, secure)
+    return createOrder(choice, this.candidates)
+  }
+
+  #chosenFor(client: Client, matches: readonly Match[], secure: boolean): Chosen {
+    const place = placeOf(client)
+    const from = place.coordinates && pointOf(place.coordinates)
+    const prefixes = new Map(matches.map(({ mirror, prefix }) => [mirror, prefix]))
+    const family = familyOf(client)
+    const [reachable, others, omitted]: [Near[], Near[], Chosen['omitted'][number][]] = [[], [], []]
+    for (const [index, mirror] of this.mirrors.entries()) {
+      const candidate = this.candidates.get(mirror)
+      if (candidate === undefined) continue
+      const near = nearOf(candidate, place, from, prefixes.get(index))
+      const reason =
+        omission(near, client) ?? (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
+      if (reason !== undefined) omitted.push({ mirror, reason })
+      else if (candidate.family === undefined || candidate.family === family) reachable.push(near)
+      else others.push(near)
+    }
+    // A client of the other family may have that one too, and a mirror that may fail is better than none.
+    const [first, last] = [this.#chooseAmong(reachable, place), this.#chooseAmong(others, place)]
+    return { choice: { ...first, tiers: [...first.tiers, ...last.tiers] }, omitted }
+  }
+
+  #chooseAmong(mirrors: readonly Near[], place: Place): Choice {
+    if (mirrors.length === 0) return { tiers: [] }
+    try {
+      const choice = this.#choose(mirrors, place)
+      requireKnown(choice, new Set(mirrors))
+      return choice
+    } catch (error) {
+      const message = `the strategy failed: ${reason(error)}; clients get the nearest mirrors instead`
+      this.#failed(new MirroredByError('ERR_STRATEGY', message, error))
+      return nearest(this.#range)(mirrors, place)
+    }
+  }
+}
+
+const NOT_SECURE = 'no https URL, and the client came by https'
+
+/** @throws where a strategy of the user's returns what it was not given, or shares that cannot be drawn by */
+function requireKnown({ tiers }: Choice, given: ReadonlySet<Near>): void {
+  const seen = new Set<Near>()
+  for (const { name, mirrors, shares } of tiers) {
+    for (const near of mirrors) {
+      if (!given.has(near))
+        throw new TypeError(`the tier ${name} has a mirror that is not one of those it was given`)
+      if (seen.has(near)) throw new TypeError(`${near.mirror.id} is in two places`)
+      seen.add(near)
+    }
+    if (shares === undefined) continue
+    if (shares.length !== mirrors.length || !shares.every((share) => share >= 0 && Number.isFinite(share)))
+      throw new TypeError(
+        `the shares of the tier ${name} are not one number, 0 or greater, for each of its mirrors`,
+      )
+  }
+}
+
+/** What strategies see of a client: the same for all who share an order. */
+function placeOf({ country, continent, coordinates, approximate, asn }: Client): Place {
+  return {
+    ...(country === undefined ? {} : { country }),
+    ...(continent === undefined ? {} : { continent }),
+    ...(coordinates === undefined ? {} : { coordinates: approximate ? coordinates : cellOf(coordinates) }),
+    ...(approximate === undefined ? {} : { approximate }),
+    ...(asn === undefined ? {} : { asn }),
+  }
+}
+
+/** The middle of the square that a place lies in. */
+function cellOf([latitude, longitude]: Coordinates): Coordinates {
+  const middle = (degrees: number, limit: number) =>
+    (Math.min(Math.floor(degrees / CELL), limit / CELL - 1) + 0.5) * CELL
+  return [middle(latitude, 90), middle(longitude, 180)]
+}
+
+function familyOf({ address }: Client): Family | undefined {
+  if (address === '') return undefined
+  return address.includes(':') ? 'ipv6' : 'ipv4'
 }

@@ -111,7 +111,7 @@ export class Entries {
       file,
       urlPath: path,
       descriptions,
-      links: new Links(path, descriptions),
+      links: new Links(file.path, path, descriptions),
       digests: digestFields(file.digests, DIGEST_ALGORITHMS),
       reprDigest: reprDigestFields(file.digests, REPR_DIGEST_DEFAULTS),
       xMd5: xMd5(file.digests),

@@ -1,7 +1,7 @@
 import type { DuplicateLines } from '../fields/budget.js'
 import { describedbyLink, duplicateLink } from '../fields/link.js'
 import { xMirroredBy } from '../fields/x-mirrored-by.js'
-import type { Ranked } from '../mirrors/snapshot.js'
+import type { Candidate } from '../mirrors/candidate.js'
 import type { Field } from '../model.js'
 
 /** Of one file, and the lines that say so. */
@@ -26,14 +26,19 @@ const MOST_NAMES = 8
  * is joined has to be copied together when it is sent.
  */
 export class Links {
+  readonly #path: string
   readonly #urlPath: string
   readonly #descriptions: readonly Description[]
   readonly #describedBy = new Map<string, readonly Field[]>()
   readonly #byBase = new Map<string, (Duplicate | undefined)[]>()
   #lines = 0
 
-  /** @param urlPath the file's path as it is written in a URL */
-  constructor(urlPath: string, descriptions: readonly Description[]) {
+  /**
+   * @param path repository path of the file
+   * @param urlPath the same as it is written in a URL
+   */
+  constructor(path: string, urlPath: string, descriptions: readonly Description[]) {
+    this.#path = path
     this.#urlPath = urlPath
     this.#descriptions = descriptions
   }
@@ -52,11 +57,12 @@ export class Links {
    * @param base URL of the mirror
    * @param priority from 1
    */
-  duplicate(base: string, priority: number, { mirror }: Ranked): Duplicate {
+  duplicate(base: string, priority: number, { mirror, depthOf }: Candidate): Duplicate {
     const kept = this.#byBase.get(base)?.[priority]
     if (kept !== undefined) return kept
     const url = base + this.#urlPath
-    const made = { url, link: duplicateLink(url, priority, mirror.location), mirroredBy: xMirroredBy(url) }
+    const link = duplicateLink(url, priority, mirror.location, depthOf(this.#path))
+    const made = { url, link, mirroredBy: xMirroredBy(url) }
     this.#keep(base, priority, made)
     return made
   }

@@ -8,13 +8,15 @@ import { METALINK4_TYPE } from '../fields/link.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
-import { baseUrl, rank } from '../mirrors/rank.js'
-import type { Ranked, Snapshot } from '../mirrors/snapshot.js'
+import { baseUrl, type Candidate } from '../mirrors/candidate.js'
+import { rank } from '../mirrors/rank.js'
+import type { Snapshot } from '../mirrors/snapshot.js'
 import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
 import { includesWholePath, type PathFilter } from '../repository/names.js'
 import type { Store } from '../store/store.js'
 import { type Entries, type Entry, METALINK4_SUFFIX } from './entries.js'
 import { isLibzypp, prefersMetalink } from './negotiation.js'
+import { type Circumstances, circumstancesOf } from './overrides.js'
 import { type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
 import { asksFor, parseTarget } from './target.js'
 import type { RequestView } from './view.js'
@@ -25,6 +27,8 @@ export interface PlannerOptions {
   readonly serve: boolean
   /** URL of the repository's root here, ending in `/`; without it the request's Host is taken. */
   readonly baseUrl?: string | undefined
+  /** Whether requests may say where their client is. */
+  readonly overrides: boolean
   /** Most duplicates in the fields of an answer. */
   readonly maxDuplicates: number
   /** Most bytes of all our fields in an answer. */
@@ -87,8 +91,8 @@ export class Planner {
     if (!derived) return this.#unindexed(view, path)
     const found = this.#parts.entries.get(path.slice(0, -METALINK4_SUFFIX.length))
     return found instanceof Promise
-      ? found.then((described) => this.#planDerived(view, path, described))
-      : this.#planDerived(view, path, found)
+      ? found.then((described) => this.#planDerived(view, path, query, described))
+      : this.#planDerived(view, path, query, found)
   }
 
   #unindexed(view: RequestView, path: string): Plan {
@@ -97,9 +101,14 @@ export class Planner {
     return { kind: 'file', path }
   }
 
-  #planDerived(view: RequestView, path: string, described: Entry | undefined): Awaitable<Plan> {
+  #planDerived(
+    view: RequestView,
+    path: string,
+    query: string,
+    described: Entry | undefined,
+  ): Awaitable<Plan> {
     if (described === undefined || described.descriptions.length === 0) return this.#unindexed(view, path)
-    return this.#metalink(view, described, false)
+    return this.#metalink(view, query, described, false)
   }
 
   #planFile(view: RequestView, query: string, entry: Entry): Awaitable<Plan> {
@@ -107,63 +116,68 @@ export class Planner {
     const { method } = view
     if (method !== 'GET' && method !== 'HEAD') return serve ? NOT_ALLOWED : PASS
     if (entry.descriptions.length > 0) {
-      if (asksFor(query, 'meta4')) return this.#metalink(view, entry, false)
+      if (asksFor(query, 'meta4')) return this.#metalink(view, query, entry, false)
       const accept = view.header('accept')
       const fileType = () => mime.lookup(entry.file.path) || 'application/octet-stream'
       if (prefersMetalink(accept, view.header('user-agent'), fileType))
-        return this.#metalink(view, entry, true)
+        return this.#metalink(view, query, entry, true)
     }
+    const circumstances = this.#circumstances(view, query)
     if (mode === 'redirect') {
-      const redirect = this.#redirect(view, entry)
+      const redirect = this.#redirect(view, entry, circumstances)
       if (redirect !== undefined) return redirect
     }
-    const fields = this.#fields(view, entry, this.#lists(view, entry), true)
+    const { secure } = circumstances
+    const fields = this.#fields(view, entry, secure, this.#lists(entry, circumstances), true)
     if (serve) return { kind: 'file', path: entry.file.path, indexed: { file: entry.file, fields } }
     const absolute = this.#parts.absolute(entry.file.path)
     return { kind: 'decorate', file: entry.file, absolute, fields, etag: entry.etag }
   }
 
-  #redirect(view: RequestView, entry: Entry): Plan | undefined {
+  #redirect(view: RequestView, entry: Entry, { client, secure, avoid }: Circumstances): Plan | undefined {
     const { path } = entry.file
-    const wanted = { path, secure: view.secure, redirectable: true }
+    const wanted = { path, secure, redirectable: true, avoid }
     const limit = this.#options.maxDuplicates
     // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(
-      this.#parts.snapshot(),
-      wanted,
-      this.#client(view),
-      Math.max(1, limit),
-      this.#parts.draw,
-    )
+    const ranked = rank(this.#parts.snapshot(), wanted, client, Math.max(1, limit), this.#parts.draw)
     const [first] = ranked
-    const base = first && baseUrl(first, view.secure)
+    const base = first && baseUrl(first, secure)
     if (first === undefined || base === undefined) return undefined
     // The mirrors hold the bytes that were indexed, not those that are there now.
     if (!this.#isPresent(entry)) return undefined
     const listed = ranked.slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
-    const fields = this.#fields(view, entry, listed, isAscii(path), etag)
+    const fields = this.#fields(view, entry, secure, listed, isAscii(path), etag)
     return { kind: 'redirect', status: 302, location: entry.links.duplicate(base, 1, first).url, fields }
   }
 
-  #metalink(view: RequestView, entry: Entry, negotiated: boolean): Awaitable<Plan> {
+  #metalink(view: RequestView, query: string, entry: Entry, negotiated: boolean): Awaitable<Plan> {
     if (view.method !== 'GET' && view.method !== 'HEAD') return this.#options.serve ? NOT_ALLOWED : PASS
+    const circumstances = this.#circumstances(view, query)
+    // Whoever asks for mirrors elsewhere is told of a slip; a file is given in any case.
+    if (circumstances.mistake !== undefined) return reject(400, circumstances.mistake)
     if (!this.#isPresent(entry)) return CHANGING
     const { identity, digests, path } = entry.file
     const only = onlyPiece(identity.size, digests)
     const pieces = only ?? this.#parts.store.pieces(path)
     return pieces instanceof Promise
-      ? pieces.then((stored) => this.#document(view, entry, stored, negotiated))
-      : this.#document(view, entry, pieces, negotiated)
+      ? pieces.then((stored) => this.#document(view, entry, circumstances, stored, negotiated))
+      : this.#document(view, entry, circumstances, pieces, negotiated)
   }
 
-  #document(view: RequestView, entry: Entry, pieces: Pieces | undefined, negotiated: boolean): DocumentPlan {
+  #document(
+    view: RequestView,
+    entry: Entry,
+    { client, secure, avoid }: Circumstances,
+    pieces: Pieces | undefined,
+    negotiated: boolean,
+  ): DocumentPlan {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
     const snapshot = this.#parts.snapshot()
-    const ranked = rank(snapshot, { path, secure: view.secure }, this.#client(view), snapshot.mirrors.length)
+    const ranked = rank(snapshot, { path, secure, avoid }, client, snapshot.mirrors.length)
     const urls = ranked.map((one) => ({
-      url: (baseUrl(one, view.secure) ?? '') + entry.urlPath,
+      url: (baseUrl(one, secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
     }))
     // The origin comes last: a client that has only this document still gets the file when every mirror is down.
@@ -188,23 +202,24 @@ export class Planner {
     return { kind: 'document', status: 200, fields, body }
   }
 
-  #lists(view: RequestView, entry: Entry): readonly Ranked[] {
-    const wanted = { path: entry.file.path, secure: view.secure }
-    return rank(this.#parts.snapshot(), wanted, this.#client(view), this.#options.maxDuplicates)
+  #lists(entry: Entry, { client, secure, avoid }: Circumstances): readonly Candidate[] {
+    const wanted = { path: entry.file.path, secure, avoid }
+    return rank(this.#parts.snapshot(), wanted, client, this.#options.maxDuplicates)
   }
 
   /** @param described whether to name the documents that describe the file */
   #fields(
     view: RequestView,
     entry: Entry,
-    ranked: readonly Ranked[],
+    secure: boolean,
+    ranked: readonly Candidate[],
     described: boolean,
     etag: readonly Field[] = [],
   ): Field[] {
     const base = this.#base(view)
     const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
     const duplicates = ranked.map((one, index) =>
-      entry.links.duplicate(baseUrl(one, view.secure) ?? '', index + 1, one),
+      entry.links.duplicate(baseUrl(one, secure) ?? '', index + 1, one),
     )
     const { digests } = entry.file
     const want = wantDigest(view.header('want-digest'))
@@ -218,8 +233,8 @@ export class Planner {
     return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
   }
 
-  #client(view: RequestView): Client {
-    return this.#parts.locate(view.address)
+  #circumstances(view: RequestView, query: string): Circumstances {
+    return circumstancesOf(view, query, this.#parts.locate, this.#options.overrides)
   }
 
   #base(view: RequestView): string | undefined {

@@ -130,7 +130,8 @@ const headers = fc.dictionary(
 )
 const method = fc.constantFrom('GET', 'GET', 'GET', 'HEAD', 'HEAD', 'POST', 'OPTIONS', 'DELETE')
 
-const LINK = /^<[!-~]+>; rel=(?:duplicate; pri=\d+(?:; geo=[a-z]{2})?|describedby; type="[a-z0-9+/]+")$/
+const LINK =
+  /^<[!-~]+>; rel=(?:duplicate; pri=\d+(?:; geo=[a-z]{2})?(?:; depth=\d+)?|describedby; type="[a-z0-9+/]+")$/
 const OURS = new Set(['link', 'digest', 'repr-digest', 'x-mirrored-by', 'x-md5'])
 
 for (const setup of SETUPS) {

@@ -28,8 +28,8 @@ const MIRRORS: OriginOptions['mirrors'] = [
 
 const LINKS = [
   'Link: <http://origin.example/iso/disk%201.iso.meta4>; rel=describedby; type="application/metalink4+xml"',
-  'Link: <http://heavy.invalid/repo/iso/disk%201.iso>; rel=duplicate; pri=1; geo=de',
-  'Link: <http://light.invalid/iso/disk%201.iso>; rel=duplicate; pri=2; geo=us',
+  'Link: <http://heavy.invalid/repo/iso/disk%201.iso>; rel=duplicate; pri=1; geo=de; depth=2',
+  'Link: <http://light.invalid/iso/disk%201.iso>; rel=duplicate; pri=2; geo=us; depth=2',
 ]
 const DIGESTS = [
   `Digest: SHA-256=${SHA256.toString('base64')}`,
@@ -485,7 +485,7 @@ describe('redirects', () => {
       ])
       assert.equal(
         values(answer, 'link')[1],
-        `<${location}>; rel=duplicate; pri=1; geo=${location?.includes('heavy') ? 'de' : 'us'}`,
+        `<${location}>; rel=duplicate; pri=1; geo=${location?.includes('heavy') ? 'de' : 'us'}; depth=2`,
       )
       assert.deepEqual(values(answer, 'digest').length, 3)
       assert.deepEqual(values(answer, 'etag'), [ETAG])

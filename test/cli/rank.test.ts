@@ -34,9 +34,9 @@ test('the choice is a table, with what was left out and why', async () => {
     stdout,
     `iso/disk 1.iso for 192.0.2.1 (place unknown)
 
-#  MIRROR  TIER   WEIGHT  SHARE   URL
-1  heavy   world  300     60.0 %  https://heavy.example/repo/iso/disk%201.iso
-2  b       world  100     20.0 %  http://b.example/iso/disk%201.iso
+#  MIRROR  TIER   KM  WEIGHT  SHARE   URL
+1  heavy   world  -   300     75.0 %  https://heavy.example/repo/iso/disk%201.iso
+2  b       world  -   100     25.0 %  http://b.example/iso/disk%201.iso
 
 LEFT OUT  BECAUSE
 off       disabled
@@ -49,7 +49,7 @@ test('with --https it is that of a client that came so', async () => {
   const { stdout } = await mirroredBy(['rank', 'doc/a', '--ip', '2001:db8::1', '--https', ...FLAGS])
   assert.match(stdout, /^doc\/a for 2001:db8::1 \(place unknown\)\n/)
   assert.match(stdout, /^b +no https URL, and the client came by https$/m)
-  assert.match(stdout, /^2 +partial +world +100 +20\.0 % +https:\/\/partial\.example\/doc\/a$/m)
+  assert.match(stdout, /^2 +partial +world +- +100 +25\.0 % +https:\/\/partial\.example\/doc\/a$/m)
 })
 
 test('with --json it is data', async () => {

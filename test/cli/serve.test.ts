@@ -83,7 +83,7 @@ describe('a server', { concurrency: 4 }, () => {
     // On a loopback address, absolute URLs are those of the address it listens on.
     assert.deepEqual(values(answer, 'Link'), [
       `<${server.url}/a.txt.meta4>; rel=describedby; type="application/metalink4+xml"`,
-      '<https://a.example/repo/a.txt>; rel=duplicate; pri=1',
+      '<https://a.example/repo/a.txt>; rel=duplicate; pri=1; depth=1',
     ])
     assert.equal((await rawRequest(server.port, 'GET', '/nowhere')).status, 404)
   })
@@ -120,7 +120,7 @@ describe('a server', { concurrency: 4 }, () => {
     assert.equal(answer.status, 200)
     assert.deepEqual(values(answer, 'Link'), [
       '<http://b.example/a.txt.meta4>; rel=describedby; type="application/metalink4+xml"',
-      '<https://z.example/a.txt>; rel=duplicate; pri=1',
+      '<https://z.example/a.txt>; rel=duplicate; pri=1; depth=1',
     ])
 
     writeFiles(folder, { 'root2/only': 'x' })

@@ -5,6 +5,7 @@ export function mirror(id: string, properties: Partial<Mirror> = {}): Mirror {
   return {
     id,
     urls: [`https://${id}.example/repo/`],
+    countries: [],
     asn: [],
     subnets: [],
     weight: 100,

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MirroredByError } from '../../lib/errors.js'
 import { Registry, type RegistryEvents } from '../../lib/mirrors/registry.js'
-import type { Snapshot } from '../../lib/mirrors/snapshot.js'
+import { DEFAULT_CHOOSING, type Snapshot } from '../../lib/mirrors/snapshot.js'
 import { temporaryFolder } from '../support/folder.js'
 import { until } from '../support/until.js'
 import { mirror } from './mirrors.js'
@@ -34,7 +34,7 @@ function following(context: TestContext, text = yaml('a', 'b')): Following {
   writeFileSync(file, text)
   const replaced: Snapshot[] = []
   const warnings: MirroredByError[] = []
-  const registry = new Registry(file, true, {
+  const registry = new Registry(file, true, DEFAULT_CHOOSING, {
     replaced: (snapshot) => replaced.push(snapshot),
     warning: (error) => warnings.push(error),
   })
@@ -61,7 +61,7 @@ test('the mirrors of the file are there at once', (context) => {
 })
 
 test('a list at hand needs no file', async () => {
-  const registry = new Registry([mirror('x')], true, SILENT)
+  const registry = new Registry([mirror('x')], true, DEFAULT_CHOOSING, SILENT)
   assert.deepEqual(
     registry.snapshot.mirrors.map(({ id }) => id),
     ['x'],
@@ -71,7 +71,7 @@ test('a list at hand needs no file', async () => {
 
 test('a file that is wrong at the start is refused', (context) => {
   const file = join(temporaryFolder(context), 'mirrors.yaml')
-  const open = () => new Registry(file, true, SILENT)
+  const open = () => new Registry(file, true, DEFAULT_CHOOSING, SILENT)
   assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
   writeFileSync(file, 'mirrors: 5')
   assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
@@ -178,7 +178,10 @@ test('a relative path stays that file, wherever the process goes', async (contex
   writeFileSync(file, yaml('a'))
   const before = process.cwd()
   const elsewhere = mkdtempSync(join(folder, 'elsewhere-'))
-  const registry = new Registry(relative(before, file), true, { ...SILENT, replaced: () => {} })
+  const registry = new Registry(relative(before, file), true, DEFAULT_CHOOSING, {
+    ...SILENT,
+    replaced: () => {},
+  })
   process.chdir(elsewhere)
   context.after(async () => {
     process.chdir(before)
@@ -192,7 +195,7 @@ test('a relative path stays that file, wherever the process goes', async (contex
 test('a file that is not to be followed is read once', async (context) => {
   const file = join(temporaryFolder(context), 'mirrors.yaml')
   writeFileSync(file, yaml('a'))
-  const registry = new Registry(file, false, SILENT)
+  const registry = new Registry(file, false, DEFAULT_CHOOSING, SILENT)
   writeFileSync(file, yaml('b'))
   await sleep(300) // three times as long as an edit is given
   assert.equal(registry.snapshot.mirrors[0]?.id, 'a')

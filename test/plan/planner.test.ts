@@ -15,7 +15,13 @@ import { allDigests, fileAt, piecesOf } from '../store/files.js'
 import { put } from '../store/suite.js'
 import { request } from './requests.js'
 
-const OPTIONS: PlannerOptions = { mode: 'decorate', serve: false, maxDuplicates: 5, maxHeaderBytes: 3500 }
+const OPTIONS: PlannerOptions = {
+  mode: 'decorate',
+  serve: false,
+  overrides: true,
+  maxDuplicates: 5,
+  maxHeaderBytes: 3500,
+}
 const M4 = 'application/metalink4+xml'
 const BIG = 1_000_000
 
@@ -142,9 +148,9 @@ describe('a file is decorated', () => {
       etag: `"${Buffer.from(digests['sha-256']).toString('base64url')}"`,
       fields: [
         ['Link', `<http://origin.example/iso/disk%201.iso.meta4>; rel=describedby; type="${M4}"`],
-        ['Link', '<https://heavy.example/repo/iso/disk%201.iso>; rel=duplicate; pri=1; geo=de'],
-        ['Link', '<http://plain.example/iso/disk%201.iso>; rel=duplicate; pri=2'],
-        ['Link', '<https://light.example/repo/iso/disk%201.iso>; rel=duplicate; pri=3; geo=fr'],
+        ['Link', '<https://heavy.example/repo/iso/disk%201.iso>; rel=duplicate; pri=1; geo=de; depth=2'],
+        ['Link', '<http://plain.example/iso/disk%201.iso>; rel=duplicate; pri=2; depth=2'],
+        ['Link', '<https://light.example/repo/iso/disk%201.iso>; rel=duplicate; pri=3; geo=fr; depth=2'],
         ['Digest', `SHA-256=${base64(digests['sha-256'])}`],
         ['Digest', `SHA-512=${base64(digests['sha-512'])}`],
         ['Digest', `SHA=${base64(digests['sha-1'])}`],

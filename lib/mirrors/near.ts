@@ -1,0 +1,63 @@
+import type { Client, Mirror, Place } from '../model.js'
+import type { Candidate } from './candidate.js'
+import { distance, type Point } from './distance.js'
+
+/** A mirror as it is seen from a place: what strategies choose by. */
+export interface Near {
+  readonly mirror: Mirror
+  /** Kilometres; undefined where either place is not known. */
+  readonly distance: number | undefined
+  /** Bits of the longest of its subnets that hold the client; undefined where none does. */
+  readonly prefix: number | undefined
+  readonly sameAsn: boolean
+  /** Whether the client is in its country, or in one of the others that it serves as its own. */
+  readonly country: 'own' | 'other' | undefined
+  readonly sameContinent: boolean
+}
+
+/** @param prefix bits of the mirror's longest subnet that holds the client */
+export function nearOf(
+  { mirror, continent, point }: Candidate,
+  place: Place,
+  from: Point | undefined,
+  prefix: number | undefined,
+): Near {
+  return {
+    mirror,
+    distance: from && point && distance(from, point),
+    prefix,
+    sameAsn: place.asn !== undefined && mirror.asn.includes(place.asn),
+    country: countryOf(mirror, place.country),
+    sameContinent: continent !== undefined && continent === place.continent,
+  }
+}
+
+function countryOf(mirror: Mirror, country: string | undefined): Near['country'] {
+  if (country === undefined) return undefined
+  if (mirror.location === country) return 'own'
+  return mirror.countries.includes(country) ? 'other' : undefined
+}
+
+/** Why a mirror is not for such a client; undefined where it is. */
+export function omission(near: Near, { country, assumed }: Client): string | undefined {
+  const { mirror, prefix, sameAsn, sameContinent } = near
+  if (!mirror.enabled) return 'disabled'
+  if (mirror.weight === 0) return 'weight 0'
+  if (country !== undefined && mirror.excludes.includes(country)) return `excludes clients of ${country}`
+  const inSubnet = prefix !== undefined
+  if (mirror.private && assumed) return 'private: not shown to whoever only says where they are'
+  if (mirror.private && !inSubnet && !sameAsn) return 'private: only for its own asn and subnets'
+  const inCountry = inSubnet || sameAsn || near.country !== undefined
+  switch (mirror.serves) {
+    case 'world':
+      return undefined
+    case 'continent':
+      return inCountry || sameContinent ? undefined : 'serves its continent only'
+    case 'country':
+      return inCountry ? undefined : 'serves its country only'
+    case 'asn':
+      return inSubnet || sameAsn ? undefined : 'serves its asn only'
+    case 'subnet':
+      return inSubnet ? undefined : 'serves its subnets only'
+  }
+}

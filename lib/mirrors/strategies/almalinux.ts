@@ -1,0 +1,32 @@
+import { bucket, byDistance, type Choice, type Strategy } from './strategy.js'
+
+/** Mirrors in one of its answers. */
+const MOST = 10
+/** With mirrors of the client's own network, it is padded to so many. */
+const MOST_WITH_OWN = 5
+
+/**
+ * As AlmaLinux's mirror service was described by its operators in 2021: mirrors of the client's own asn or subnets, then the
+ * nearest, five in all; without any, the nearest ten: of the country, then of the region, then of elsewhere.
+ */
+export const almalinux: Strategy = (mirrors, place): Choice => {
+  // An asn alone is no location: it can match, but nothing can be put in order by it.
+  const isLocated = place.country !== undefined || place.coordinates !== undefined
+  const ordered = isLocated ? mirrors.toSorted(byDistance) : mirrors
+  const own = ordered.filter(({ prefix, sameAsn }) => prefix !== undefined || sameAsn)
+  if (own.length > 0) {
+    const others = ordered.filter((near) => !own.includes(near))
+    const tiers = [
+      { name: 'network', mirrors: own },
+      { name: 'nearest', mirrors: others },
+    ]
+    return { tiers, most: Math.max(MOST_WITH_OWN, own.length) }
+  }
+  if (!isLocated) return { tiers: [{ name: 'world', mirrors: ordered }] }
+  const buckets = bucket(ordered, [
+    ['country', ({ country }) => country !== undefined],
+    ['region', ({ sameContinent }) => sameContinent],
+    ['world', () => true],
+  ])
+  return { tiers: buckets.map(([name, near]) => ({ name, mirrors: near })), most: MOST }
+}

@@ -1,0 +1,52 @@
+import type { Near } from '../near.js'
+import { byWeight, type Choice, type Strategy } from './strategy.js'
+
+/** Mirrors in one of its answers. */
+const MOST = 5
+/** A weight of ours that is a score of 0 of theirs, which is in per cent: 150 is a score of 50. */
+const PLAIN_WEIGHT = 100
+
+/**
+ * As Mirrorbits 0.6 chooses: a score by distance, country and asn; those that score above the distance of the farthest
+ * share by what they score above it.
+ *
+ * Its closest and farthest are those among all mirrors that may serve the client: the choice is made once a place, not once
+ * a file. A mirror whose distance is not known counts as the farthest.
+ *
+ * @param range how many times as far as the closest is still in its range
+ */
+export function mirrorbits(range: number): Strategy {
+  return (mirrors, place): Choice => {
+    if (place.coordinates === undefined) return { tiers: shuffled(mirrors), most: MOST }
+    const known = mirrors.flatMap(({ distance }) => distance ?? [])
+    const closest = Math.min(...known)
+    const farthest = Math.max(0, ...known)
+    const base = Math.trunc(farthest)
+    const scored = mirrors
+      .map((near) => ({ near, share: score(near, closest, farthest, range) - base }))
+      .filter(({ share }) => share > 0)
+      .sort((a, b) => b.share - a.share || byWeight(a.near, b.near))
+    if (scored.length === 0) return { tiers: [] }
+    const tier = {
+      name: 'score',
+      mirrors: scored.map(({ near }) => near),
+      shares: scored.length === 1 ? [100] : scored.map(({ share }) => share),
+    }
+    return { tiers: [tier], most: MOST }
+  }
+}
+
+function score(near: Near, closest: number, farthest: number, range: number): number {
+  const base = Math.trunc(farthest)
+  const { distance = farthest, country, sameAsn, mirror } = near
+  let score = base - Math.trunc(distance) + 1
+  if (distance <= closest * range) score += Math.trunc((base - distance) / (country === 'own' ? 1 : 2))
+  else if (country === 'own') score += Math.trunc(base - distance * 5)
+  else if (country === 'other') score += Math.trunc(base - closest)
+  if (sameAsn) score += Math.trunc(base / 2)
+  return Math.trunc(Math.max(1, score + (score * (mirror.weight - PLAIN_WEIGHT)) / 100 + 0.5))
+}
+
+function shuffled(mirrors: readonly Near[]): Choice['tiers'] {
+  return [{ name: 'world', mirrors, shares: mirrors.map(() => 1) }]
+}

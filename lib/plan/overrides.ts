@@ -1,0 +1,104 @@
+import ipaddr from 'ipaddr.js'
+import { centroidOf, continentOf } from '../geo/countries.js'
+import type { Client } from '../model.js'
+import type { RequestView } from './view.js'
+
+/** Who a request is for, and what it wants left out. */
+export interface Circumstances {
+  readonly client: Client
+  readonly secure: boolean
+  /** Ids and hosts of mirrors, in lower case. */
+  readonly avoid: ReadonlySet<string> | undefined
+  /** What the request says wrong of them; it is taken as if that were not said. */
+  readonly mistake: string | undefined
+}
+
+/** Mirrors that one request can have left out. */
+const MOST_AVOIDED = 100
+/** Bytes of a list of them that are read. */
+const MOST_BYTES = 8192
+/** Names of parameters, to pass over queries that have none of them. */
+const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
+const HIGHEST_ASN = 4_294_967_295
+
+/**
+ * Reads who a request is for: whoever sent it, or whoever its query says (`?country=`, `?ip=`, `?as=`, `?https=1`); and which
+ * mirrors it wants left out (`?avoid=`, `X-Broken-Mirrors`).
+ *
+ * @param locate finds the place of an address
+ * @param overrides whether the query may say where the client is
+ */
+export function circumstancesOf(
+  view: RequestView,
+  query: string,
+  locate: (address: string) => Client,
+  overrides: boolean,
+): Circumstances {
+  const broken = view.header('x-broken-mirrors')
+  if (broken === undefined && !PARAMETERS.test(query))
+    return { client: locate(view.address), secure: view.secure, avoid: undefined, mistake: undefined }
+  const parameters = new URLSearchParams(query)
+  const lists = [...parameters.getAll('avoid'), ...(broken === undefined ? [] : [broken])]
+  const { client, mistake } = overrides
+    ? override(parameters, view, locate)
+    : { client: locate(view.address), mistake: undefined }
+  const secure = view.secure || parameters.get('https') === '1'
+  return { client, secure, avoid: avoided(lists.join(',')), mistake }
+}
+
+interface Override {
+  readonly client: Client
+  readonly mistake: string | undefined
+}
+
+function override(
+  parameters: URLSearchParams,
+  view: RequestView,
+  locate: (address: string) => Client,
+): Override {
+  const [ip, country, asn] = ['ip', 'country', 'as'].map((name) => parameters.get(name) || undefined)
+  let client = locate(view.address)
+  const mistakes: string[] = []
+  if (ip !== undefined) {
+    if (ipaddr.isValid(ip)) client = { ...locate(ip), assumed: true }
+    else mistakes.push(`ip=${ip} is no address`)
+  }
+  if (country !== undefined) {
+    const place = countryPlace(country)
+    if (place !== undefined) client = place
+    else mistakes.push(`country=${country} is no country of ISO 3166-1`)
+  }
+  if (asn !== undefined) {
+    const number = asnOf(asn)
+    if (number !== undefined) client = { ...client, asn: number, assumed: true }
+    else mistakes.push(`as=${asn} is no number of an autonomous system`)
+  }
+  return { client, mistake: mistakes.length > 0 ? mistakes.join('; ') : undefined }
+}
+
+/** Someone in a country of whom nothing else is known. */
+function countryPlace(text: string): Client | undefined {
+  const country = text.toLowerCase()
+  const continent = continentOf(country)
+  if (continent === undefined) return undefined
+  const coordinates = centroidOf(country)
+  const middle = coordinates === undefined ? {} : { coordinates, approximate: true }
+  return { address: '', assumed: true, country, continent, ...middle }
+}
+
+function asnOf(text: string): number | undefined {
+  const [, digits] = /^(?:AS)?(\d{1,10})$/i.exec(text) ?? []
+  const number = Number(digits)
+  return number >= 1 && number <= HIGHEST_ASN ? number : undefined
+}
+
+/** Ids, hosts or URLs, apart by commas or spaces. */
+function avoided(list: string): ReadonlySet<string> | undefined {
+  const names = list
+    .slice(0, MOST_BYTES)
+    .split(/[\s,]+/)
+    .filter((name) => name !== '')
+    .slice(0, MOST_AVOIDED)
+    .map((name) => (name.includes('://') && URL.canParse(name) ? new URL(name).hostname : name.toLowerCase()))
+  return names.length > 0 ? new Set(names) : undefined
+}
