@@ -16,6 +16,8 @@ export function pointOf([latitude, longitude]: Coordinates): Point {
 
 /** Great-circle distance in kilometres, by the chord: exact near 0, where an arc cosine is not. */
 export function distance(a: Point, b: Point): number {
-  const chord = Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+  const [x, y, z] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
+  // Not `Math.hypot`, which is ten times as slow, for the sake of numbers far from 1.
+  const chord = Math.sqrt(x * x + y * y + z * z)
   return 2 * EARTH_RADIUS * Math.asin(Math.min(1, chord / 2))
 }

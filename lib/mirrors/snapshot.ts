@@ -71,6 +71,8 @@ class PreparedSnapshot implements Snapshot {
   /** Whether some mirror is reached by one family only. */
   readonly #hasFamilies: boolean
   readonly #choose: Strategy
+  /** Whether the strategy is the user's own, and may fail. */
+  readonly #isForeign: boolean
   readonly #range: number
   readonly #failed: (error: MirroredByError) => void
   readonly #orders = new LRUCache<string, Order>({
@@ -91,6 +93,7 @@ class PreparedSnapshot implements Snapshot {
     this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
     this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
     this.#choose = strategyOf(choosing.strategy, choosing.range)
+    this.#isForeign = typeof choosing.strategy === 'function'
     this.#range = choosing.range
     this.#failed = failed
   }
@@ -101,8 +104,11 @@ class PreparedSnapshot implements Snapshot {
     if (known !== undefined) return known
     const matches = this.#subnets.find(client.address)
     const key = this.#keyOf(client, matches, secure)
-    const order = this.#orders.get(key) ?? this.#createOrder(client, matches, secure)
-    this.#orders.set(key, order)
+    let order = this.#orders.get(key)
+    if (order === undefined) {
+      order = this.#createOrder(client, matches, secure)
+      this.#orders.set(key, order)
+    }
     found.set(client, order)
     return order
   }
@@ -149,6 +155,7 @@ class PreparedSnapshot implements Snapshot {
 
   #chooseAmong(mirrors: readonly Near[], place: Place): Choice {
     if (mirrors.length === 0) return { tiers: [] }
+    if (!this.#isForeign) return this.#choose(mirrors, place)
     try {
       const choice = this.#choose(mirrors, place)
       requireKnown(choice, new Set(mirrors))

@@ -24,8 +24,11 @@ interface Node {
 export class Subnets {
   readonly #roots: Readonly<Record<'ipv4' | 'ipv6', Node>> = { ipv4: createNode(), ipv6: createNode() }
 
+  readonly #isEmpty: boolean
+
   /** @param subnets of each mirror, by its index; each `address/bits` */
   constructor(subnets: readonly (readonly string[])[]) {
+    this.#isEmpty = subnets.every((list) => list.length === 0)
     const own = new Map<Node, Match[]>()
     for (const [mirror, list] of subnets.entries()) {
       for (const subnet of list) {
@@ -39,7 +42,7 @@ export class Subnets {
 
   /** @param address canonical, as `Client` has it; anything else matches nothing */
   find(address: string): readonly Match[] {
-    if (!ipaddr.isValid(address)) return NO_MATCH
+    if (this.#isEmpty || !ipaddr.isValid(address)) return NO_MATCH
     const parsed = ipaddr.parse(address)
     let node: Node | undefined = this.#roots[parsed.kind()]
     let found = node.matches ?? NO_MATCH

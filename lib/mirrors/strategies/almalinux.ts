@@ -23,10 +23,9 @@ export const almalinux: Strategy = (mirrors, place): Choice => {
     return { tiers, most: Math.max(MOST_WITH_OWN, own.length) }
   }
   if (!isLocated) return { tiers: [{ name: 'world', mirrors: ordered }] }
-  const buckets = bucket(ordered, [
-    ['country', ({ country }) => country !== undefined],
-    ['region', ({ sameContinent }) => sameContinent],
-    ['world', () => true],
-  ])
+  const buckets = bucket(ordered, ['country', 'region', 'world'], ({ country, sameContinent }) => {
+    if (country !== undefined) return 'country'
+    return sameContinent ? 'region' : 'world'
+  })
   return { tiers: buckets.map(([name, near]) => ({ name, mirrors: near })), most: MOST }
 }

@@ -50,28 +50,35 @@ export function byShare(name: string, mirrors: readonly Near[]): ChosenTier {
   return { name, mirrors: ordered, shares: ordered.map(({ mirror }) => mirror.weight) }
 }
 
-/** Splits mirrors by the first of the tests that holds, keeping their order; those for which none does are left out. */
+/**
+ * Splits mirrors into buckets, keeping their order; those of no bucket are left out.
+ *
+ * @param names of all buckets, first to last
+ * @returns those that are not empty
+ */
 export function bucket<N extends string>(
   mirrors: readonly Near[],
-  tests: readonly (readonly [name: N, test: (near: Near) => boolean])[],
+  names: readonly N[],
+  nameOf: (near: Near) => N | undefined,
 ): readonly (readonly [name: N, mirrors: readonly Near[]])[] {
-  const buckets = new Map<N, Near[]>(tests.map(([name]) => [name, []]))
-  for (const near of mirrors) {
-    const found = tests.find(([, test]) => test(near))
-    if (found !== undefined) buckets.get(found[0])?.push(near)
-  }
-  return [...buckets].filter(([, found]) => found.length > 0)
+  const buckets = new Map<N | undefined, Near[]>(names.map((name) => [name, []]))
+  for (const near of mirrors) buckets.get(nameOf(near))?.push(near)
+  return names.flatMap((name) => {
+    const found = buckets.get(name) ?? []
+    return found.length > 0 ? [[name, found] as const] : []
+  })
 }
 
 /** Each mirror's innermost tier. */
 export function byTier(
   mirrors: readonly Near[],
 ): readonly (readonly [name: TierName, mirrors: readonly Near[]])[] {
-  return bucket<TierName>(mirrors, [
-    ['subnet', ({ prefix }) => prefix !== undefined],
-    ['asn', ({ sameAsn }) => sameAsn],
-    ['country', ({ country }) => country !== undefined],
-    ['continent', ({ sameContinent }) => sameContinent],
-    ['world', () => true],
-  ])
+  return bucket(mirrors, TIERS, tierOf)
+}
+
+function tierOf({ prefix, sameAsn, country, sameContinent }: Near): TierName {
+  if (prefix !== undefined) return 'subnet'
+  if (sameAsn) return 'asn'
+  if (country !== undefined) return 'country'
+  return sameContinent ? 'continent' : 'world'
 }
