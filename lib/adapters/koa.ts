@@ -63,14 +63,16 @@ class KoaRequestView extends NodeRequestView {
     this.#ctx = ctx
   }
 
+  // Past the delegates of `ctx` where they only pass on: each costs a tenth of a plan.
   get target(): string {
-    return this.#ctx.url
+    return this.request.url ?? '/'
   }
 
   /** What `koa-mount` has taken from the front of the path. */
   get mount(): string {
-    const { originalUrl, url } = this.#ctx
-    return originalUrl.endsWith(url) ? originalUrl.slice(0, originalUrl.length - url.length) : ''
+    const { originalUrl } = this.#ctx
+    const { target } = this
+    return originalUrl.endsWith(target) ? originalUrl.slice(0, originalUrl.length - target.length) : ''
   }
 
   get host(): string | undefined {

@@ -26,11 +26,11 @@ export function fieldBlock(
   maxBytes: number,
 ): Field[] {
   let left = maxBytes - bytesOf(digests) - bytesOf(rest)
-  const links: Field[] = []
+  const block: Field[] = []
   for (const description of descriptions) {
     const bytes = lineBytes(description)
     if (bytes > MOST_LINE_BYTES || bytes > left) continue
-    links.push(description)
+    block.push(description)
     left -= bytes
   }
   const mirroredBy: Field[] = []
@@ -39,13 +39,16 @@ export function fieldBlock(
     const bytes = linkBytes + lineBytes(duplicate.mirroredBy)
     if (linkBytes > MOST_LINE_BYTES) continue
     if (bytes > left) break
-    links.push(duplicate.link)
+    block.push(duplicate.link)
     mirroredBy.push(duplicate.mirroredBy)
     left -= bytes
   }
-  return [...links, ...digests, ...mirroredBy, ...rest]
+  block.push(...digests, ...mirroredBy, ...rest)
+  return block
 }
 
 function bytesOf(fields: readonly Field[]): number {
-  return fields.reduce((sum, field) => sum + lineBytes(field), 0)
+  let bytes = 0
+  for (const field of fields) bytes += lineBytes(field)
+  return bytes
 }

@@ -3,6 +3,7 @@ import { type FSWatcher, watch as watchFile } from 'chokidar'
 import { MirroredByError, reason } from '../errors.js'
 import type { Mirror, Watch } from '../model.js'
 import { validateYamlFile } from '../validation.js'
+import { Hosts, type HostsParts } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
 
@@ -15,29 +16,43 @@ export interface RegistryEvents {
   warning(error: MirroredByError): void
 }
 
-/** Holds the snapshot in force, and replaces it whole when the mirrors file has a good edit. */
+/**
+ * Holds the snapshot in force, and replaces it whole when the mirrors file has a good edit, or when something is learnt of
+ * the hosts of mirrors.
+ */
 export class Registry {
   readonly #choosing: Choosing
   readonly #events: RegistryEvents
+  readonly #hosts: Hosts | undefined
+  /** As they are configured. */
+  #mirrors: readonly Mirror[]
   #snapshot: Snapshot
+  /** Settles when the hosts of the first list have been looked up. Never rejects. */
+  readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
   #timer: NodeJS.Timeout | undefined
 
   /**
    * @param source a checked list, or the path of a mirrors file
    * @param watch whether, and how, to follow the file
+   * @param hosts how to look up what entries leave out; without it that is not known
    * @throws MirroredByError ERR_MIRRORS_FILE where the file is not as it should be
    */
-  constructor(source: string | readonly Mirror[], watch: Watch, choosing: Choosing, events: RegistryEvents) {
+  constructor(
+    source: string | readonly Mirror[],
+    watch: Watch,
+    choosing: Choosing,
+    events: RegistryEvents,
+    hosts?: HostsParts,
+  ) {
     this.#choosing = choosing
     this.#events = events
-    if (typeof source !== 'string') {
-      this.#snapshot = this.#prepare(source)
-      return
-    }
-    const file = resolve(source)
-    this.#snapshot = this.#prepare(load(file))
-    if (watch !== false) this.#follow(file, watch === 'rescan')
+    const file = typeof source === 'string' ? resolve(source) : undefined
+    this.#mirrors = typeof source === 'string' ? load(resolve(source)) : source
+    this.#hosts = hosts && new Hosts(hosts, () => this.#replace())
+    this.#snapshot = this.#prepare()
+    this.complete = this.#hosts?.follow(this.#mirrors) ?? Promise.resolve()
+    if (file !== undefined && watch !== false) this.#follow(file, watch === 'rescan')
   }
 
   get snapshot(): Snapshot {
@@ -46,11 +61,18 @@ export class Registry {
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)
+    this.#hosts?.close()
     await this.#watcher?.close()
   }
 
-  #prepare(mirrors: readonly Mirror[]): Snapshot {
+  #prepare(): Snapshot {
+    const mirrors = this.#mirrors.map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
     return createSnapshot(mirrors, this.#choosing, (error) => this.#events.warning(error))
+  }
+
+  #replace(): void {
+    this.#snapshot = this.#prepare()
+    this.#events.replaced(this.#snapshot)
   }
 
   #follow(file: string, usePolling: boolean): void {
@@ -70,13 +92,14 @@ export class Registry {
 
   #reload(file: string): void {
     try {
-      this.#snapshot = this.#prepare(load(file))
+      this.#mirrors = load(file)
     } catch (error) {
       const message = `${reason(error)}\nthe mirrors read before stay in force`
       this.#events.warning(new MirroredByError('ERR_MIRRORS_FILE', message, error))
       return
     }
-    this.#events.replaced(this.#snapshot)
+    this.#replace()
+    void this.#hosts?.follow(this.#mirrors)
   }
 }
 

@@ -1,0 +1,152 @@
+import { centroidOf } from '../lib/geo/countries.js'
+import { mirrorsFileSchema } from '../lib/mirrors/schema.js'
+import type { Mirror } from '../lib/model.js'
+import { validateYamlFile } from '../lib/validation.js'
+import { randomAddresses, seeded } from './random.js'
+
+/** Mirrors of a large real network by country, as its list had them in 2026. */
+const BY_COUNTRY: Readonly<Record<string, number>> = {
+  us: 107,
+  ca: 21,
+  nl: 21,
+  de: 20,
+  id: 15,
+  ir: 13,
+  gb: 12,
+  tr: 11,
+  au: 11,
+  ro: 10,
+  jp: 9,
+  vn: 9,
+  cn: 9,
+  za: 7,
+  in: 7,
+  sg: 7,
+  kr: 7,
+  dk: 7,
+  fr: 6,
+  es: 6,
+  ua: 6,
+  bd: 6,
+  it: 5,
+  br: 5,
+  bg: 5,
+  my: 5,
+  tw: 5,
+  ru: 5,
+  il: 4,
+  be: 4,
+  cz: 4,
+  cl: 4,
+  se: 4,
+  md: 4,
+  pt: 4,
+  th: 4,
+  pl: 3,
+  kz: 3,
+  hu: 3,
+  mx: 3,
+  ch: 3,
+  ae: 2,
+  am: 2,
+  lv: 2,
+  ke: 2,
+  nz: 2,
+  fi: 2,
+  gr: 2,
+  ec: 2,
+  az: 2,
+  sa: 2,
+  mu: 1,
+  tn: 1,
+  iq: 1,
+  no: 1,
+  co: 1,
+  ge: 1,
+  is: 1,
+  mk: 1,
+  uz: 1,
+  si: 1,
+  tz: 1,
+  by: 1,
+  dz: 1,
+  ma: 1,
+  ug: 1,
+  kh: 1,
+  ar: 1,
+  gh: 1,
+  rs: 1,
+  cr: 1,
+  ph: 1,
+  do: 1,
+}
+/** Those of it that are nowhere in particular. */
+const NOWHERE = 81
+/** Shares of them that have these. */
+const WITH_COORDINATES = 0.98
+const WITH_ASN = 0.13
+const WITH_SUBNETS = 0.025
+/** Degrees by which mirrors lie off the middle of their country. */
+const SPREAD = 3
+
+/**
+ * A network of 527 mirrors: that of a mirrors file, or one made up with the places and shares of a real one. Every host is
+ * in `.invalid`, so that nobody is asked anything.
+ */
+export function network(file: string | undefined): readonly Mirror[] {
+  const mirrors =
+    file === undefined ? madeUp() : validateYamlFile(mirrorsFileSchema, file, 'ERR_MIRRORS_FILE').mirrors
+  return mirrors.map((mirror, index) => ({
+    ...mirror,
+    urls: mirror.urls.map((url) => url.replace(/^(\w+:\/\/)[^/]+/, `$1m${index}.mirror.invalid`)),
+  }))
+}
+
+/** So many of a network, from all over it. */
+export function sample(mirrors: readonly Mirror[], count: number): readonly Mirror[] {
+  const step = mirrors.length / count
+  return Array.from(
+    { length: Math.min(count, mirrors.length) },
+    (_, index) => mirrors[Math.floor(index * step)],
+  ).filter((mirror) => mirror !== undefined)
+}
+
+function madeUp(): Mirror[] {
+  const draw = seeded(527)
+  const places = Object.entries(BY_COUNTRY).flatMap(([country, count]) => Array(count).fill(country))
+  const countries: readonly (string | undefined)[] = [...places, ...Array(NOWHERE).fill(undefined)]
+  return countries.map((country, index) => {
+    const subnets = randomAddresses(1, draw).map((address) => `${address.replace(/\.\d+\.\d+$/, '')}.0.0/16`)
+    const asn = 1 + Math.floor(draw() * 64_000)
+    return {
+      id: `m${index}`,
+      urls: ['https://m.invalid/repository/', 'http://m.invalid/repository/'],
+      ...placeIn(country, draw),
+      countries: [],
+      asn: draw() < WITH_ASN ? [asn] : [],
+      subnets: draw() < WITH_SUBNETS ? subnets : [],
+      weight: 100,
+      paths: [],
+      serves: 'world',
+      excludes: [],
+      private: false,
+      trust: false,
+      enabled: true,
+    }
+  })
+}
+
+function placeIn(country: string | undefined, draw: () => number): Pick<Mirror, 'location' | 'coordinates'> {
+  if (country === undefined) return {}
+  const middle = centroidOf(country)
+  if (middle === undefined || draw() > WITH_COORDINATES) return { location: country }
+  const [latitude, longitude] = middle
+  const off = () => (draw() * 2 - 1) * SPREAD
+  return {
+    location: country,
+    coordinates: [
+      Math.max(-90, Math.min(90, latitude + off())),
+      Math.max(-180, Math.min(180, longitude + off())),
+    ],
+  }
+}

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Hosts, type HostsParts, nameServers } from '../../lib/mirrors/hosts.js'
+import { Registry } from '../../lib/mirrors/registry.js'
+import { DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
+import type { Mirror, Place } from '../../lib/model.js'
+import { mirror } from './mirrors.js'
+
+type Answers = Readonly<Record<string, { ipv4?: readonly string[]; ipv6?: readonly string[] }>>
+
+const FRANKFURT: Place = { country: 'de', continent: 'eu', coordinates: [50.1, 8.7], asn: 64500 }
+const MIDDLE: Place = { country: 'de', continent: 'eu', coordinates: [51, 9], approximate: true }
+
+function parts(answers: Answers, place: Place = FRANKFURT): HostsParts {
+  return {
+    addresses: async (host, family) => answers[host]?.[family],
+    cancel: () => {},
+    locate: () => place,
+  }
+}
+
+/** A mirror as it is completed once its host has been looked up. */
+async function completed(one: Mirror, answers: Answers, place?: Place): Promise<Mirror> {
+  const hosts = new Hosts(parts(answers, place), () => {})
+  await hosts.follow([one])
+  hosts.close()
+  return hosts.complete(one)
+}
+
+const BOTH: Answers = { 'm.example': { ipv4: ['192.0.2.1'], ipv6: ['2001:db8::1'] } }
+
+describe('what an entry leaves out is looked up by the address of its host', () => {
+  test('place and network', async () => {
+    const found = await completed(mirror('m'), BOTH)
+    assert.deepEqual(found, mirror('m', { location: 'de', coordinates: [50.1, 8.7], asn: [64500] }))
+  })
+
+  test('the middle of a country is no place of a mirror', async () => {
+    assert.deepEqual(await completed(mirror('m'), BOTH, MIDDLE), mirror('m', { location: 'de' }))
+  })
+
+  test('what the operator says stays', async () => {
+    const own = mirror('m', { location: 'de', coordinates: [53, 10], asn: [1], family: 'ipv4' })
+    assert.deepEqual(await completed(own, { 'm.example': { ipv4: [], ipv6: ['2001:db8::1'] } }), own)
+  })
+
+  test('coordinates in another country than the operator says are not believed', async () => {
+    const own = mirror('m', { location: 'fr', asn: [1] })
+    assert.deepEqual(await completed(own, BOTH), own)
+  })
+
+  for (const restricted of [{ private: true }, { serves: 'asn' }, { serves: 'subnet' }] as const) {
+    test(`a mirror of ${JSON.stringify(restricted)} is not opened to the network that it stands in`, async () => {
+      assert.deepEqual((await completed(mirror('m', restricted), BOTH)).asn, [])
+    })
+  }
+
+  test('a host of IPv6 alone is known as such, one of IPv4 alone is left as it is', async () => {
+    const only6: Answers = { 'm.example': { ipv4: [], ipv6: ['2001:db8::1'] } }
+    const only4: Answers = { 'm.example': { ipv4: ['192.0.2.1'], ipv6: [] } }
+    const silent: Answers = { 'm.example': { ipv6: ['2001:db8::1'] } }
+    assert.equal((await completed(mirror('m'), only6)).family, 'ipv6')
+    assert.equal((await completed(mirror('m'), only4)).family, undefined)
+    assert.equal((await completed(mirror('m'), silent)).family, undefined)
+  })
+
+  test('a host that is not known leaves the entry as it is', async () => {
+    assert.deepEqual(await completed(mirror('m'), {}), mirror('m'))
+  })
+})
+
+test('addresses are known without being looked up', async () => {
+  const { addresses, cancel } = nameServers()
+  assert.deepEqual(await addresses('192.0.2.1', 'ipv4'), ['192.0.2.1'])
+  assert.deepEqual(await addresses('192.0.2.1', 'ipv6'), [])
+  assert.deepEqual(await addresses('2001:db8::1', 'ipv6'), ['2001:db8::1'])
+  assert.deepEqual(await addresses('mirror.invalid', 'ipv4'), [])
+  cancel()
+})
+
+test('what was known stays when name servers fall silent', async () => {
+  let answers = BOTH
+  const hosts = new Hosts(
+    { ...parts({}), addresses: async (host, family) => answers[host]?.[family] },
+    () => {},
+  )
+  await hosts.follow([mirror('m')])
+  answers = {}
+  await hosts.follow([mirror('m')])
+  assert.equal(hosts.complete(mirror('m')).location, 'de')
+  hosts.close()
+})
+
+test('it is told when something is learnt, and not when nothing is', async () => {
+  let learnt = 0
+  const hosts = new Hosts(parts(BOTH), () => {
+    learnt += 1
+  })
+  await hosts.follow([mirror('m')])
+  await hosts.follow([mirror('m')])
+  hosts.close()
+  assert.equal(learnt, 1)
+})
+
+test('a registry puts a new snapshot in force when it has learnt of the hosts', async (t) => {
+  const replaced: (string | undefined)[] = []
+  const registry = new Registry(
+    [mirror('m')],
+    false,
+    DEFAULT_CHOOSING,
+    {
+      replaced: ({ mirrors }) => replaced.push(mirrors[0]?.location),
+      warning: (error) => assert.fail(error.message),
+    },
+    parts(BOTH),
+  )
+  t.after(() => registry.close())
+  assert.equal(registry.snapshot.mirrors[0]?.location, undefined)
+  await registry.complete
+  assert.deepEqual(replaced, ['de'])
+  assert.equal(registry.snapshot.mirrors[0]?.location, 'de')
+})
