@@ -6,6 +6,7 @@ export const ERROR_CODES = [
   'ERR_OPTIONS',
   'ERR_ROOT',
   'ERR_MIRRORS_FILE',
+  'ERR_GEO',
   'ERR_CONFIG_FILE',
   'ERR_STRATEGY',
   'ERR_STORE',

@@ -1,11 +1,10 @@
-import { countries } from 'countries-list'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
+import { asnSchema, coordinatesSchema, countrySchema } from '../geo/schema.js'
 import { FAMILIES, type Mirror, SERVES } from '../model.js'
 import { mapping } from '../validation.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
-const HIGHEST_ASN = 4_294_967_295
 
 function checkedUrl(schemes: readonly string[]) {
   return v.pipe(
@@ -34,17 +33,6 @@ function checkedUrl(schemes: readonly string[]) {
   )
 }
 
-/** A country of ISO 3166-1 by its two letters, in lower case. */
-export const countrySchema = v.pipe(
-  v.string('must be a two-letter country code'),
-  v.toLowerCase(),
-  v.check(
-    (code) => Object.hasOwn(countries, code.toUpperCase()),
-    (issue) =>
-      `${JSON.stringify(issue.input)} is no country of ISO 3166-1${issue.input === 'uk' ? '; the United Kingdom is "gb"' : ''}`,
-  ),
-)
-
 const subnetSchema = v.pipe(
   v.string('must be a subnet'),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -69,19 +57,6 @@ function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
     : ipaddr.IPv6.networkAddressFromCIDR(subnet).toString()
 }
 
-function degrees(limit: number) {
-  const message = `must be degrees from -${limit} to ${limit}`
-  return v.pipe(v.number(message), v.minValue(-limit, message), v.maxValue(limit, message))
-}
-
-const asnMessage = `must be a whole number from 1 to ${HIGHEST_ASN}`
-const asnSchema = v.pipe(
-  v.number(asnMessage),
-  v.integer(asnMessage),
-  v.minValue(1, asnMessage),
-  v.maxValue(HIGHEST_ASN, asnMessage),
-)
-
 const weightMessage = 'must be a number, 0 or greater'
 const flag = v.boolean('must be true or false')
 
@@ -99,7 +74,7 @@ const entrySchema = v.pipe(
       rsync: v.optional(checkedUrl(['rsync:'])),
       location: v.optional(countrySchema),
       countries: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
-      coordinates: v.optional(v.tuple([degrees(90), degrees(180)], 'must be [latitude, longitude]')),
+      coordinates: v.optional(coordinatesSchema),
       asn: v.optional(v.array(asnSchema, 'must be a list of numbers'), []),
       subnets: v.optional(v.array(subnetSchema, 'must be a list of subnets'), []),
       family: v.optional(v.picklist(FAMILIES, `must be one of ${FAMILIES.join(', ')}`)),

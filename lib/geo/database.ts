@@ -1,0 +1,134 @@
+import { LRUCache } from 'lru-cache'
+import { Reader } from 'maxmind'
+import { reason } from '../errors.js'
+import type { Place } from '../model.js'
+import type { Address } from './address.js'
+import { NOWHERE, placeOf } from './record.js'
+
+/** Records, and parts that they share, kept as they were decoded. */
+const MOST_RECORDS = 2000
+
+const MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
+/** Bytes at the end within which the metadata begin (MaxMind DB format 2.0, "Database Metadata"). */
+const METADATA_REACH = 128 * 1024
+/** Zeros between the search tree and the data. */
+const SEPARATOR = 16
+
+/** Networks looked up before a database is taken, from the first on, and from each of so many places in its range. */
+const FIRST_NETWORKS = 512
+const PLACES = 32
+const NETWORKS_A_PLACE = 4
+
+/** An MMDB database in memory, checked, and never changed. */
+export class Database {
+  readonly #reader: Reader<object>
+  /** The reader gives the same object for the same record, as long as that is kept. */
+  readonly #places = new WeakMap<object, Place>()
+
+  /**
+   * @param bytes the whole file; nobody may write to them any more
+   * @throws Error that says what is wrong with them, as in "it is empty"
+   */
+  constructor(bytes: Buffer) {
+    this.#reader = openReader(bytes)
+    checkRecords(this.#reader)
+  }
+
+  /**
+   * What it says of an address.
+   *
+   * @throws Error where a record is damaged
+   */
+  find({ text, version }: Address): Place {
+    // A database of IPv4 alone reads the first bits of an IPv6 address as if they were one.
+    if (version === 6 && this.#reader.metadata.ipVersion === 4) return NOWHERE
+    const record: unknown = this.#reader.get(text)
+    if (typeof record !== 'object' || record === null) return NOWHERE
+    const known = this.#places.get(record)
+    if (known !== undefined) return known
+    const place = placeOf(record)
+    this.#places.set(record, place)
+    return place
+  }
+}
+
+function openReader(bytes: Buffer): Reader<object> {
+  if (bytes.length === 0) throw new Error('it is empty; download it again')
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new Error('it is compressed; unpack it')
+  const marker = bytes.lastIndexOf(MARKER)
+  if (marker === -1 || marker < bytes.length - METADATA_REACH) {
+    throw new Error('it is no MMDB database, or only the beginning of one; download it again')
+  }
+  let reader: Reader<object>
+  try {
+    reader = new Reader<object>(bytes, {
+      cache: new LRUCache<string | number, object>({ max: MOST_RECORDS }),
+    })
+  } catch (error) {
+    throw damage(reason(error), error)
+  }
+  // Typed by the library, but out of the file.
+  const { ipVersion, nodeCount, searchTreeSize, binaryFormatMajorVersion } = reader.metadata
+  const separator = bytes.subarray(searchTreeSize, searchTreeSize + SEPARATOR)
+  const isWhole =
+    binaryFormatMajorVersion === 2 &&
+    (ipVersion === 4 || ipVersion === 6) &&
+    Number.isInteger(nodeCount) &&
+    nodeCount > 0 &&
+    searchTreeSize + SEPARATOR <= marker &&
+    separator.every((byte) => byte === 0)
+  if (!isWhole) throw damage('its parts do not fit together, or it is of another format than version 2')
+  return reader
+}
+
+/** Looks some records up: all of them, where there are few. */
+function checkRecords(reader: Reader<object>): void {
+  let records = 0
+  let places = 0
+  try {
+    for (const record of sample(reader)) {
+      records += 1
+      if (Object.keys(placeOf(record)).length > 0) places += 1
+    }
+  } catch (error) {
+    throw damage(reason(error), error)
+  }
+  if (places > 0) return
+  if (records === 0) throw new Error('it has no records; download it again')
+  const type: unknown = reader.metadata.databaseType
+  throw new Error(
+    `it is of the type "${typeof type === 'string' ? type : ''}", and knows neither countries, coordinates nor autonomous systems; ` +
+      'name a database of countries, cities or autonomous systems, such as GeoLite2-City',
+  )
+}
+
+function damage(what: string, cause?: unknown): Error {
+  return new Error(`it is damaged (${what}); download it again`, { cause })
+}
+
+function* sample(reader: Reader<object>): Generator<object> {
+  yield* recordsFrom(reader, 0n, FIRST_NETWORKS)
+  const bits = reader.metadata.ipVersion === 4 ? 32n : 128n
+  for (let place = 1n; place < PLACES; place += 1n) {
+    yield* recordsFrom(reader, (place << bits) / BigInt(PLACES), NETWORKS_A_PLACE)
+  }
+}
+
+/** The records of so many networks, from that of an address on. Networks without a record count too. */
+function* recordsFrom(reader: Reader<object>, start: bigint, networks: number): Generator<object> {
+  const bits = reader.metadata.ipVersion === 4 ? 32 : 128
+  const end = 1n << BigInt(bits)
+  let address = start
+  for (let left = networks; left > 0 && address < end; left -= 1) {
+    const [record, prefix] = reader.getWithPrefixLength(addressText(address, bits))
+    if (record !== null) yield record
+    const size = 1n << BigInt(bits - prefix)
+    address = (address / size + 1n) * size
+  }
+}
+
+function addressText(address: bigint, bits: 32 | 128): string {
+  const digits = address.toString(16).padStart(bits / 4, '0')
+  if (bits === 128) return (digits.match(/.{4}/g) ?? []).join(':')
+  return (digits.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16)).join('.')
+}

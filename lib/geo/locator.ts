@@ -1,0 +1,183 @@
+import { createRequire } from 'node:module'
+import { LRUCache } from 'lru-cache'
+import { MirroredByError, reason } from '../errors.js'
+import type { Client, Coordinates, Place } from '../model.js'
+import { type Address, readAddress } from './address.js'
+import { centroidOf, complete } from './countries.js'
+import type { Database } from './database.js'
+import { DatabaseFile } from './database-file.js'
+import { NOWHERE } from './record.js'
+
+/** Where clients with local addresses are. */
+export interface Home {
+  /** ISO 3166-1 alpha-2, lower case. */
+  readonly country: string
+  /** Default: the middle of the country. */
+  readonly coordinates?: Coordinates
+  /** Number of their autonomous system. */
+  readonly asn?: number
+}
+
+export interface LocatorOptions {
+  /** Paths of MMDB databases, most trusted first; `false` for none; undefined for the free one, if that is installed. */
+  readonly geo?: readonly string[] | false | undefined
+  /** Default: the place of local addresses is unknown. */
+  readonly home?: Home | undefined
+}
+
+/** Clients kept, the least lately seen forgotten first: about 300 bytes each. */
+const MOST_CLIENTS = 10_000
+/** Milliseconds between two looks at the files; a new database is taken after two of them. */
+const LOOK_TIME = 1000
+
+const FREE_DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
+const MAPPED = /^::ffff:\d+\.[\d.]+$/
+/** Whose address is none. */
+const SOMEBODY: Client = { address: '' }
+
+/**
+ * Reads the databases. Nothing is left open that would have to be closed.
+ *
+ * @throws MirroredByError ERR_GEO where one that was named cannot be used
+ */
+export async function openLocator({ geo, home }: LocatorOptions): Promise<Locator> {
+  if (geo !== undefined) {
+    const files = await Promise.all((geo === false ? [] : geo).map((path) => DatabaseFile.open(path)))
+    return new Locator(files, home)
+  }
+  const free = freeDatabase()
+  if (free === undefined) return new Locator([], home)
+  try {
+    return new Locator([await DatabaseFile.open(free)], home)
+  } catch (error) {
+    // Nobody asked for it by name.
+    return new Locator([], home, error)
+  }
+}
+
+/** Says who has an address, and where that is. */
+export class Locator {
+  readonly #files: readonly DatabaseFile[]
+  readonly #home: Place
+  /** By address, and by other ways to write it. */
+  readonly #clients = new LRUCache<string, Client>({ max: MOST_CLIENTS })
+  /** Databases in which a lookup failed. */
+  readonly #damaged = new WeakSet<Database>()
+  /** What was told of a file last, so that it is told once. */
+  readonly #told = new WeakMap<DatabaseFile, string>()
+  #trouble: unknown
+  #warning: (error: MirroredByError) => void = () => {}
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  /** @param trouble why a database is not among the files, to be told when there is somebody to hear it */
+  constructor(files: readonly DatabaseFile[], home: Home | undefined, trouble?: unknown) {
+    this.#files = files
+    this.#home = home === undefined ? NOWHERE : complete(home)
+    this.#trouble = trouble
+    // Read now, for a request should not wait for that.
+    if (files.length > 0) centroidOf('')
+  }
+
+  /**
+   * The client at an address, as sockets and proxies give it; see `readAddress`. The same object for the same address
+   * while it is kept: 10,000 are, until a database changes. Never throws: what cannot be told is left out.
+   */
+  locate(address: string): Client {
+    // Kept under one name, for that is how sockets of both versions give IPv4.
+    const text = MAPPED.test(address) ? address.slice('::ffff:'.length) : address
+    return this.#clients.get(text) ?? this.#find(text)
+  }
+
+  /**
+   * Says where trouble is told, and begins to follow the files.
+   *
+   * @param follow whether the files are followed at all
+   */
+  begin(follow: boolean, warning: (error: MirroredByError) => void): void {
+    this.#warning = warning
+    const trouble = this.#trouble
+    if (trouble !== undefined) setImmediate(() => this.#warn(`${reason(trouble)}; it is left out`, trouble))
+    if (follow && this.#files.length > 0) this.#lookLater()
+  }
+
+  /** Ends following. Clients can be located still. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#looking
+  }
+
+  #find(text: string): Client {
+    const address = readAddress(text)
+    if (address === undefined) return SOMEBODY
+    const client = this.#clients.get(address.text) ?? { address: address.text, ...this.#placeOf(address) }
+    this.#clients.set(address.text, client)
+    if (text !== address.text) this.#clients.set(text, client)
+    return client
+  }
+
+  #placeOf(address: Address): Place {
+    if (address.local) return this.#home
+    let place = NOWHERE
+    for (const file of this.#files) place = fillIn(place, this.#lookUp(file, address))
+    return complete(place)
+  }
+
+  #lookUp({ path, database }: DatabaseFile, address: Address): Place {
+    try {
+      return database.find(address)
+    } catch (error) {
+      if (!this.#damaged.has(database)) {
+        this.#damaged.add(database)
+        this.#warn(`${path} is damaged, and does not tell where some clients are: ${reason(error)}`, error)
+      }
+      return NOWHERE
+    }
+  }
+
+  #lookLater(): void {
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => {
+      this.#looking = this.#look().then(() => this.#lookLater())
+    }, LOOK_TIME)
+    // An origin that nobody closes is not kept alive by this.
+    this.#timer.unref()
+  }
+
+  async #look(): Promise<void> {
+    for (const file of this.#files) {
+      try {
+        if (await file.look()) this.#clients.clear()
+        this.#told.delete(file)
+      } catch (error) {
+        if (this.#told.get(file) === reason(error)) continue
+        this.#told.set(file, reason(error))
+        this.#warn(`${reason(error)}; the one read before stays in force`, error)
+      }
+    }
+  }
+
+  #warn(message: string, cause: unknown): void {
+    if (!this.#isClosed) this.#warning(new MirroredByError('ERR_GEO', message, cause))
+  }
+}
+
+/** A place with what it lacks out of another one. */
+function fillIn(place: Place, other: Place): Place {
+  if (place === NOWHERE) return other
+  if (other === NOWHERE) return place
+  // Whether coordinates are approximate goes with them.
+  const { coordinates: _coordinates, approximate: _approximate, ...rest } = other
+  return place.coordinates === undefined ? { ...other, ...place } : { ...rest, ...place }
+}
+
+/** The path of the free database of countries; undefined where it is not installed. */
+function freeDatabase(): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(FREE_DATABASE)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,83 @@
+import type { Coordinates, Place } from '../model.js'
+import { continentCode, countryCode } from './countries.js'
+import { HIGHEST_ASN } from './schema.js'
+
+/** Nothing is known. */
+export const NOWHERE: Place = {}
+
+/** Kilometres of `accuracy_radius` from which on coordinates are no more than those of the country. */
+const AS_WIDE_AS_A_COUNTRY = 1000
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * What a record of a database says of a place: the nested schema of MaxMind and DB-IP, the flat ones of ip-location-db
+ * and IPinfo, or any mixture. Nothing in it is trusted; what is not as it should be is not there.
+ */
+export function placeOf(record: unknown): Place {
+  if (!isFields(record)) return NOWHERE
+  const country =
+    countryCode(record.country_code) ??
+    countryCode(record.country) ??
+    // Not `registered_country`: that is where the network's owner is.
+    countryCode(within(record.country, 'iso_code'))
+  const continent =
+    continentCode(record.continent_code) ??
+    continentCode(record.continent) ??
+    continentCode(within(record.continent, 'code'))
+  const coordinates = coordinatesOf(record)
+  const asn =
+    asnOf(record.autonomous_system_number) ??
+    asnOf(record.asn) ??
+    asnOf(within(record.traits, 'autonomous_system_number'))
+  const radius = within(record.location, 'accuracy_radius')
+  const approximate = typeof radius === 'number' && radius >= AS_WIDE_AS_A_COUNTRY
+  return {
+    ...(country === undefined ? {} : { country }),
+    ...(continent === undefined ? {} : { continent }),
+    ...(coordinates === undefined ? {} : approximate ? { coordinates, approximate } : { coordinates }),
+    ...(asn === undefined ? {} : { asn }),
+  }
+}
+
+function coordinatesOf(record: Fields): Coordinates | undefined {
+  const { location, loc } = record
+  const [latitude, longitude] = typeof loc === 'string' ? loc.split(',', 2) : []
+  return (
+    pair(within(location, 'latitude'), within(location, 'longitude')) ??
+    pair(record.latitude, record.longitude) ??
+    pair(record.lat, record.lng ?? record.lon) ??
+    pair(latitude, longitude)
+  )
+}
+
+function pair(north: unknown, east: unknown): Coordinates | undefined {
+  const latitude = degrees(north, 90)
+  const longitude = degrees(east, 180)
+  if (latitude === undefined || longitude === undefined) return undefined
+  // In the sea off Africa, where nobody is: so a missing number is written by some.
+  if (latitude === 0 && longitude === 0) return undefined
+  return [latitude, longitude]
+}
+
+function degrees(value: unknown, limit: number): number | undefined {
+  const number = typeof value === 'string' && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
+  if (typeof number !== 'number' || !(Math.abs(number) <= limit)) return undefined
+  // Without the sign of a zero.
+  return number + 0
+}
+
+function asnOf(value: unknown): number | undefined {
+  const [, digits] = typeof value === 'string' ? (/^(?:AS)?(\d{1,10})$/i.exec(value) ?? []) : []
+  // Integers of 64 bits are bigints.
+  const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number(digits)
+  return Number.isInteger(number) && number >= 1 && number <= HIGHEST_ASN ? number : undefined
+}
+
+function within(value: unknown, key: string): unknown {
+  return isFields(value) ? value[key] : undefined
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}

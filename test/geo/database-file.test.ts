@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { MirroredByError } from '../../lib/errors.js'
+import { readAddress } from '../../lib/geo/address.js'
+import { DatabaseFile } from '../../lib/geo/database-file.js'
+import { temporaryFolder } from '../support/folder.js'
+import { mmdb } from './mmdb-writer.js'
+
+function bytesOf(country: string): Buffer {
+  return mmdb({ networks: { '1.0.0.0/8': { country_code: country } } })
+}
+
+interface Following {
+  readonly folder: string
+  readonly path: string
+  readonly file: DatabaseFile
+  /** The country of every address in it. */
+  country(): string | undefined
+  /** Looks so often, and returns the messages of what was refused. */
+  look(times: number): Promise<string[]>
+}
+
+async function following(context: TestContext): Promise<Following> {
+  const folder = temporaryFolder(context)
+  const path = join(folder, 'geo.mmdb')
+  writeFileSync(path, bytesOf('DE'))
+  const file = await DatabaseFile.open(path)
+  return {
+    folder,
+    path,
+    file,
+    country: () => {
+      const address = readAddress('1.2.3.4')
+      return address && file.database.find(address).country
+    },
+    look: async (times) => {
+      const refused: string[] = []
+      for (let left = times; left > 0; left -= 1) {
+        try {
+          await file.look()
+        } catch (error) {
+          assert.ok(error instanceof MirroredByError)
+          assert.equal(error.code, 'ERR_GEO')
+          refused.push(error.message)
+        }
+      }
+      return refused
+    },
+  }
+}
+
+test('a file that stays the same is read once', async (context) => {
+  const { file } = await following(context)
+  const { database } = file
+  for (let look = 0; look < 5; look += 1) assert.equal(await file.look(), false)
+  assert.equal(file.database, database)
+})
+
+for (const [how, replace] of [
+  [
+    'by rename',
+    ({ folder, path }: Following, country: string) => {
+      const draft = join(folder, 'draft')
+      writeFileSync(draft, bytesOf(country))
+      renameSync(draft, path)
+    },
+  ],
+  ['in place', ({ path }: Following, country: string) => writeFileSync(path, bytesOf(country))],
+  [
+    'by a link',
+    ({ folder, path }: Following, country: string) => {
+      const target = join(folder, `of ${country}`)
+      writeFileSync(target, bytesOf(country))
+      rmSync(path)
+      symlinkSync(target, path)
+    },
+  ],
+] as const) {
+  test(`a good file that replaces it ${how} is taken at the second look`, async (context) => {
+    const one = await following(context)
+    for (const country of ['FR', 'IT', 'ES']) {
+      const before = one.country()
+      replace(one, country)
+      assert.equal(await one.file.look(), false)
+      assert.equal(one.country(), before)
+      assert.equal(await one.file.look(), true)
+      assert.equal(one.country(), country.toLowerCase())
+      assert.equal(await one.file.look(), false)
+    }
+  })
+}
+
+test('a file that grows from look to look is left alone until it is whole', async (context) => {
+  const one = await following(context)
+  const whole = bytesOf('FR')
+  writeFileSync(one.path, '')
+  for (let start = 0; start < whole.length; start += 40) {
+    appendFileSync(one.path, whole.subarray(start, start + 40))
+    assert.deepEqual(await one.look(1), [])
+    assert.equal(one.country(), 'de')
+  }
+  assert.equal(await one.file.look(), true)
+  assert.equal(one.country(), 'fr')
+})
+
+for (const [what, spoil, why] of [
+  ['noise', (path: string) => writeFileSync(path, 'x'.repeat(5000)), /it is no MMDB database/],
+  ['empty', (path: string) => writeFileSync(path, ''), /it is empty/],
+  [
+    'cut short',
+    (path: string) => writeFileSync(path, bytesOf('FR').subarray(0, 150)),
+    /it is (damaged|no MMDB database)/,
+  ],
+  [
+    'of another type',
+    (path: string) => writeFileSync(path, mmdb({ networks: { '1.0.0.0/8': { is_tor: true } }, type: 'Tor' })),
+    /it is of the type "Tor", and knows neither/,
+  ],
+] as const) {
+  test(`a file that is ${what} is refused once, and the one before stays`, async (context) => {
+    const one = await following(context)
+    const { database } = one.file
+    spoil(one.path)
+    const refused = await one.look(5)
+    assert.equal(refused.length, 1)
+    assert.ok(refused[0]?.startsWith(`cannot use ${one.path} as a geo database: `), refused[0])
+    assert.match(refused[0] ?? '', why)
+    assert.equal(one.file.database, database)
+    assert.equal(one.country(), 'de')
+    writeFileSync(one.path, bytesOf('FR'))
+    assert.deepEqual(await one.look(2), [])
+    assert.equal(one.country(), 'fr')
+  })
+}
+
+test('a file that is gone, or a folder, is told at each look, and may come back', async (context) => {
+  const one = await following(context)
+  const saved = readFileSync(one.path)
+  unlinkSync(one.path)
+  const gone = await one.look(4)
+  assert.equal(gone.length, 3)
+  for (const message of gone) assert.match(message, /ENOENT.*; put it there, or name another by `geo`$/)
+  mkdirSync(one.path)
+  for (const message of await one.look(3)) assert.match(message, /EISDIR.*; let this user read it$/)
+  rmSync(one.path, { recursive: true })
+  assert.equal(one.country(), 'de')
+  writeFileSync(one.path, saved)
+  assert.deepEqual(await one.look(2), [])
+  assert.equal(one.country(), 'de')
+})
