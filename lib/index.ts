@@ -1,4 +1,5 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
+export type { Home } from './geo/locator.js'
 export type { Progress } from './indexer.js'
 export type { RankedMirror, Ranking } from './mirrors/rank.js'
 export type {
@@ -14,6 +15,7 @@ export type {
   Mirror,
   Mode,
   Pieces,
+  Place,
 } from './model.js'
 export type { CheckedOptions, Duration, MirrorOptions, OriginOptions, Size } from './options.js'
 export { createOrigin, type Indexed, type Origin, type OriginEvents } from './origin.js'

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
+import type { Home } from './geo/locator.js'
+import { countrySchema, homeSchema } from './geo/schema.js'
 import { mirrorListSchema } from './mirrors/schema.js'
 import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
 import type { Strategy } from './mirrors/strategies/strategy.js'
@@ -35,6 +37,13 @@ export interface OriginOptions {
   root: string
   /** Path of a mirrors file, which is watched, or the mirrors themselves. Default: none. */
   mirrors?: string | readonly MirrorOptions[] | undefined
+  /**
+   * Paths of MMDB databases that say where clients are, most trusted first; `false` for none. Default: the free one of
+   * countries, where `@ip-location-db/geo-whois-asn-country-mmdb` is installed. The files are watched.
+   */
+  geo?: string | readonly string[] | false | undefined
+  /** Where clients with local addresses are: a country of two letters, or more. Default: unknown. */
+  home?: string | Home | undefined
   /** Path of the SQLite file that keeps the index, or a store. Default: see `defaultStoreFile`. */
   store?: string | Store | undefined
   /** URL of the repository's root on this server, for absolute URLs. Default: from the request's Host. */
@@ -52,8 +61,8 @@ export interface OriginOptions {
   /** How long a file must be quiet before it is hashed. Default: 500 ms. */
   settle?: Duration | undefined
   /**
-   * Whether to follow changes of the repository and the mirrors file. Default: true. `'rescan'` lists the repository again
-   * and again, for network file systems that tell of no changes.
+   * Whether to follow changes of the repository, the mirrors file and the geo databases. Default: true. `'rescan'` lists
+   * the repository again and again, for network file systems that tell of no changes.
    */
   watch?: Watch | undefined
   /** How often what cannot be watched is listed again. Default: 60 s. */
@@ -67,6 +76,11 @@ export interface OriginOptions {
   strategy?: StrategyName | Strategy | undefined
   /** How many times as far as the nearest mirror others may be to share with it. Default: 1.5. */
   range?: number | undefined
+  /**
+   * Whether to ask name servers for the addresses of mirrors, and the geo databases for what these tell, where the mirrors
+   * file does not say it. Default: true.
+   */
+  resolve?: boolean | undefined
   /** Whether clients that came by http are given https URLs where a mirror has some. Default: true. */
   preferSecure?: boolean | undefined
   /** Whether requests may say where their client is, by `?country=`, `?ip=` and `?as=`. Default: true. */
@@ -83,6 +97,9 @@ export interface OriginOptions {
 export interface CheckedOptions {
   readonly root: string
   readonly mirrors: string | readonly Mirror[]
+  /** Paths; undefined for the free database. */
+  readonly geo?: readonly string[] | false | undefined
+  readonly home?: Home | undefined
   readonly store?: string | Store | undefined
   readonly baseUrl?: string | undefined
   readonly mode: Mode
@@ -98,6 +115,7 @@ export interface CheckedOptions {
   readonly etag: EtagPolicy
   readonly strategy: StrategyName | Strategy
   readonly range: number
+  readonly resolve: boolean
   readonly preferSecure: boolean
   readonly overrides: boolean
   readonly maxDuplicates: number
@@ -168,6 +186,8 @@ const proxySchema = v.pipe(
   ),
 )
 const rangeMessage = 'must be a number, 1 or greater'
+const databaseMessage = 'must be the path of a database, a list of paths, or false'
+const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
 const flag = v.boolean('must be true or false')
 const texts = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
 
@@ -181,6 +201,27 @@ export const optionEntries = {
         typeof given === 'string' ? v.string() : mirrorListSchema,
     ),
     [],
+  ),
+  geo: v.optional(
+    v.lazy((given): Schema<readonly string[] | false> => {
+      if (given === false) return v.literal(false)
+      if (Array.isArray(given)) {
+        return v.pipe(v.array(databaseSchema), v.minLength(1, 'must name a database, or be false'))
+      }
+      return v.pipe(
+        databaseSchema,
+        v.transform((path) => [path]),
+      )
+    }),
+  ),
+  home: v.optional(
+    v.lazy((given): Schema<Home> => {
+      if (typeof given !== 'string') return homeSchema
+      return v.pipe(
+        countrySchema,
+        v.transform((country) => ({ country })),
+      )
+    }),
   ),
   store: v.optional(storeSchema),
   baseUrl: v.optional(baseUrlSchema),
@@ -210,6 +251,7 @@ export const optionEntries = {
     'nearest',
   ),
   range: v.optional(v.pipe(v.number(rangeMessage), v.finite(rangeMessage), v.minValue(1, rangeMessage)), 1.5),
+  resolve: v.optional(flag, true),
   preferSecure: v.optional(flag, true),
   overrides: v.optional(flag, true),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),

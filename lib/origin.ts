@@ -3,9 +3,11 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { resolve, sep } from 'node:path'
 import { isGone, MirroredByError, reason } from './errors.js'
 import { urlPath } from './fields/url.js'
+import { type Locator, openLocator } from './geo/locator.js'
 import { identityOf } from './identity.js'
 import { Indexer, type Progress } from './indexer.js'
 import { Leader } from './leader.js'
+import { nameServers } from './mirrors/hosts.js'
 import { explain, type Ranking } from './mirrors/rank.js'
 import { Registry } from './mirrors/registry.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
@@ -54,6 +56,8 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
   lookup(path: string): Promise<IndexedFile | undefined>
   /** Which mirrors a client, or whoever has an address, would be given for a file, and why not the others. */
   rank(path: string, client: Client | string, secure?: boolean): Ranking
+  /** Who has an address, and where that is. Never throws: what is not known is left out. */
+  locate(address: string): Client
   /** The mirrors in force. */
   mirrors(): readonly Mirror[]
   /** Says that a file is not what the index has of it. Adapters do, when they find out as they answer. */
@@ -65,14 +69,14 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
 }
 
 /**
- * Opens the index, reads the mirrors, and begins to index in the background; serving may begin at once.
+ * Opens the index, reads the mirrors and the geo databases, and begins to index in the background; serving may begin at once.
  *
- * @throws MirroredByError ERR_OPTIONS, ERR_ROOT or ERR_MIRRORS_FILE
+ * @throws MirroredByError ERR_OPTIONS, ERR_ROOT, ERR_MIRRORS_FILE or ERR_GEO
  */
 export async function createOrigin(options: OriginOptions): Promise<Origin> {
   const checked = checkOptions(options)
   const root = realRoot(checked.root)
-  return new OriginImplementation(root, checked)
+  return new OriginImplementation(root, checked, await openLocator(checked))
 }
 
 const NO_PROGRESS: Progress = {
@@ -95,6 +99,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly ready: Promise<Indexed>
   readonly #store: Store
   readonly #registry: Registry
+  readonly #locator: Locator
   readonly #entries: Entries
   readonly #planner: Planner
   readonly #leader: Leader
@@ -110,7 +115,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #isReady = false
   #closing: Promise<void> | undefined
 
-  constructor(root: string, options: CheckedOptions) {
+  constructor(root: string, options: CheckedOptions, locator: Locator) {
     super()
     this.root = root
     this.options = options
@@ -118,10 +123,15 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     // Paths of the index have no dots to resolve, and `join` costs a request as much as all of ranking.
     const below = root.endsWith(sep) ? root : root + sep
     // The registry first: it may refuse, and nothing must be left open then.
-    this.#registry = new Registry(options.mirrors, options.watch, options, {
-      replaced: () => this.#entries.clear(),
-      warning: (error) => this.warn(error),
-    })
+    this.#registry = new Registry(
+      options.mirrors,
+      options.watch,
+      options,
+      { replaced: () => this.#entries.clear(), warning: (error) => this.warn(error) },
+      options.resolve ? { ...nameServers(), locate: (address) => locator.locate(address) } : undefined,
+    )
+    this.#locator = locator
+    locator.begin(options.watch !== false, (error) => this.warn(error))
     this.#store = this.#openStore()
     this.#entries = new Entries(this.#store, options.etag)
     this.#planner = new Planner(options, {
@@ -129,7 +139,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       store: this.#store,
       includes,
       snapshot: () => this.#registry.snapshot,
-      locate: (address) => ({ address }),
+      locate: (address) => locator.locate(address),
       identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
       stale: (path) => this.touch(path),
@@ -167,8 +177,12 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   rank(path: string, client: Client | string, secure = false): Ranking {
-    const located = typeof client === 'string' ? { address: client } : client
+    const located = typeof client === 'string' ? this.locate(client) : client
     return explain(this.#registry.snapshot, { path, secure }, located, urlPath(path))
+  }
+
+  locate(address: string): Client {
+    return this.#locator.locate(address)
   }
 
   mirrors(): readonly Mirror[] {
@@ -197,7 +211,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   async #close(): Promise<void> {
-    await this.#registry.close()
+    await Promise.all([this.#registry.close(), this.#locator.close()])
     await this.#indexer?.close()
     await Promise.all([this.#passing, this.#stopping])
     await this.#leader.close()

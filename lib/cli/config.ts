@@ -38,12 +38,13 @@ const configurationSchema = mapping(
  */
 export function readConfiguration(file: string): Configuration {
   const configuration = validateYamlFile(configurationSchema, file, 'ERR_CONFIG_FILE')
-  const { root, store, mirrors } = configuration
+  const { root, store, mirrors, geo } = configuration
   const absolute = (path: string) => resolve(dirname(file), path)
   return {
     ...configuration,
     ...(root === undefined ? {} : { root: absolute(root) }),
     ...(store === undefined ? {} : { store: absolute(store) }),
+    ...(geo === undefined ? {} : { geo: geo === false ? geo : geo.map(absolute) }),
     ...(typeof mirrors === 'string' ? { mirrors: absolute(mirrors) } : { mirrors: [...mirrors] }),
   }
 }

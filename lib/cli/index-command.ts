@@ -25,7 +25,7 @@ export async function index(
   interrupted: AbortSignal,
 ): Promise<Indexed> {
   requireStore(options, output)
-  const origin = await createOrigin({ ...options, watch: false })
+  const origin = await createOrigin({ ...options, watch: false, geo: false })
   let bar: Bar | undefined
   origin.on('warning', (warning) => {
     bar?.clear()

@@ -19,6 +19,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'ERR_OPTIONS',
   'ERR_ROOT',
   'ERR_MIRRORS_FILE',
+  'ERR_GEO',
   'ERR_CONFIG_FILE',
 ])
 
@@ -40,6 +41,7 @@ const program = new Command('mirrored-by')
 
 const config = new Option('--config <file>', 'YAML file with the options of createOrigin, port and host')
 const mirrors = new Option('--mirrors <file>', 'mirrors file')
+const geo = new Option('--geo <mmdb...>', 'databases of where clients are, most trusted first')
 const store = new Option('--store <file>', 'file that keeps the index')
 const json = new Option('--json', 'print data as JSON')
 
@@ -48,6 +50,7 @@ program
   .description('serve a repository')
   .argument('[root]', 'folder of the repository')
   .addOption(mirrors)
+  .addOption(geo)
   .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', parsePort)
   .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
   .addOption(
@@ -99,12 +102,13 @@ program
   .requiredOption('--ip <address>', "the client's address", parseAddress)
   .option('--https', 'as for a client that came by https')
   .addOption(mirrors)
+  .addOption(geo)
   .addOption(config)
   .addOption(json)
-  .action((path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
+  .action(async (path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
     const { ip, https = false, json: asJson, ...rest } = flags
     const { port: _port, host: _host, ...options } = merge('.', rest)
-    const result = ranking(checkOptions(options), path, ip, https)
+    const result = await ranking(checkOptions(options), path, ip, https, output)
     output.line(asJson ? JSON.stringify(result) : rankingText(result))
   })
 

@@ -1,27 +1,42 @@
 import { urlPath } from '../fields/url.js'
+import { openLocator } from '../geo/locator.js'
+import { nameServers } from '../mirrors/hosts.js'
 import { explain, type Ranking } from '../mirrors/rank.js'
 import { Registry } from '../mirrors/registry.js'
+import type { Client } from '../model.js'
 import type { CheckedOptions } from '../options.js'
+import type { Output } from './output.js'
 import { table } from './table.js'
 
 /**
  * Which mirrors a client would be given for a file: `mirrored-by rank`.
  *
- * @throws MirroredByError ERR_MIRRORS_FILE
+ * @throws MirroredByError ERR_MIRRORS_FILE, ERR_GEO
  */
-export function ranking(options: CheckedOptions, path: string, ip: string, secure: boolean): Ranking {
-  const { snapshot } = new Registry(options.mirrors, false, options, {
-    replaced: () => {},
-    warning: () => {},
-  })
+export async function ranking(
+  options: CheckedOptions,
+  path: string,
+  ip: string,
+  secure: boolean,
+  output: Output,
+): Promise<Ranking> {
+  const warning = (error: Error): void => output.warning(error.message)
+  const locator = await openLocator(options)
+  locator.begin(false, warning)
+  const locate = (address: string): Client => locator.locate(address)
+  const hosts = options.resolve ? { ...nameServers(), locate } : undefined
+  const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)
+  await registry.complete
   const relative = path.replace(/^\/+/, '')
-  return explain(snapshot, { path: relative, secure }, { address: ip }, urlPath(relative))
+  const wanted = { path: relative, secure }
+  const result = explain(registry.snapshot, wanted, locate(ip), urlPath(relative))
+  await registry.close()
+  return result
 }
 
 /** The choice as a person reads it. */
 export function rankingText({ path, client, ranked, omitted }: Ranking): string {
-  const place = client.country ?? 'place unknown'
-  const lines = [`${path} for ${client.address} (${place})`, '']
+  const lines = [`${path} for ${client.address} (${placeText(client)})`, '']
   if (ranked.length === 0) lines.push('no mirror: the origin answers')
   else {
     lines.push(
@@ -43,4 +58,22 @@ export function rankingText({ path, client, ranked, omitted }: Ranking): string 
     lines.push('', ...table([['LEFT OUT', 'BECAUSE'], ...omitted.map(({ id, reason }) => [id, reason])]))
   }
   return lines.join('\n')
+}
+
+/** `de, 50.11 north 8.68 east, AS64500`: what is known. */
+function placeText({ country, continent, coordinates, approximate, asn }: Client): string {
+  const parts: string[] = []
+  if (country !== undefined) parts.push(country)
+  else if (continent !== undefined) parts.push(`continent ${continent}`)
+  if (coordinates !== undefined) {
+    const [latitude, longitude] = coordinates
+    const north = degrees(latitude, 'north', 'south')
+    parts.push(`${approximate ? 'about ' : ''}${north} ${degrees(longitude, 'east', 'west')}`)
+  }
+  if (asn !== undefined) parts.push(`AS${asn}`)
+  return parts.length === 0 ? 'place unknown' : parts.join(', ')
+}
+
+function degrees(value: number, positive: string, negative: string): string {
+  return `${Number(Math.abs(value).toFixed(2))} ${value < 0 ? negative : positive}`
 }

@@ -33,6 +33,9 @@ writeFiles(folder, {
   'config-port.yaml': 'root: root\nport: 70000\n',
   'config-mirrors.yaml': 'root: root\nmirrors:\n  - id: a\n    url: a.example\n',
   'config-rootless.yaml': 'mode: redirect\n',
+  'config-geo.yaml': 'root: root\ngeo: [a.mmdb, 5]\n',
+  'config-home.yaml': 'root: root\nhome: uk\n',
+  'config-home-asn.yaml': 'root: root\nhome:\n  country: de\n  asn: 0\n',
 })
 
 interface Mistake {
@@ -128,6 +131,39 @@ const MISTAKES: readonly Mistake[] = [
       'country.yaml',
       `${join(folder, 'country.yaml')}:4:5: mirrors[0].location: "uk" is no country of ISO 3166-1; ` +
         'the United Kingdom is "gb"',
+    ),
+  },
+  {
+    what: 'a geo database that is missing',
+    args: ['serve', root, '--port', '0', '--geo', join(folder, 'nowhere.mmdb')],
+    status: 2,
+    says: /^cannot use \S+\/nowhere\.mmdb as a geo database: ENOENT.*; put it there, or name another by `geo`$/,
+  },
+  {
+    what: 'a geo database to rank with that is none',
+    args: ['rank', 'a', '--ip', '192.0.2.1', '--geo', join(folder, 'file')],
+    status: 2,
+    says: `cannot use ${join(folder, 'file')} as a geo database: it is no MMDB database, or only the beginning of one; download it again`,
+  },
+  {
+    what: 'a configuration with a geo database that is no path',
+    ...config(
+      'config-geo.yaml',
+      `${join(folder, 'config-geo.yaml')}:2:15: geo[1]: must be the path of a database, a list of paths, or false`,
+    ),
+  },
+  {
+    what: 'a configuration with a home that does not exist',
+    ...config(
+      'config-home.yaml',
+      `${join(folder, 'config-home.yaml')}:2:1: home: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"`,
+    ),
+  },
+  {
+    what: 'a configuration with a home in a system that does not exist',
+    ...config(
+      'config-home-asn.yaml',
+      `${join(folder, 'config-home-asn.yaml')}:4:3: home.asn: must be a whole number from 1 to 4294967295`,
     ),
   },
   {

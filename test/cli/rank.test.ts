@@ -46,8 +46,8 @@ partial   its paths leave the file out
 })
 
 test('with --https it is that of a client that came so', async () => {
-  const { stdout } = await mirroredBy(['rank', 'doc/a', '--ip', '2001:db8::1', '--https', ...FLAGS])
-  assert.match(stdout, /^doc\/a for 2001:db8::1 \(place unknown\)\n/)
+  const { stdout } = await mirroredBy(['rank', 'doc/a', '--ip', 'fd00::1', '--https', ...FLAGS])
+  assert.match(stdout, /^doc\/a for fd00::1 \(place unknown\)\n/)
   assert.match(stdout, /^b +no https URL, and the client came by https$/m)
   assert.match(stdout, /^2 +partial +world +- +100 +25\.0 % +https:\/\/partial\.example\/doc\/a$/m)
 })

@@ -169,9 +169,9 @@ import type Koa from 'koa'
 import {
   type Answer, type AnswerView, type Algorithm, type Awaitable, type Change, type CheckedOptions, type Client,
   type Coordinates, type DecoratePlan, type Decoration, type Digests, type DocumentPlan, type Duration, type ErrorCode,
-  type EtagPolicy, type Field, type FilePlan, type Identity, type Indexed, type IndexedFile, type Mirror,
+  type EtagPolicy, type Field, type FilePlan, type Home, type Identity, type Indexed, type IndexedFile, type Mirror,
   type MirrorOptions, type Mode, type Origin, type OriginEvents, type OriginOptions, type Part, type PassPlan,
-  type Pieces, type Plan, type Progress, type Range, type RankedMirror, type Ranking, type RedirectPlan,
+  type Pieces, type Place, type Plan, type Progress, type Range, type RankedMirror, type Ranking, type RedirectPlan,
   type RejectPlan, type Representation, type RequestView, type Size, type Store, type StoredFile, type Totals,
   answer, createOrigin, decoration, ERROR_CODES, memoryStore, MirroredByError, sqliteStore,
 } from 'mirrored-by'
@@ -180,13 +180,14 @@ import { mirroredBy as forNode } from 'mirrored-by/node'
 
 export type All = [
   Answer, AnswerView, Algorithm, Awaitable<1>, Change, CheckedOptions, Client, Coordinates, DecoratePlan, Decoration,
-  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, Identity, Indexed, IndexedFile, Mirror,
-  MirrorOptions, Mode, OriginEvents, OriginOptions, Part, PassPlan, Pieces, Plan, Progress, Range, RankedMirror,
+  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, Home, Identity, Indexed, IndexedFile, Mirror,
+  MirrorOptions, Mode, OriginEvents, OriginOptions, Part, PassPlan, Pieces, Place, Plan, Progress, Range, RankedMirror,
   Ranking, RedirectPlan, RejectPlan, Representation, RequestView, Size, StoredFile, Totals,
 ]
 const store: Store = memoryStore()
 const origin: Origin = await createOrigin({ root: '.', store, mirrors: [{ id: 'a', url: 'https://a.example/' }] })
 origin.on('warning', (error: MirroredByError) => error.code satisfies ErrorCode)
+origin.locate('192.0.2.1') satisfies Client
 origin.on('indexed', ({ files }) => files satisfies number)
 const middleware: Koa.Middleware = forKoa(origin)
 createServer(forNode(origin))
