@@ -1,19 +1,7 @@
+import { distance, type Point } from '../geo/distance.js'
 import type { Client, Mirror, Place } from '../model.js'
 import type { Candidate } from './candidate.js'
-import { distance, type Point } from './distance.js'
-
-/** A mirror as it is seen from a place: what strategies choose by. */
-export interface Near {
-  readonly mirror: Mirror
-  /** Kilometres; undefined where either place is not known. */
-  readonly distance: number | undefined
-  /** Bits of the longest of its subnets that hold the client; undefined where none does. */
-  readonly prefix: number | undefined
-  readonly sameAsn: boolean
-  /** Whether the client is in its country, or in one of the others that it serves as its own. */
-  readonly country: 'own' | 'other' | undefined
-  readonly sameContinent: boolean
-}
+import type { Near } from './strategies/strategy.js'
 
 /** @param prefix bits of the mirror's longest subnet that holds the client */
 export function nearOf(

@@ -1,6 +1,6 @@
+import { distance, pointOf } from '../geo/distance.js'
 import type { Client, Draw } from '../model.js'
 import { baseUrl, type Candidate } from './candidate.js'
-import { distance, pointOf } from './distance.js'
 import type { Tier } from './order.js'
 import type { Snapshot } from './snapshot.js'
 

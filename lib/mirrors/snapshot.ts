@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import { MirroredByError, reason } from '../errors.js'
+import { pointOf } from '../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../model.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
-import { pointOf } from './distance.js'
-import { type Near, nearOf, omission } from './near.js'
+import { nearOf, omission } from './near.js'
 import { createOrder, type Order } from './order.js'
 import { nearest } from './strategies/nearest.js'
 import { type StrategyName, strategyOf } from './strategies/strategies.js'
-import type { Choice, Strategy } from './strategies/strategy.js'
+import type { Choice, Near, Strategy } from './strategies/strategy.js'
 import { type Match, Subnets } from './subnets.js'
 
 /** How mirrors are chosen. */

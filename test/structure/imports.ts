@@ -15,6 +15,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['plan/'],
   ['indexer.ts', 'leader.ts'],
   ['mirrors/'],
+  ['mirrors/strategies/'],
   ['documents/'],
   ['fields/'],
   ['store/', 'digest/', 'geo/'],
@@ -61,12 +62,13 @@ export function importsOf(file: string, source: string): string[] {
   return [...new Set(files)]
 }
 
-/** The number of a file's layer, from the top; undefined where it has none. */
+/** The number of a file's layer, from the top, by the longest place that it is in; undefined where it has none. */
 function layerOf(file: string): number | undefined {
-  const layer = LAYERS.findIndex((places) =>
-    places.some((place) => (place.endsWith('/') ? file.startsWith(place) : file === place)),
-  )
-  return layer === -1 ? undefined : layer
+  const places = LAYERS.flatMap((layer, index) => layer.map((place) => ({ place, index })))
+  const own = places
+    .filter(({ place }) => (place.endsWith('/') ? file.startsWith(place) : file === place))
+    .sort((a, b) => b.place.length - a.place.length)
+  return own[0]?.index
 }
 
 /** Imports that do not point downwards, each as `from → to`; files of no layer; imports of what is not there. */

@@ -1,5 +1,4 @@
-import type { Near } from '../near.js'
-import { byWeight, type Choice, type Strategy } from './strategy.js'
+import { byWeight, type Choice, type Near, type Strategy } from './strategy.js'
 
 /** Mirrors in one of its answers. */
 const MOST = 5

@@ -1,11 +1,11 @@
-import { DEGREE } from '../distance.js'
-import type { Near } from '../near.js'
+import { DEGREE } from '../../geo/distance.js'
 import {
   byShare,
   byTier,
   byWeight,
   type Choice,
   type ChosenTier,
+  type Near,
   type Strategy,
   type TierName,
 } from './strategy.js'

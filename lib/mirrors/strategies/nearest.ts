@@ -1,11 +1,11 @@
 import type { Place } from '../../model.js'
-import type { Near } from '../near.js'
 import {
   byDistance,
   byShare,
   byTier,
   type Choice,
   type ChosenTier,
+  type Near,
   type Strategy,
   type TierName,
 } from './strategy.js'

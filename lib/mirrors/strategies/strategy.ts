@@ -1,5 +1,17 @@
-import type { Place } from '../../model.js'
-import type { Near } from '../near.js'
+import type { Mirror, Place } from '../../model.js'
+
+/** A mirror as it is seen from a place: what strategies choose by. */
+export interface Near {
+  readonly mirror: Mirror
+  /** Kilometres; undefined where either place is not known. */
+  readonly distance: number | undefined
+  /** Bits of the longest of its subnets that hold the client; undefined where none does. */
+  readonly prefix: number | undefined
+  readonly sameAsn: boolean
+  /** Whether the client is in its country, or in one of the others that it serves as its own. */
+  readonly country: 'own' | 'other' | undefined
+  readonly sameContinent: boolean
+}
 
 /** The tiers of our own strategies, nearest first. */
 export const TIERS = ['subnet', 'asn', 'country', 'continent', 'world'] as const
