@@ -52,3 +52,11 @@ function comparable({ status, fields, body }: Answer): string {
     .map(([name, value]) => `${name}: ${value.replace(/pri=\d+/, 'pri=…')}`)
   return [status, ...inOrder, ...drawn.toSorted(), body].join('\n')
 }
+
+/** Nothing would be measured of an origin that leaves its fields out. */
+export function requireDecorated({ fields }: Answer): void {
+  const names = new Set(fields.map(([name]: Field) => name))
+  for (const name of ['Link', 'Digest', 'Repr-Digest', 'X-Mirrored-By', 'X-MD5', 'ETag']) {
+    if (!names.has(name)) throw new Error(`our answer has no ${name}: ${JSON.stringify(fields)}`)
+  }
+}

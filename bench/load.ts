@@ -9,6 +9,14 @@ export interface Load {
   readonly seconds: number
   /** Where the script for wrk is written. */
   readonly folder: string
+  /** What is asked for in turns, and by whom; without it the path of `url`. */
+  readonly asked?: readonly Asked[]
+}
+
+export interface Asked {
+  readonly path: string
+  /** Sent as X-Forwarded-For. */
+  readonly address: string
 }
 
 const CONNECTIONS = 32
@@ -25,9 +33,9 @@ export function wrkVersion(): string | undefined {
  *
  * @throws where any connection, read, write or status went wrong
  */
-export async function load({ url, method, seconds, folder }: Load): Promise<number> {
+export async function load({ url, method, seconds, folder, asked }: Load): Promise<number> {
   const script = join(folder, `${method}.lua`)
-  writeFileSync(script, scriptFor(method))
+  writeFileSync(script, scriptFor(method) + (asked === undefined ? '' : turnsOf(method, asked)))
   const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url]
   const { stdout } = await run('wrk', args, { timeout: (seconds + 20) * 1000 })
   const [, requests, microseconds, errors] = /^measured (\d+) (\d+) (\d+)$/m.exec(stdout) ?? []
@@ -43,6 +51,26 @@ function done(summary)
   local e = summary.errors
   local errors = e.connect + e.read + e.write + e.status + e.timeout
   print(string.format('measured %d %d %d', summary.requests, summary.duration, errors))
+end
+`
+}
+
+/** Requests written out once, so that wrk has no more to do than it has for one. */
+function turnsOf(method: string, asked: readonly Asked[]): string {
+  const rows = asked.map(({ path, address }) => `  { '${path}', '${address}' },`).join('\n')
+  return `local asked = {
+${rows}
+}
+local requests = {}
+local turn = 0
+function init()
+  for index, one in ipairs(asked) do
+    requests[index] = wrk.format('${method}', one[1], { ['X-Forwarded-For'] = one[2], ['Host'] = 'origin.example' })
+  end
+end
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
 end
 `
 }

@@ -2,22 +2,42 @@ import { parseArgs } from 'node:util'
 import { hashing } from './hashing.js'
 import { indexing } from './indexing.js'
 import { machine } from './machine.js'
+import { network } from './network.js'
+import { networks } from './networks.js'
+import { quality } from './quality.js'
+import { ranking } from './ranking.js'
 import { heading, lineOf, type Measurement } from './report.js'
 import { requests } from './requests.js'
 import { FULL, MILLION, QUICK } from './scale.js'
 
 /*
- * npm run bench [-- [--quick | --million] [part of a name]]
+ * npm run bench [-- [--quick | --million] [--mirrors FILE] [--geo MMDB]… [part of a name]]
+ *
+ * Mirrors and the places of clients are those of a real network, made up anew, unless a mirrors file is given, and those
+ * of the free database of countries, unless others are.
  *
  * Every line is a ratio of two things measured side by side, in turns. A ratio that misses its aim is said and no
  * failure, for speed is the machine's; a measurement that went wrong is one.
  */
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean' }, million: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean' },
+    million: { type: 'boolean' },
+    mirrors: { type: 'string' },
+    geo: { type: 'string', multiple: true },
+  },
   allowPositionals: true,
 })
 const scale = values.quick ? QUICK : values.million ? MILLION : FULL
-const all = [...requests(scale.loads), hashing(scale.hashing), indexing(scale.indexing)]
+const world = { mirrors: network(values.mirrors), geo: values.geo }
+const all = [
+  ...requests(scale.loads),
+  ...networks(scale.loads, world),
+  ranking(world),
+  quality(scale.quality, world),
+  hashing(scale.hashing),
+  indexing(scale.indexing),
+]
 const chosen = all.filter(({ name }) =>
   positionals.every((part) => name.toLowerCase().includes(part.toLowerCase())),
 )
@@ -40,5 +60,5 @@ async function report({ name, obstacle, run }: Measurement): Promise<void> {
     console.log(`${name}: SKIPPED, ${why}`)
     return
   }
-  for (const line of await run()) console.log(lineOf(line))
+  for (const line of await run()) console.log(typeof line === 'string' ? line : lineOf(line))
 }

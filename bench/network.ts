@@ -5,81 +5,10 @@ import { validateYamlFile } from '../lib/validation.js'
 import { randomAddresses, seeded } from './random.js'
 
 /** Mirrors of a large real network by country, as its list had them in 2026. */
-const BY_COUNTRY: Readonly<Record<string, number>> = {
-  us: 107,
-  ca: 21,
-  nl: 21,
-  de: 20,
-  id: 15,
-  ir: 13,
-  gb: 12,
-  tr: 11,
-  au: 11,
-  ro: 10,
-  jp: 9,
-  vn: 9,
-  cn: 9,
-  za: 7,
-  in: 7,
-  sg: 7,
-  kr: 7,
-  dk: 7,
-  fr: 6,
-  es: 6,
-  ua: 6,
-  bd: 6,
-  it: 5,
-  br: 5,
-  bg: 5,
-  my: 5,
-  tw: 5,
-  ru: 5,
-  il: 4,
-  be: 4,
-  cz: 4,
-  cl: 4,
-  se: 4,
-  md: 4,
-  pt: 4,
-  th: 4,
-  pl: 3,
-  kz: 3,
-  hu: 3,
-  mx: 3,
-  ch: 3,
-  ae: 2,
-  am: 2,
-  lv: 2,
-  ke: 2,
-  nz: 2,
-  fi: 2,
-  gr: 2,
-  ec: 2,
-  az: 2,
-  sa: 2,
-  mu: 1,
-  tn: 1,
-  iq: 1,
-  no: 1,
-  co: 1,
-  ge: 1,
-  is: 1,
-  mk: 1,
-  uz: 1,
-  si: 1,
-  tz: 1,
-  by: 1,
-  dz: 1,
-  ma: 1,
-  ug: 1,
-  kh: 1,
-  ar: 1,
-  gh: 1,
-  rs: 1,
-  cr: 1,
-  ph: 1,
-  do: 1,
-}
+const BY_COUNTRY = `us 107, ca 21, nl 21, de 20, id 15, ir 13, gb 12, tr 11, au 11, ro 10, jp 9, vn 9, cn 9, za 7, in 7, sg 7,
+  kr 7, dk 7, fr 6, es 6, ua 6, bd 6, it 5, br 5, bg 5, my 5, tw 5, ru 5, il 4, be 4, cz 4, cl 4, se 4, md 4, pt 4, th 4, pl 3,
+  kz 3, hu 3, mx 3, ch 3, ae 2, am 2, lv 2, ke 2, nz 2, fi 2, gr 2, ec 2, az 2, sa 2, mu 1, tn 1, iq 1, no 1, co 1, ge 1, is 1,
+  mk 1, uz 1, si 1, tz 1, by 1, dz 1, ma 1, ug 1, kh 1, ar 1, gh 1, rs 1, cr 1, ph 1, do 1`
 /** Those of it that are nowhere in particular. */
 const NOWHERE = 81
 /** Shares of them that have these. */
@@ -113,8 +42,11 @@ export function sample(mirrors: readonly Mirror[], count: number): readonly Mirr
 
 function madeUp(): Mirror[] {
   const draw = seeded(527)
-  const places = Object.entries(BY_COUNTRY).flatMap(([country, count]) => Array(count).fill(country))
-  const countries: readonly (string | undefined)[] = [...places, ...Array(NOWHERE).fill(undefined)]
+  const places = BY_COUNTRY.split(/,\s+/).flatMap((text) => {
+    const [country = '', count] = text.split(' ')
+    return Array.from({ length: Number(count) }, () => country)
+  })
+  const countries = [...places, ...Array.from({ length: NOWHERE }, () => undefined)]
   return countries.map((country, index) => {
     const subnets = randomAddresses(1, draw).map((address) => `${address.replace(/\.\d+\.\d+$/, '')}.0.0/16`)
     const asn = 1 + Math.floor(draw() * 64_000)

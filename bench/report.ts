@@ -15,7 +15,8 @@ export interface Measurement {
   readonly name: string
   /** Says why it cannot be made here; undefined where it can. */
   readonly obstacle?: () => string | undefined
-  readonly run: () => Promise<readonly Line[]>
+  /** Lines, and what else there is to print between them. */
+  readonly run: () => Promise<readonly (Line | string)[]>
 }
 
 const WIDTHS = [44, 18, 18, 20, 8] as const

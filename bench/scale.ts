@@ -2,6 +2,8 @@
 export interface Scale {
   /** Pairs of loads, of how many seconds each, after a warm-up of so many. */
   readonly loads: { readonly pairs: number; readonly seconds: number; readonly warmUp: number }
+  /** Clients whose mirrors are looked at. */
+  readonly quality: { readonly clients: number }
   readonly hashing: { readonly rounds: number; readonly files: number; readonly fileBytes: number }
   readonly indexing: { readonly rounds: number; readonly folders: number; readonly filesAFolder: number }
 }
@@ -10,6 +12,7 @@ const MIB = 1024 ** 2
 
 export const FULL: Scale = {
   loads: { pairs: 15, seconds: 1, warmUp: 2 },
+  quality: { clients: 100_000 },
   hashing: { rounds: 5, files: 8, fileBytes: 128 * MIB },
   indexing: { rounds: 5, folders: 400, filesAFolder: 500 },
 }
@@ -17,6 +20,7 @@ export const FULL: Scale = {
 /** To see that everything runs; the ratios say little. */
 export const QUICK: Scale = {
   loads: { pairs: 3, seconds: 1, warmUp: 1 },
+  quality: { clients: 10_000 },
   hashing: { rounds: 3, files: 4, fileBytes: 32 * MIB },
   indexing: { rounds: 3, folders: 40, filesAFolder: 500 },
 }

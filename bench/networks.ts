@@ -1,0 +1,117 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Mirror, Mode } from '../lib/index.js'
+import { ask, requireAlike, requireDecorated } from './answers.js'
+import { type Server, startServer } from './child.js'
+import { compare, interleave } from './compare.js'
+import { type Asked, load, wrkVersion } from './load.js'
+import { sample } from './network.js'
+import { randomAddresses, seeded } from './random.js'
+import type { Line, Measurement } from './report.js'
+import type { Scale } from './scale.js'
+import type { FixedSetup } from './servers/fixed.js'
+import type { NetworkSetup } from './servers/network-koa.js'
+import { temporaryFolder } from './temporary.js'
+
+/** What mirrors and clients are taken from. */
+export interface World {
+  readonly mirrors: readonly Mirror[]
+  /** Databases; undefined: the free one. */
+  readonly geo: string[] | undefined
+}
+
+const FILES = 1000
+const CLIENTS = 10_000
+/** Mirrors of the networks, fewest first. */
+const COUNTS = [20, 100, 527]
+
+interface Case {
+  readonly name: string
+  readonly method: 'GET' | 'HEAD'
+  readonly mode: Mode
+  readonly reference: string
+}
+
+const CASES: readonly Case[] = [
+  { name: 'network, redirect', method: 'GET', mode: 'redirect', reference: './servers/fixed-koa.js' },
+  {
+    name: 'network, HEAD',
+    method: 'HEAD',
+    mode: 'decorate',
+    reference: './servers/fixed-koa-static.js',
+  },
+]
+
+/** 1,000 files for 10,000 clients from all over, and mirrors from few to many, against answers written in a program. */
+export function networks(scale: Scale['loads'], world: World): Measurement[] {
+  return CASES.map((what) => ({
+    name: what.name,
+    obstacle: () => (wrkVersion() === undefined ? 'wrk is not installed' : undefined),
+    run: () => measure(what, scale, world),
+  }))
+}
+
+async function measure(what: Case, scale: Scale['loads'], world: World): Promise<Line[]> {
+  using folder = temporaryFolder()
+  const root = join(folder.path, 'root')
+  mkdirSync(root)
+  for (let index = 0; index < FILES; index += 1) writeFileSync(join(root, `image-${index}.iso`), '')
+  const setupFor = (count: number): NetworkSetup => ({
+    root,
+    store: join(folder.path, `${count}.sqlite`),
+    mode: what.mode,
+    mirrors: sample(world.mirrors, count),
+    geo: world.geo,
+  })
+  const servers: Server[] = []
+  try {
+    for (const count of COUNTS) servers.push(await startServer('./servers/network-koa.js', setupFor(count)))
+    const [few] = servers
+    if (few === undefined) throw new RangeError('there is a smallest network')
+    const example = await ask(urlOf(few), what.method)
+    requireDecorated(example)
+    const fixedSetup: FixedSetup = { root, status: example.status, fields: [...example.fields] }
+    const fixed = await startServer(what.reference, fixedSetup)
+    servers.push(fixed)
+    requireAlike(example, await ask(urlOf(fixed), what.method))
+    return linesOf(what.name, await rates(what.method, scale, servers, folder.path))
+  } finally {
+    for (const server of servers) server[Symbol.dispose]()
+  }
+}
+
+/** Requests a second of each server, round by round, in turns. */
+async function rates(
+  method: Case['method'],
+  { pairs, seconds, warmUp }: Scale['loads'],
+  servers: readonly Server[],
+  folder: string,
+): Promise<number[][]> {
+  const asked = randomAddresses(CLIENTS, seeded(1)).map((address, index): Asked => {
+    return { address, path: `/image-${index % FILES}.iso` }
+  })
+  const loadFor = (server: Server, time: number) =>
+    load({ url: urlOf(server), method, seconds: time, folder, asked })
+  for (const server of servers) await loadFor(server, warmUp)
+  return interleave(
+    pairs,
+    servers.map((server) => () => loadFor(server, seconds)),
+  )
+}
+
+function linesOf(name: string, all: readonly number[][]): Line[] {
+  const reference = all.at(-1) ?? []
+  const networks = all.slice(0, -1)
+  const [few = [], most = []] = [networks.at(0), networks.at(-1)]
+  const unit = 'requests/s'
+  const lines = networks.map((rates, index): Line => {
+    const line = { name: `${name}, ${COUNTS[index]} mirrors`, unit, ...compare(rates, reference) } as const
+    return index === 0 ? { ...line, aim: { atLeast: 0.75 } } : line
+  })
+  const growth = `  ${COUNTS.at(-1)} mirrors to ${COUNTS.at(0)}`
+  return [...lines, { name: growth, unit, aim: { atLeast: 0.9 }, ...compare(most, few) }]
+}
+
+function urlOf({ port }: Server): string {
+  return `http://127.0.0.1:${port}/image-0.iso`
+}

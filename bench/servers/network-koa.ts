@@ -1,0 +1,24 @@
+import Koa from 'koa'
+import serve from 'koa-static'
+import { mirroredBy } from '../../lib/adapters/koa.js'
+import { createOrigin, type Mirror, type Mode } from '../../lib/index.js'
+import { setup } from '../child.js'
+import { listen } from './listen.js'
+
+export interface NetworkSetup {
+  readonly root: string
+  readonly store: string
+  readonly mode: Mode
+  readonly mirrors: readonly Mirror[]
+  readonly geo: string[] | undefined
+}
+
+const { mode, ...options } = setup<NetworkSetup>()
+const origin = await createOrigin({ ...options, mode, resolve: false })
+await origin.ready
+const app = new Koa()
+// Clients are told apart by X-Forwarded-For.
+app.proxy = true
+app.use(mirroredBy(origin))
+if (mode === 'decorate') app.use(serve(options.root))
+await listen(app.callback())
