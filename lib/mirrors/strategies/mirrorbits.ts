@@ -7,10 +7,11 @@ const PLAIN_WEIGHT = 100
 
 /**
  * As Mirrorbits 0.6 chooses: a score by distance, country and asn; those that score above the distance of the farthest
- * share by what they score above it.
+ * share by what they score above it, and at most five of them are named. Where none scores so high, the five best are.
  *
  * Its closest and farthest are those among all mirrors that may serve the client: the choice is made once a place, not once
- * a file. A mirror whose distance is not known counts as the farthest.
+ * a file. So the others stand by, best first, for files that the chosen do not have, and for clients that avoid them. A
+ * mirror whose distance is not known counts as the farthest.
  *
  * @param range how many times as far as the closest is still in its range
  */
@@ -23,15 +24,18 @@ export function mirrorbits(range: number): Strategy {
     const base = Math.trunc(farthest)
     const scored = mirrors
       .map((near) => ({ near, share: score(near, closest, farthest, range) - base }))
-      .filter(({ share }) => share > 0)
       .sort((a, b) => b.share - a.share || byWeight(a.near, b.near))
-    if (scored.length === 0) return { tiers: [] }
-    const tier = {
-      name: 'score',
-      mirrors: scored.map(({ near }) => near),
-      shares: scored.length === 1 ? [100] : scored.map(({ share }) => share),
-    }
-    return { tiers: [tier], most: MOST }
+    const drawn = scored.filter(({ share }) => share > 0)
+    const others = scored.slice(drawn.length)
+    const tiers = [
+      {
+        name: 'score',
+        mirrors: drawn.map(({ near }) => near),
+        shares: drawn.length === 1 ? [100] : drawn.map(({ share }) => share),
+      },
+      { name: 'others', mirrors: others.map(({ near }) => near) },
+    ]
+    return { tiers, most: drawn.length === 0 ? MOST : Math.min(MOST, drawn.length) }
   }
 }
 
