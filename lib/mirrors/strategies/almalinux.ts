@@ -1,5 +1,12 @@
-import type { Near } from '../near.js'
-import { bucket, byDistance, byShare, type Choice, type ChosenTier, type Strategy } from './strategy.js'
+import {
+  bucket,
+  byDistance,
+  byShare,
+  type Choice,
+  type ChosenTier,
+  type Near,
+  type Strategy,
+} from './strategy.js'
 
 /** Mirrors in one of its answers. */
 const MOST = 10
