@@ -63,16 +63,18 @@ export interface Place {
   readonly asn?: number
 }
 
+export const FAMILIES = ['ipv4', 'ipv6'] as const
+export type Family = (typeof FAMILIES)[number]
+
 /** What is known of who asks. */
 export interface Client extends Place {
   /** IPv4 or IPv6; empty when unknown. */
   readonly address: string
   /** Whether a request only says that this is the client: no private mirror is shown to it. */
   readonly assumed?: boolean
+  /** By which it comes, where there is no address to tell. */
+  readonly family?: Family
 }
-
-export const FAMILIES = ['ipv4', 'ipv6'] as const
-export type Family = (typeof FAMILIES)[number]
 
 /** Which clients a mirror is for; see `docs/mirrors.md`. */
 export const SERVES = ['world', 'continent', 'country', 'asn', 'subnet'] as const

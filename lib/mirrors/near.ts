@@ -1,5 +1,5 @@
 import { distance, type Point } from '../geo/distance.js'
-import type { Client, Mirror, Place } from '../model.js'
+import type { Client, Family, Mirror, Place } from '../model.js'
 import type { Candidate } from './candidate.js'
 import type { Near } from './strategies/strategy.js'
 
@@ -48,4 +48,10 @@ export function omission(near: Near, { country, assumed }: Client): string | und
     case 'subnet':
       return inSubnet ? undefined : 'serves its subnets only'
   }
+}
+
+/** By which family a client comes; undefined where that is not known. */
+export function familyOf({ address, family }: Client): Family | undefined {
+  if (address === '') return family
+  return address.includes(':') ? 'ipv6' : 'ipv4'
 }

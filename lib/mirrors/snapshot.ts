@@ -3,8 +3,9 @@ import { MirroredByError, reason } from '../errors.js'
 import { pointOf } from '../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../model.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
-import { nearOf, omission } from './near.js'
+import { familyOf, nearOf, omission } from './near.js'
 import { createOrder, type Order } from './order.js'
+import { requireChoice } from './strategies/checked.js'
 import { nearest } from './strategies/nearest.js'
 import { type StrategyName, strategyOf } from './strategies/strategies.js'
 import type { Choice, Near, Strategy } from './strategies/strategy.js'
@@ -119,12 +120,12 @@ class PreparedSnapshot implements Snapshot {
 
   /** What of a client makes a difference. */
   #keyOf(client: Client, matches: readonly Match[], secure: boolean): string {
-    const { country, continent, coordinates, approximate, asn, assumed } = client
-    const place = approximate ? 'middle' : coordinates && `${cellOf(coordinates)}`
-    const number = asn !== undefined && this.#asns.has(asn) ? asn : ''
+    const { country, continent, coordinates, approximate, asn } = this.#placeOf(client)
     const subnets = matches.map(({ mirror, prefix }) => `${mirror}/${prefix}`)
     const family = this.#hasFamilies ? familyOf(client) : ''
-    return [secure, family, assumed, country, continent, place, number, subnets].join('|')
+    return [secure, family, client.assumed, country, continent, coordinates, approximate, asn, subnets].join(
+      '|',
+    )
   }
 
   #createOrder(client: Client, matches: readonly Match[], secure: boolean): Order {
@@ -133,7 +134,7 @@ class PreparedSnapshot implements Snapshot {
   }
 
   #chosenFor(client: Client, matches: readonly Match[], secure: boolean): Chosen {
-    const place = placeOf(client)
+    const place = this.#placeOf(client)
     const from = place.coordinates && pointOf(place.coordinates)
     const prefixes = new Map(matches.map(({ mirror, prefix }) => [mirror, prefix]))
     const family = familyOf(client)
@@ -145,20 +146,34 @@ class PreparedSnapshot implements Snapshot {
       const reason =
         omission(near, client) ?? (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
       if (reason !== undefined) omitted.push({ mirror, reason })
-      else if (candidate.family === undefined || candidate.family === family) reachable.push(near)
+      else if (isReachable(candidate.family, family)) reachable.push(near)
       else others.push(near)
     }
     // A client of the other family may have that one too, and a mirror that may fail is better than none.
     const [first, last] = [this.#chooseAmong(reachable, place), this.#chooseAmong(others, place)]
-    return { choice: { ...first, tiers: [...first.tiers, ...last.tiers] }, omitted }
+    const { most } = reachable.length > 0 ? first : last
+    return { choice: { tiers: [...first.tiers, ...last.tiers], most }, omitted }
+  }
+
+  /** What strategies see of a client: the same for all who share an order. */
+  #placeOf({ country, continent, coordinates, approximate, asn }: Client): Place {
+    const isKnown = asn !== undefined && this.#asns.has(asn)
+    return {
+      ...(country === undefined ? {} : { country }),
+      ...(continent === undefined ? {} : { continent }),
+      ...(coordinates === undefined ? {} : { coordinates: approximate ? coordinates : cellOf(coordinates) }),
+      ...(approximate === undefined ? {} : { approximate }),
+      ...(isKnown ? { asn } : {}),
+    }
   }
 
   #chooseAmong(mirrors: readonly Near[], place: Place): Choice {
     if (mirrors.length === 0) return { tiers: [] }
     if (!this.#isForeign) return this.#choose(mirrors, place)
     try {
-      const choice = this.#choose(mirrors, place)
-      requireKnown(choice, new Set(mirrors))
+      // A list of its own: a function that sorts it in place or empties it must not spoil what follows.
+      const choice = this.#choose([...mirrors], place)
+      requireChoice(choice, new Set(mirrors))
       return choice
     } catch (error) {
       const message = `the strategy failed: ${reason(error)}; clients get the nearest mirrors instead`
@@ -170,35 +185,6 @@ class PreparedSnapshot implements Snapshot {
 
 const NOT_SECURE = 'no https URL, and the client came by https'
 
-/** @throws where a strategy of the user's returns what it was not given, or shares that cannot be drawn by */
-function requireKnown({ tiers }: Choice, given: ReadonlySet<Near>): void {
-  const seen = new Set<Near>()
-  for (const { name, mirrors, shares } of tiers) {
-    for (const near of mirrors) {
-      if (!given.has(near))
-        throw new TypeError(`the tier ${name} has a mirror that is not one of those it was given`)
-      if (seen.has(near)) throw new TypeError(`${near.mirror.id} is in two places`)
-      seen.add(near)
-    }
-    if (shares === undefined) continue
-    if (shares.length !== mirrors.length || !shares.every((share) => share >= 0 && Number.isFinite(share)))
-      throw new TypeError(
-        `the shares of the tier ${name} are not one number, 0 or greater, for each of its mirrors`,
-      )
-  }
-}
-
-/** What strategies see of a client: the same for all who share an order. */
-function placeOf({ country, continent, coordinates, approximate, asn }: Client): Place {
-  return {
-    ...(country === undefined ? {} : { country }),
-    ...(continent === undefined ? {} : { continent }),
-    ...(coordinates === undefined ? {} : { coordinates: approximate ? coordinates : cellOf(coordinates) }),
-    ...(approximate === undefined ? {} : { approximate }),
-    ...(asn === undefined ? {} : { asn }),
-  }
-}
-
 /** The middle of the square that a place lies in. */
 function cellOf([latitude, longitude]: Coordinates): Coordinates {
   const middle = (degrees: number, limit: number) =>
@@ -206,7 +192,7 @@ function cellOf([latitude, longitude]: Coordinates): Coordinates {
   return [middle(latitude, 90), middle(longitude, 180)]
 }
 
-function familyOf({ address }: Client): Family | undefined {
-  if (address === '') return undefined
-  return address.includes(':') ? 'ipv6' : 'ipv4'
+/** Whether a client can be thought to reach a mirror, as far as it is known by which family either is reached. */
+function isReachable(mirror: Family | undefined, client: Family | undefined): boolean {
+  return mirror === undefined || client === undefined || mirror === client
 }
