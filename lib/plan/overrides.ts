@@ -1,6 +1,7 @@
-import ipaddr from 'ipaddr.js'
+import { isIP } from 'node:net'
 import { centroidOf, continentOf } from '../geo/countries.js'
-import type { Client } from '../model.js'
+import { familyOf } from '../mirrors/near.js'
+import type { Client, Family } from '../model.js'
 import type { RequestView } from './view.js'
 
 /** Who a request is for, and what it wants left out. */
@@ -15,8 +16,10 @@ export interface Circumstances {
 
 /** Mirrors that one request can have left out. */
 const MOST_AVOIDED = 100
-/** Bytes of a list of them that are read. */
-const MOST_BYTES = 8192
+/** Characters of a list of them that are read. */
+const MOST_CHARACTERS = 8192
+/** Characters of a mistake that are said again. */
+const MOST_QUOTED = 40
 /** Names of parameters, to pass over queries that have none of them. */
 const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
 const HIGHEST_ASN = 4_294_967_295
@@ -60,30 +63,40 @@ function override(
   let client = locate(view.address)
   const mistakes: string[] = []
   if (ip !== undefined) {
-    if (ipaddr.isValid(ip)) client = { ...locate(ip), assumed: true }
-    else mistakes.push(`ip=${ip} is no address`)
+    // Strict, where `ipaddr.js` would take `1` and `0x7f.1`.
+    if (isIP(ip) !== 0) client = { ...locate(ip), assumed: true }
+    else mistakes.push(`ip=${quoted(ip)} is no address`)
   }
   if (country !== undefined) {
-    const place = countryPlace(country)
+    const place = countryPlace(country, familyOf(client))
     if (place !== undefined) client = place
-    else mistakes.push(`country=${country} is no country of ISO 3166-1`)
+    else mistakes.push(`country=${quoted(country)} is no country of ISO 3166-1`)
   }
   if (asn !== undefined) {
     const number = asnOf(asn)
     if (number !== undefined) client = { ...client, asn: number, assumed: true }
-    else mistakes.push(`as=${asn} is no number of an autonomous system`)
+    else mistakes.push(`as=${quoted(asn)} is no number of an autonomous system`)
   }
   return { client, mistake: mistakes.length > 0 ? mistakes.join('; ') : undefined }
 }
 
-/** Someone in a country of whom nothing else is known. */
-function countryPlace(text: string): Client | undefined {
+/** What a request says, short and in plain characters: it is said again to whoever sent it. */
+function quoted(text: string): string {
+  const short = text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}...` : text
+  return JSON.stringify(short).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** Someone in a country of whom nothing else is known, but by which family the answer is asked for. */
+function countryPlace(text: string, family: Family | undefined): Client | undefined {
   const country = text.toLowerCase()
   const continent = continentOf(country)
   if (continent === undefined) return undefined
   const coordinates = centroidOf(country)
   const middle = coordinates === undefined ? {} : { coordinates, approximate: true }
-  return { address: '', assumed: true, country, continent, ...middle }
+  return { address: '', assumed: true, ...(family && { family }), country, continent, ...middle }
 }
 
 function asnOf(text: string): number | undefined {
@@ -94,11 +107,16 @@ function asnOf(text: string): number | undefined {
 
 /** Ids, hosts or URLs, apart by commas or spaces. */
 function avoided(list: string): ReadonlySet<string> | undefined {
-  const names = list
-    .slice(0, MOST_BYTES)
-    .split(/[\s,]+/)
-    .filter((name) => name !== '')
-    .slice(0, MOST_AVOIDED)
-    .map((name) => (name.includes('://') && URL.canParse(name) ? new URL(name).hostname : name.toLowerCase()))
-  return names.length > 0 ? new Set(names) : undefined
+  const names = list.slice(0, MOST_CHARACTERS).split(/[\s,]+/)
+  // What is cut off might be another's name.
+  if (list.length > MOST_CHARACTERS) names.pop()
+  const given = names.filter((name) => name !== '').slice(0, MOST_AVOIDED)
+  return given.length > 0 ? new Set(given.flatMap(namesIn)) : undefined
+}
+
+/** What was given, as an id; and the host of it, as a URL, or as a host with a port. */
+function namesIn(text: string): readonly string[] {
+  const name = text.toLowerCase()
+  const url = name.includes('://') ? name : `http://${name}`
+  return URL.canParse(url) ? [name, new URL(url).hostname] : [name]
 }
