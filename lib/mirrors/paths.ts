@@ -19,29 +19,70 @@ export function createCarries(globs: readonly string[]): ((path: string) => bool
   return (path) => rules.findLast(({ matches }) => matches(path))?.carries ?? otherwise
 }
 
-/** What a glob must not have for it to be the plain name of a folder. */
-const MAGIC = /[*?[\]{}()!+@|\\]/
+/** Whether a text can be an entry of `paths`. */
+export function isGlob(text: string): boolean {
+  try {
+    createCarries([text])
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a part of a glob must not have to be a plain name. */
+const MAGIC = /[*?[\]{}()!+@|\\"]/
+
+/** A glob as far as it is told by the names in it. */
+interface Rule {
+  readonly carries: boolean
+  /** It says nothing of what is not below this. */
+  readonly base: string
+  /** Whether it says the same of all that is below. */
+  readonly isWhole: boolean
+}
 
 /**
- * Says how many parts of a path, from its end, name what a mirror has whole: see `duplicateLink`. Where a mirror's globs say
- * more than the names of whole folders, it is not known to have any folder whole.
+ * Says how many parts of a path, from its end, name what a mirror has whole: see `duplicateLink`. In doubt, which is where
+ * a glob that is more than the name of a folder takes something away, fewer.
  *
  * @param globs as for `createCarries`
  */
 export function createDepthOf(globs: readonly string[]): (path: string) => number {
-  const folders = globs.map((glob) => glob.replace(/^\//, '').replace(/(?:^|\/)\*\*$/, ''))
-  const areFolders = folders.every((folder, index) => globs[index]?.endsWith('**') && !MAGIC.test(folder))
-  if (!areFolders) return () => 0
-  const tops = folders.length === 0 ? [''] : folders
+  if (globs.length === 0) return countParts
+  const rules = globs.map(ruleOf)
+  const otherwise = rules[0]?.carries === false
   return (path) => {
-    const depths = tops.map((top) => {
-      if (top === '') return partsOf(path)
-      return path.startsWith(`${top}/`) ? partsOf(path.slice(top.length + 1)) : 0
-    })
-    return Math.max(...depths)
+    const parts = path.split('/')
+    const above = parts.findIndex((_, level) => hasWhole(parts.slice(0, level).join('/'), rules, otherwise))
+    return above === -1 ? 0 : parts.length - above
   }
 }
 
-function partsOf(path: string): number {
+function ruleOf(glob: string): Rule {
+  const carries = !glob.startsWith('!')
+  const parts = (carries ? glob : glob.slice(1)).replace(/^\//, '').split('/')
+  const end = parts.findIndex((part) => part === '' || part === '.' || part === '..' || MAGIC.test(part))
+  const names = end === -1 ? parts : parts.slice(0, end)
+  return {
+    carries,
+    base: names.join('/'),
+    isWhole: parts.length === names.length + 1 && parts[names.length] === '**',
+  }
+}
+
+/** Whether the last word on everything below a folder is that it is carried. */
+function hasWhole(folder: string, rules: readonly Rule[], otherwise: boolean): boolean {
+  const last = rules.findLast(
+    ({ carries, base, isWhole }) =>
+      (isWhole && isWithin(folder, base)) || (!carries && (isWithin(folder, base) || isWithin(base, folder))),
+  )
+  return last === undefined ? otherwise : last.carries
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return folder === '' || path === folder || path.startsWith(`${folder}/`)
+}
+
+function countParts(path: string): number {
   return path.split('/').length
 }

@@ -1,8 +1,10 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { asnSchema, coordinatesSchema, countrySchema } from '../geo/schema.js'
 import { FAMILIES, type Mirror, SERVES } from '../model.js'
 import { mapping } from '../validation.js'
+import { isGlob } from './paths.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
 
@@ -38,14 +40,23 @@ const subnetSchema = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return
     const text = dataset.value
-    if (!ipaddr.isValidCIDR(text)) {
+    // Written out: `ipaddr.js` takes `10/8` for a network of 0.0.0.10.
+    const isAddress = isIP(text.slice(0, text.lastIndexOf('/'))) !== 0
+    if (!isAddress || !ipaddr.isValidCIDR(text)) {
       addIssue({ message: `${JSON.stringify(text)} is no subnet such as 192.0.2.0/24 or 2001:db8::/32` })
       return
     }
     const [address, bits] = ipaddr.parseCIDR(text)
     const network = networkOf(address, bits)
-    if (address.toString() === network) return
-    addIssue({ message: `${JSON.stringify(text)} has bits set beyond its prefix; write ${network}/${bits}` })
+    if (address.toString() !== network) {
+      addIssue({
+        message: `${JSON.stringify(text)} has bits set beyond its prefix; write ${network}/${bits}`,
+      })
+    } else if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96) {
+      // Clients that come so are told by their IPv4 addresses.
+      const plain = `${address.toIPv4Address()}/${bits - 96}`
+      addIssue({ message: `${JSON.stringify(text)} is of IPv4 addresses within IPv6; write ${plain}` })
+    }
   }),
 )
 
@@ -56,6 +67,11 @@ function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
     ? ipaddr.IPv4.networkAddressFromCIDR(subnet).toString()
     : ipaddr.IPv6.networkAddressFromCIDR(subnet).toString()
 }
+
+const globSchema = v.pipe(
+  v.string('must be a glob'),
+  v.check(isGlob, ({ input }) => `${JSON.stringify(input.slice(0, 40))} is no glob`),
+)
 
 const weightMessage = 'must be a number, 0 or greater'
 const flag = v.boolean('must be true or false')
@@ -82,7 +98,7 @@ const entrySchema = v.pipe(
         v.pipe(v.number(weightMessage), v.finite(weightMessage), v.minValue(0, weightMessage)),
         100,
       ),
-      paths: v.optional(v.array(v.string('must be a glob'), 'must be a list of globs'), []),
+      paths: v.optional(v.array(globSchema, 'must be a list of globs'), []),
       serves: v.optional(v.picklist(SERVES, `must be one of ${SERVES.join(', ')}`), 'world'),
       excludes: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
       sponsor: v.optional(
