@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { baseUrl, type Candidate } from '../../lib/mirrors/candidate.js'
+import { baseUrl } from '../../lib/mirrors/candidate.js'
 import { explain, rank, type Wanted } from '../../lib/mirrors/rank.js'
 import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import { type Client, type Mirror, SERVES } from '../../lib/model.js'
-import { mirror, seededDraw } from './mirrors.js'
+import { assertProportions, ids, mirror, seededDraw } from './mirrors.js'
 
 const NOBODY: Client = { address: '' }
 const PLAIN: Wanted = { path: 'iso/disk.iso', secure: false }
 const SECURE: Wanted = { path: 'iso/disk.iso', secure: true }
-
-function ids(ranked: readonly Candidate[]): string[] {
-  return ranked.map(({ mirror: { id } }) => id)
-}
 
 function rankedIds(mirrors: readonly Mirror[], wanted = PLAIN, limit = 100, draw?: () => number): string[] {
   return ids(rank(createSnapshot(mirrors), wanted, NOBODY, limit, draw))
@@ -149,26 +145,6 @@ describe('by chance', () => {
     )
   })
 })
-
-/** Pearson's chi-square, at a level that one run in a million of fair draws misses (the draws here are the same each time). */
-function assertProportions(
-  counts: ReadonlyMap<string, number>,
-  expected: ReadonlyMap<string, number>,
-  rounds: number,
-): void {
-  assert.deepEqual([...counts.keys()].sort(), [...expected.keys()].sort())
-  let statistic = 0
-  for (const [key, share] of expected) {
-    const mean = share * rounds
-    statistic += ((counts.get(key) ?? 0) - mean) ** 2 / mean
-  }
-  const degrees = expected.size - 1
-  const limit = degrees + 6 * Math.sqrt(2 * degrees) + 10
-  assert.ok(
-    statistic < limit,
-    `chi-square ${statistic} with ${degrees} degrees of freedom: ${JSON.stringify([...counts])}`,
-  )
-}
 
 describe('whatever the mirrors', () => {
   const urls = fc.subarray(['https://m.example/', 'http://m.example/', 'ftp://m.example/'], { minLength: 1 })
