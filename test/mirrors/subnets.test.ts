@@ -167,9 +167,9 @@ describe('whatever the subnets', () => {
           found += matches.length
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 600 },
     )
-    assert.ok(found > 5000, `only ${found} matches were compared`)
+    assert.ok(found > 1500, `only ${found} matches were compared`)
   })
 
   test('so are they for the first and last address of each, and those beside it', () => {
@@ -189,7 +189,7 @@ describe('whatever the subnets', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 })
