@@ -2,134 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { lineBytes } from '../../lib/fields/budget.js'
 import { createSnapshot } from '../../lib/mirrors/snapshot.js'
-import type { Field, Identity, IndexedFile, Mirror, Pieces } from '../../lib/model.js'
+import type { Mirror } from '../../lib/model.js'
 import { Entries } from '../../lib/plan/entries.js'
 import type { DocumentPlan, Plan } from '../../lib/plan/plan.js'
 import { Planner, type PlannerOptions } from '../../lib/plan/planner.js'
 import type { RequestView } from '../../lib/plan/view.js'
-import { createPathFilter } from '../../lib/repository/names.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { mirror } from '../mirrors/mirrors.js'
 import { allDigests, fileAt, piecesOf } from '../store/files.js'
-import { put } from '../store/suite.js'
 import { request } from './requests.js'
+import { FILES, linesOf, OPTIONS, planFor, planner, type World } from './world.js'
 
-const OPTIONS: PlannerOptions = {
-  mode: 'decorate',
-  serve: false,
-  overrides: true,
-  maxDuplicates: 5,
-  maxHeaderBytes: 3500,
-}
 const M4 = 'application/metalink4+xml'
-const BIG = 1_000_000
-
-interface World {
-  readonly options?: Partial<PlannerOptions>
-  readonly files?: readonly IndexedFile[]
-  readonly pieces?: Readonly<Record<string, Pieces>>
-  readonly mirrors?: readonly Mirror[]
-  /** What is on disk where it is not what the index says; undefined: nothing is there. */
-  readonly onDisk?: Readonly<Record<string, Identity | undefined>>
-  readonly draw?: () => number
-  /** Whether the store answers by promise. */
-  readonly byPromise?: boolean
-}
-
-interface Planned {
-  plan(view: RequestView): Promise<Plan>
-  /** Whether the plan was there at once. */
-  atOnce(view: RequestView): boolean
-  readonly stale: string[]
-}
-
-const FILES: readonly IndexedFile[] = [
-  fileAt(
-    'a.bin',
-    { size: 1000 },
-    { 'sha-256': allDigests('a')['sha-256'], 'sha-1': allDigests('a')['sha-1'] },
-  ),
-  fileAt('iso/disk 1.iso', { size: BIG }),
-  fileAt('bare', { size: 5 }, {}),
-  fileAt('taken'),
-  fileAt('taken.meta4'),
-  fileAt('bell\u0007'),
-  fileAt('deep/it\'s "ü" <1> & 2.txt'),
-]
-const MIRRORS = [
-  mirror('light', { weight: 1, location: 'fr' }),
-  mirror('heavy', { location: 'de' }),
-  mirror('plain', { urls: ['http://plain.example/'], weight: 50 }),
-  mirror('archive', { paths: ['archive/**'] }),
-]
-
-/** A store that answers by promise, a turn later. */
-function slow(store: Store): Store {
-  const later = async <T>(value: T): Promise<Awaited<T>> => {
-    await new Promise(setImmediate)
-    return await value
-  }
-  return {
-    get: (path) => later(store.get(path)),
-    pieces: (path) => later(store.pieces(path)),
-    list: (folder) => later(store.list(folder)),
-    folders: (within) => later(store.folders(within)),
-    totals: () => later(store.totals()),
-    apply: (changes) => later(store.apply(changes)),
-    lease: (...asked) => later(store.lease(...asked)),
-    version: () => later(store.version()),
-    close: () => later(store.close()),
-  }
-}
-
-function planner(world: World = {}): Planned {
-  const {
-    files = FILES,
-    pieces = {},
-    mirrors = MIRRORS,
-    onDisk = {},
-    draw = () => 0,
-    byPromise = false,
-  } = world
-  const memory = memoryStore()
-  void memory.apply(files.map((file) => put(file, pieces[file.path])))
-  const store = byPromise ? slow(memory) : memory
-  const snapshot = createSnapshot(mirrors)
-  const stale: string[] = []
-  const made = () =>
-    new Planner(
-      { ...OPTIONS, ...world.options },
-      {
-        entries: new Entries(store, 'digest'),
-        store,
-        includes: createPathFilter(['private']),
-        snapshot: () => snapshot,
-        locate: (address) => ({ address }),
-        identify: (path) =>
-          path in onDisk ? onDisk[path] : files.find((file) => file.path === path)?.identity,
-        absolute: (path) => `/srv/${path}`,
-        stale: (path) => stale.push(path),
-        draw,
-      },
-    )
-  const one = made()
-  return {
-    plan: async (view) => one.plan(view),
-    atOnce: (view) => !(made().plan(view) instanceof Promise),
-    stale,
-  }
-}
-
-async function planFor(world: World, ...args: Parameters<typeof request>): Promise<Plan> {
-  return planner(world).plan(request(...args))
-}
-
-function linesOf(plan: Plan, name: string): string[] {
-  const fields: readonly Field[] =
-    plan.kind === 'file' ? (plan.indexed?.fields ?? []) : 'fields' in plan ? plan.fields : []
-  return fields.filter(([field]) => field === name).map(([, value]) => value)
-}
 
 function assertDocument(plan: Plan): asserts plan is DocumentPlan {
   assert.equal(plan.kind, 'document')
