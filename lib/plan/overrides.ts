@@ -80,11 +80,11 @@ function override(
   return { client, mistake: mistakes.length > 0 ? mistakes.join('; ') : undefined }
 }
 
-/** What a request says, short and in plain characters: it is said again to whoever sent it. */
+/** What a request says, short, in plain characters and without markup: it is said again to whoever sent it. */
 function quoted(text: string): string {
   const short = text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}...` : text
   return JSON.stringify(short).replace(
-    /[^ -~]/g,
+    /[^ -~]|[<>&]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

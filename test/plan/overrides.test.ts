@@ -282,14 +282,15 @@ describe('mirrors to avoid', () => {
   })
 })
 
-test('a mistake is repeated short, and in plain characters', () => {
+test('a mistake is repeated short, in plain characters and without markup', () => {
   const { mistake = '' } = circumstances(
-    `ip=${'9'.repeat(10_000)}&country=%1b[2J%0d%0aX:%201%c2%9b%e2%80%ae%ff`,
+    `ip=${'9'.repeat(10_000)}&country=%1b[2J%0d%0aX:%201%c2%9b%e2%80%ae%ff&as=%3Cb%3E%26`,
   )
   assert.equal(
     mistake,
     `ip="${'9'.repeat(40)}..." is no address; ` +
-      'country="\\u001b[2J\\r\\nX: 1\\u009b\\u202e\\ufffd" is no country of ISO 3166-1',
+      'country="\\u001b[2J\\r\\nX: 1\\u009b\\u202e\\ufffd" is no country of ISO 3166-1; ' +
+      'as="\\u003cb\\u003e\\u0026" is no number of an autonomous system',
   )
 })
 
