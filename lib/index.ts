@@ -1,10 +1,9 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
 export type { Home } from './geo/locator.js'
 export type { Progress } from './indexer.js'
-export type { Near } from './mirrors/near.js'
 export type { RankedMirror, Ranking } from './mirrors/rank.js'
 export type { StrategyName } from './mirrors/strategies/strategies.js'
-export type { Choice, ChosenTier, Strategy } from './mirrors/strategies/strategy.js'
+export type { Choice, ChosenTier, Near, Strategy } from './mirrors/strategies/strategy.js'
 export type {
   Algorithm,
   Awaitable,

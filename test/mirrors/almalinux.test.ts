@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Near } from '../../lib/mirrors/near.js'
 import { rank, type Wanted } from '../../lib/mirrors/rank.js'
 import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import { almalinux } from '../../lib/mirrors/strategies/almalinux.js'
-import type { Choice } from '../../lib/mirrors/strategies/strategy.js'
+import type { Choice, Near } from '../../lib/mirrors/strategies/strategy.js'
 import type { Client, Mirror } from '../../lib/model.js'
 import { assertProportions, countOf, ids, mirror, near, north, SOMEONE, seededDraw } from './mirrors.js'
 

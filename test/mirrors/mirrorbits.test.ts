@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Near } from '../../lib/mirrors/near.js'
 import { rank, type Wanted } from '../../lib/mirrors/rank.js'
 import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import { mirrorbits } from '../../lib/mirrors/strategies/mirrorbits.js'
+import type { Near } from '../../lib/mirrors/strategies/strategy.js'
 import type { Mirror } from '../../lib/model.js'
 import {
   assertProportions,

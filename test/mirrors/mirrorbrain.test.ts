@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { DEGREE } from '../../lib/mirrors/distance.js'
+import { DEGREE } from '../../lib/geo/distance.js'
 import { rank, type Wanted } from '../../lib/mirrors/rank.js'
 import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import { mirrorbrain } from '../../lib/mirrors/strategies/mirrorbrain.js'

@@ -1,5 +1,4 @@
-import type { Near } from './strategy.js'
-import type { Choice } from './strategy.js'
+import type { Choice, Near } from './strategy.js'
 
 /**
  * Checks what a strategy of the user's returns: a function of plain JavaScript may return anything.

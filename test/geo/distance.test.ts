@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DEGREE, distance, pointOf } from '../../lib/mirrors/distance.js'
+import { DEGREE, distance, pointOf } from '../../lib/geo/distance.js'
 import type { Coordinates } from '../../lib/model.js'
 
 const RADIUS = 6371.0088
