@@ -70,6 +70,32 @@ const BAD_FILES: readonly (readonly [what: string, lines: readonly string[], mis
       ['6:9: mirrors[0].excludes[1]: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"'],
     ],
     [
+      'a subnet that is not written out',
+      [...GOOD, '    subnets:', '      - 192.0.2.0/24', '      - 192.168.1.7/24'],
+      ['6:9: mirrors[0].subnets[1]: "192.168.1.7/24" has bits set beyond its prefix; write 192.168.1.0/24'],
+    ],
+    [
+      'a number beyond those of autonomous systems',
+      [...GOOD, '    asn: [64500, 4294967296]'],
+      ['4:18: mirrors[0].asn[1]: must be a whole number from 1 to 4294967295'],
+    ],
+    [
+      'coordinates beyond the date line',
+      [...GOOD, '    coordinates: [50.11, 188.68]'],
+      ['4:26: mirrors[0].coordinates[1]: must be degrees from -180 to 180'],
+    ],
+    [
+      'another country that does not exist',
+      [...GOOD, '    countries: [at, xx]'],
+      ['4:21: mirrors[0].countries[1]: "xx" is no country of ISO 3166-1'],
+    ],
+    [
+      'an unknown family',
+      [...GOOD, '    family: ipv5'],
+      ['4:5: mirrors[0].family: must be one of ipv4, ipv6'],
+    ],
+    ['an empty glob', [...GOOD, "    paths: ['**', '!']"], ['4:19: mirrors[0].paths[1]: "!" is no glob']],
+    [
       'several mistakes',
       ['mirrors:', '  - id: a b', '    url: https://a.example/', '    private: 5'],
       [

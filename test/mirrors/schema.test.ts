@@ -65,6 +65,19 @@ test('countries are kept in lower case', () => {
   assert.deepEqual(one?.excludes, ['fr', 'us'])
 })
 
+test('subnets may be equal, nested, of one address, and of all', () => {
+  const subnets = [
+    '10.0.0.0/8',
+    '10.1.0.0/16',
+    '10.0.0.0/8',
+    '192.0.2.1/32',
+    '0.0.0.0/0',
+    '2001:DB8::1/128',
+    '::/0',
+  ]
+  assert.deepEqual(check([{ id: 'a', url: 'https://m.example', subnets }])[0]?.subnets, subnets)
+})
+
 test('a checked list stays what it is when it is checked again', () => {
   const once = check([{ id: 'a', url: 'https://m.example', location: 'DE' }, mirror('b')])
   assert.deepEqual(check(once), once)
@@ -120,7 +133,73 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
     { subnets: ['192.0.2.0/33'] },
     '[0].subnets[0]: "192.0.2.0/33" is no subnet such as 192.0.2.0/24 or 2001:db8::/32',
   ],
+  ...(
+    [
+      ['a subnet of IPv6 too long', '2001:db8::/129'],
+      ['a subnet in a short form', '10/8'],
+      ['a subnet in another short form', '192.168/16'],
+      ['a subnet in hexadecimal', '0x0a.0.0.0/8'],
+      ['a subnet with a name', 'example.org/24'],
+      ['a subnet without an address', '/24'],
+      ['a subnet whose length is below 0', '192.0.2.0/-1'],
+      ['a subnet with a mask', '192.0.2.0/255.255.255.0'],
+      ['a subnet with a space', '192.0.2.0/24 '],
+      ['an empty subnet', ''],
+    ] as const
+  ).map(
+    ([what, subnet]) =>
+      [
+        what,
+        { subnets: ['198.51.100.0/24', subnet] },
+        `[0].subnets[1]: "${subnet}" is no subnet such as 192.0.2.0/24 or 2001:db8::/32`,
+      ] as const,
+  ),
+  [
+    'a subnet with bits beyond its length',
+    { subnets: ['192.0.2.1/24'] },
+    '[0].subnets[0]: "192.0.2.1/24" has bits set beyond its prefix; write 192.0.2.0/24',
+  ],
+  [
+    'a subnet of IPv6 with bits beyond its length',
+    { subnets: ['2001:db8::1/64'] },
+    '[0].subnets[0]: "2001:db8::1/64" has bits set beyond its prefix; write 2001:db8::/64',
+  ],
+  [
+    'a subnet of IPv4 within IPv6',
+    { subnets: ['::ffff:192.0.2.0/120'] },
+    '[0].subnets[0]: "::ffff:192.0.2.0/120" is of IPv4 addresses within IPv6; write 192.0.2.0/24',
+  ],
+  ['a subnet that is a number', { subnets: [24] }, '[0].subnets[0]: must be a subnet'],
   ['subnets that are no list', { subnets: '192.0.2.0/24' }, '[0].subnets: must be a list of subnets'],
+  ['a family that is a number', { family: 4 }, '[0].family: must be one of ipv4, ipv6'],
+  ['a family of another name', { family: 'IPv4' }, '[0].family: must be one of ipv4, ipv6'],
+  ['a list of families', { family: ['ipv4', 'ipv6'] }, '[0].family: must be one of ipv4, ipv6'],
+  ['other countries that are no list', { countries: 'at' }, '[0].countries: must be a list of countries'],
+  [
+    'another country that does not exist',
+    { countries: ['at', 'zz'] },
+    '[0].countries[1]: "zz" is no country of ISO 3166-1',
+  ],
+  ['every country at once', { countries: ['**'] }, '[0].countries[0]: "**" is no country of ISO 3166-1'],
+  ['coordinates of one number', { coordinates: [50] }, '[0].coordinates[1]: is missing'],
+  [
+    'a latitude that is no number',
+    { coordinates: [Number.NaN, 8] },
+    `[0].coordinates[0]: ${DEGREES}90 to 90`,
+  ],
+  [
+    'an infinite longitude',
+    { coordinates: [50, Number.POSITIVE_INFINITY] },
+    `[0].coordinates[1]: ${DEGREES}180 to 180`,
+  ],
+  ['an empty path', { paths: ['**', ''] }, '[0].paths[1]: "" is no glob'],
+  ['a path that takes nothing away', { paths: ['!'] }, '[0].paths[0]: "!" is no glob'],
+  ['the root for a path', { paths: ['/'] }, '[0].paths[0]: "/" is no glob'],
+  [
+    'a path beyond all measure',
+    { paths: ['a'.repeat(70_000)] },
+    `[0].paths[0]: "${'a'.repeat(40)}" is no glob`,
+  ],
   ['paths that are no list', { paths: '**' }, '[0].paths: must be a list of globs'],
   ['a path that is no text', { paths: ['**', 5] }, '[0].paths[1]: must be a glob'],
   [
