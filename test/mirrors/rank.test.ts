@@ -259,6 +259,32 @@ test('a snapshot keeps the mirrors in the order of the operator', () => {
   assert.equal(createSnapshot(mirrors).mirrors, mirrors)
 })
 
+test('a request looks at few more mirrors than it names, however many there are', () => {
+  const real = createSnapshot(Array.from({ length: 10_000 }, (_, index) => mirror(`m${index}`)))
+  const { tiers, most } = real.orderFor(NOBODY, false)
+  let looks = 0
+  const watched = tiers.map(({ candidates, cumulative }) => ({
+    cumulative,
+    candidates: new Proxy(candidates, {
+      get(target, key) {
+        // Elements, and methods that read them all.
+        if (typeof key === 'string' && key !== 'length') looks += 1
+        return Reflect.get(target, key)
+      },
+    }),
+  }))
+  const snapshot = { ...real, orderFor: () => ({ tiers: watched, most }) }
+  const draw = seededDraw(23)
+  const avoid = new Set(['m5', 'm6'])
+  for (const from of [undefined, draw]) {
+    for (let round = 0; round < 100; round += 1) {
+      looks = 0
+      assert.equal(rank(snapshot, { ...PLAIN, avoid }, NOBODY, 5, from).length, 5)
+      assert.ok(looks <= 10, `${looks} looks`)
+    }
+  }
+})
+
 test('clients of one place share their order', () => {
   const snapshot = createSnapshot([mirror('a')])
   const [one, other] = [{ address: '192.0.2.1' }, { address: '192.0.2.2' }]
