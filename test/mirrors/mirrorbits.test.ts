@@ -113,16 +113,18 @@ describe('a score', () => {
     // other at 600.9: 8001 − 600 + 1 = 7402; 8001 − 100.7 = 7900.3: 15302.
     // asn at 3000.5: 8001 − 3000 + 1 = 5002; 8001 / 2 = 4000.5: 9002.
     // far at 2000.3, own: 8001 − 2000 + 1 = 6002; 8001 − 10001.5 = −2000.5, cut off to −2000: 4002.
+    // far-asn, the same in its asn: 8002.
     const mirrors = [
       near('closest', 100.7),
       near('own', 400.3, OWN),
       near('other', 600.9, OTHER),
       near('asn', 3000.5, { sameAsn: true }),
       near('far', 2000.3, OWN),
+      near('far-asn', 2000.3, { ...OWN, sameAsn: true }),
       near('farthest', 8001.9),
     ]
     assert.deepEqual(chosen(...mirrors), [
-      'score other=7301 own=5600 closest=3851 asn=1001',
+      'score other=7301 own=5600 closest=3851 asn=1001 far-asn=1',
       // far is 4002 − 8001 = −3999, the farthest 1 − 8001.
       'others far, farthest',
     ])

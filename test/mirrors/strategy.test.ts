@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { MirroredByError } from '../../lib/errors.js'
 import type { Strategy } from '../../lib/index.js'
@@ -379,6 +380,15 @@ const twoNearest: Strategy = (mirrors, place) => {
 // End of the example.
 
 describe('the example of the documentation', () => {
+  test('is this one', () => {
+    const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+    const source = read('test/mirrors/strategy.test.ts')
+    const start = source.indexOf('/** The two nearest share')
+    const example = source.slice(start, source.indexOf('// End of the example.'))
+    assert.ok(example.length > 500)
+    assert.ok(read('docs/mirrors.md').includes(`\`\`\`ts\n${example}\`\`\`\n`))
+  })
+
   test('lets the two nearest share by weight', () => {
     const watched = snapshotBy(twoNearest)
     assert.deepEqual(list(watched), ['near', 'middle', 'far'])
