@@ -120,12 +120,12 @@ class PreparedSnapshot implements Snapshot {
 
   /** What of a client makes a difference. */
   #keyOf(client: Client, matches: readonly Match[], secure: boolean): string {
-    const { country, continent, coordinates, approximate, asn } = this.#placeOf(client)
+    const { country, continent, coordinates, approximate, assumed } = client
+    const place = coordinates && `${approximate ? coordinates : cellOf(coordinates)}`
     const subnets = matches.map(({ mirror, prefix }) => `${mirror}/${prefix}`)
     const family = this.#hasFamilies ? familyOf(client) : ''
-    return [secure, family, client.assumed, country, continent, coordinates, approximate, asn, subnets].join(
-      '|',
-    )
+    const asn = this.#asnOf(client)
+    return [secure, family, assumed, country, continent, approximate, place, asn, subnets].join('|')
   }
 
   #createOrder(client: Client, matches: readonly Match[], secure: boolean): Order {
@@ -156,15 +156,21 @@ class PreparedSnapshot implements Snapshot {
   }
 
   /** What strategies see of a client: the same for all who share an order. */
-  #placeOf({ country, continent, coordinates, approximate, asn }: Client): Place {
-    const isKnown = asn !== undefined && this.#asns.has(asn)
+  #placeOf(client: Client): Place {
+    const { country, continent, coordinates, approximate } = client
+    const asn = this.#asnOf(client)
     return {
       ...(country === undefined ? {} : { country }),
       ...(continent === undefined ? {} : { continent }),
       ...(coordinates === undefined ? {} : { coordinates: approximate ? coordinates : cellOf(coordinates) }),
       ...(approximate === undefined ? {} : { approximate }),
-      ...(isKnown ? { asn } : {}),
+      ...(asn === undefined ? {} : { asn }),
     }
+  }
+
+  /** Its asn, if some mirror has that too. */
+  #asnOf({ asn }: Client): number | undefined {
+    return asn !== undefined && this.#asns.has(asn) ? asn : undefined
   }
 
   #chooseAmong(mirrors: readonly Near[], place: Place): Choice {
