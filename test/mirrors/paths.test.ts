@@ -83,6 +83,8 @@ describe('depth', () => {
     // Of one that has a folder: everything in the file's folder is 1, with the folder above 2.
     [['iso/**'], { 'iso/a': 1, 'iso/x/a': 2, 'iso/x/y/a': 3 }],
     [['/iso/**'], { 'iso/a': 1, 'iso/x/a': 2 }],
+    [['iso/**', '**/z'], { 'iso/z': 1, 'isos/z': 0 }],
+    [['!iso/**'], { 'isos/a': 1, 'is/a': 1 }],
     [['iso/x/**'], { 'iso/x/a': 1, 'iso/x/y/a': 2 }],
     [['iso/**', 'img/**'], { 'iso/a': 1, 'img/x/a': 2 }],
     [['iso/x/**', 'iso/**'], { 'iso/x/a': 2, 'iso/a': 1 }],
