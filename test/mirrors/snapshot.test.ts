@@ -83,6 +83,7 @@ describe('the order of clients', () => {
       snapshot.orderFor({ address: '', coordinates, approximate: true }, false)
     assert.equal(middle([10, 10]), middle([10, 10]))
     assert.notEqual(middle([10, 10]), middle([80, 10]))
+    assert.notEqual(middle([10, 10]), middle([10.1, 10.1]))
     assert.notEqual(middle(HERE), snapshot.orderFor({ address: '', coordinates: HERE }, false))
   })
 
