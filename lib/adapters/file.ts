@@ -14,11 +14,16 @@ import type { FilePlan } from '../plan/plan.js'
 import type { RequestView } from '../plan/view.js'
 import { isInside } from '../repository/walk.js'
 
-/** A file ready to be sent: head and body come from one descriptor, which the body's end or `discard` closes. */
+/**
+ * A file ready to be sent: head and body come from one descriptor, which the body closes when it has ended or is
+ * destroyed.
+ */
 export interface OpenedAnswer {
   readonly status: number
   readonly fields: readonly Field[]
-  /** Absent where there is nothing to send. */
+  /** Those of them that are true of the file's bytes as they are, and of no coding of them. */
+  readonly ofBytes: readonly Field[]
+  /** What a GET is sent; absent where that is nothing. */
   readonly body?: Readable
 }
 
@@ -53,15 +58,20 @@ export async function openAnswer(
     const boundary = () => `mirrored-by-${randomUUID()}`
     const how = answer(request, { identity, etag, type }, Date.now(), boundary)
     // A 416 or 412 is not of the file, whose digests it would seem to carry.
-    const ours = how.status < 400 ? (indexed?.fields ?? []) : []
-    const head = { status: how.status, fields: [...how.fields, ...ours] }
-    if (request.method === 'HEAD' || !hasBody(how)) return head
+    const isOfFile = how.status < 400
+    const ours = isOfFile ? (indexed?.fields ?? []) : []
+    const ofBytes = isOfFile ? [...how.fields.filter(([name]) => OF_BYTES.has(name)), ...ours] : []
+    const head = { status: how.status, fields: [...how.fields, ...ours], ofBytes }
+    if (!hasBody(how)) return head
     kept = true
     return { ...head, body: bodyOf(handle, how) }
   } finally {
     if (!kept) await handle.close()
   }
 }
+
+/** A strong tag is of one coding (RFC 9110 §8.8.3.3), and ranges are of the bytes that have it. */
+const OF_BYTES = new Set(['ETag', 'Accept-Ranges'])
 
 /** Opens a path of the repository, and nothing outside of it, however links lead. */
 async function openInside(root: string, path: string): Promise<FileHandle | undefined> {

@@ -1,4 +1,3 @@
-import { type BigIntStats, fstatSync, ReadStream, statSync } from 'node:fs'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { identityOf } from '../identity.js'
@@ -7,8 +6,9 @@ import { decoration } from '../plan/decoration.js'
 import type { DecoratePlan, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../plan/plan.js'
 import type { RequestView } from '../plan/view.js'
 import { openAnswer } from './file.js'
+import { Body, isToBeCoded, keepUncoded } from './koa-body.js'
 import { NodeRequestView } from './request.js'
-import { answerOf, decorateWhenSent, setFields } from './response.js'
+import { answerOf, decorateWhenSent, keepWhileSame, setFields } from './response.js'
 
 type Next = () => Promise<unknown>
 
@@ -113,43 +113,18 @@ async function decorate(
   ctx: Context,
   next: Next,
 ): Promise<void> {
-  let sent: BigIntStats | undefined
-  decorateWhenSent(origin, plan, view, ctx.res, () => sent)
+  keepUncoded(ctx)
+  const body = new Body(ctx, plan.file)
+  decorateWhenSent(origin, plan, view, ctx.res, () => body.content)
   await next()
-  const { body } = ctx
-  if (!(body instanceof ReadStream)) return
-  // Koa answers an error of the stream, but listens no longer once a HEAD is answered: a file that is gone when its stream
-  // opens would then end the process, with or without us.
-  body.on('error', () => {})
-  sent = await statsOf(body, ctx.method)
-  if (sent === undefined || view.header('if-none-match') === undefined) return
+  await body.look()
+  const { content } = body
+  if (typeof content !== 'object' || view.header('if-none-match') === undefined) return
   // Now rather than when the head is written: a file that is not to be sent need not be read.
-  if (decoration(plan, view, answerOf(ctx.res), identityOf(sent))?.notModified) {
+  if (decoration(plan, view, answerOf(ctx.res), identityOf(content))?.notModified) {
     ctx.status = 304
     ctx.body = null
   }
-}
-
-/** Of the file that a stream reads, by its descriptor where its bytes are sent; undefined where it cannot be read. */
-async function statsOf(stream: ReadStream, method: string): Promise<BigIntStats | undefined> {
-  try {
-    // A HEAD sends no bytes: the path that would be opened says enough, and nobody waits for that.
-    if (method === 'HEAD' && stream.pending) return statSync(stream.path, { bigint: true })
-    const descriptor = await descriptorOf(stream)
-    return descriptor === undefined ? undefined : fstatSync(descriptor, { bigint: true })
-  } catch {
-    return undefined // gone, or closed because the client is
-  }
-}
-
-function descriptorOf(stream: ReadStream): Promise<number | undefined> {
-  if (!stream.pending)
-    return Promise.resolve('fd' in stream && typeof stream.fd === 'number' ? stream.fd : undefined)
-  return new Promise((resolve) => {
-    stream.once('open', resolve)
-    stream.once('error', () => resolve(undefined))
-    stream.once('close', () => resolve(undefined))
-  })
 }
 
 async function sendFile(
@@ -161,9 +136,13 @@ async function sendFile(
 ): Promise<unknown> {
   const answer = await openAnswer(origin, plan, view).catch((error: unknown) => origin.warn(error))
   if (!answer) return next()
+  keepUncoded(ctx)
   ctx.status = answer.status
+  // On a HEAD too, where Koa does not read it: layers above that change bodies then change that answer as well.
   if (answer.body !== undefined) ctx.body = answer.body
   setFields(ctx.res, answer.fields)
+  const isReplaced = () => ctx.body !== undefined && ctx.body !== null && ctx.body !== answer.body
+  keepWhileSame(ctx.res, answer.ofBytes, () => !isToBeCoded(ctx) && !isReplaced())
   return undefined
 }
 

@@ -9,7 +9,7 @@ import type { DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../
 import type { RequestView } from '../plan/view.js'
 import { openAnswer } from './file.js'
 import { NodeRequestView } from './request.js'
-import { decorateWhenSent, setFields, writeHead } from './response.js'
+import { decorateWhenSent, keepWhileSame, setFields, writeHead } from './response.js'
 
 /**
  * A listener for `http.createServer`. The client's address comes from `proxy-addr` with the origin's `trustProxy`.
@@ -76,7 +76,7 @@ function apply(
       handler(request, response)
       return
     case 'decorate':
-      decorateWhenSent(origin, plan, view, response, () => undefined)
+      decorateWhenSent(origin, plan, view, response, () => 'path')
       handler(request, response)
       return
     case 'file':
@@ -103,7 +103,9 @@ async function sendFile(
   }
   response.statusCode = answer.status
   setFields(response, answer.fields)
-  if (answer.body === undefined) {
+  keepWhileSame(response, answer.ofBytes, () => true)
+  if (view.method === 'HEAD' || answer.body === undefined) {
+    answer.body?.destroy()
     response.end()
     return
   }

@@ -9,6 +9,7 @@ import {
   type IHasher,
 } from 'hash-wasm'
 import type { Algorithm } from '../model.js'
+import { nativeName } from './native.js'
 
 /** One running digest. `finish` gives its bytes and makes it ready for the next input. */
 export interface Hasher {
@@ -16,14 +17,6 @@ export interface Hasher {
   finish(): Uint8Array
   /** The digest of these bytes alone. Not between `update` and `finish`. */
   digest(bytes: Uint8Array): Uint8Array
-}
-
-/** Names in OpenSSL; an algorithm without one is not offered there. */
-const NATIVE: { readonly [A in Algorithm]?: string } = {
-  'sha-256': 'sha256',
-  'sha-512': 'sha512',
-  'sha-1': 'sha1',
-  md5: 'md5',
 }
 
 // CRC32C is the Castagnoli polynomial, reversed.
@@ -41,19 +34,8 @@ const WASM: { readonly [A in Algorithm]: () => Promise<IHasher> } = {
  * (a FIPS build refuses md5, and may refuse sha-1), WebAssembly otherwise.
  */
 export async function createHasher(algorithm: Algorithm, allowNative = true): Promise<Hasher> {
-  const name = NATIVE[algorithm]
-  return allowNative && name !== undefined && isOffered(name)
-    ? nativeHasher(name)
-    : wasmHasher(await WASM[algorithm]())
-}
-
-function isOffered(name: string): boolean {
-  try {
-    createHash(name)
-    return true
-  } catch {
-    return false
-  }
+  const name = allowNative ? nativeName(algorithm) : undefined
+  return name === undefined ? wasmHasher(await WASM[algorithm]()) : nativeHasher(name)
 }
 
 function nativeHasher(name: string): Hasher {

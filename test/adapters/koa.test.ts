@@ -2,9 +2,7 @@ import assert from 'node:assert/strict'
 import { createReadStream, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { gunzipSync } from 'node:zlib'
 import Koa, { type Middleware } from 'koa'
-import compress from 'koa-compress'
 import conditional from 'koa-conditional-get'
 import mount from 'koa-mount'
 import send from 'koa-send'
@@ -15,7 +13,6 @@ import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { startOrigin } from '../support/origin.js'
 import { type RawAnswer, rawRequest, values } from '../support/raw.js'
 import { listen } from '../support/server.js'
-import { until } from '../support/until.js'
 
 const TEXT = 'a line that compresses well\n'.repeat(200)
 const MIRRORS: OriginOptions['mirrors'] = [{ id: 'm', url: 'http://m.invalid/' }]
@@ -114,37 +111,6 @@ for (const [place, order] of [
     assert.equal(both.body.length, 0)
   })
 }
-
-for (const [place, order] of [
-  ['above', (us: Middleware) => [us, compress({ threshold: 0 })]],
-  ['below', (us: Middleware) => [compress({ threshold: 0 }), us]],
-] as const) {
-  it(`works ${place} koa-compress: no digest of bytes that are not sent`, async (t) => {
-    const { port } = await start(t, (origin, app) => {
-      for (const layer of order(mirroredBy(origin))) app.use(layer)
-      app.use(serveStatic(origin.root))
-    })
-    const coded = await rawRequest(port, 'GET', '/text.txt', { 'Accept-Encoding': 'gzip' })
-    assert.deepEqual(values(coded, 'content-encoding'), ['gzip'])
-    assert.equal(gunzipSync(coded.body).toString(), TEXT)
-    assert.equal(isDecorated(coded), false)
-    const plain = await rawRequest(port, 'GET', '/text.txt', { 'Accept-Encoding': 'identity' })
-    assert.ok(isDecorated(plain))
-    assert.equal(plain.body.toString(), TEXT)
-  })
-}
-
-it('leaves precompressed files alone that koa-static picks', async (t) => {
-  const { root, port, origin } = await start(t, (created, app) => {
-    app.use(mirroredBy(created))
-    app.use(serveStatic(created.root))
-  })
-  writeFiles(root, { 'text.txt.gz': 'pretend' })
-  await until('the new file is indexed', () => origin.lookup('text.txt.gz'))
-  const coded = await rawRequest(port, 'GET', '/text.txt', { 'Accept-Encoding': 'gzip' })
-  assert.equal(coded.body.toString(), 'pretend')
-  assert.equal(isDecorated(coded), false)
-})
 
 const FOREIGN: readonly (readonly [string, Middleware])[] = [
   [

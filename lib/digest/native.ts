@@ -1,0 +1,28 @@
+import { createHash, hash } from 'node:crypto'
+import type { Algorithm } from '../model.js'
+
+/** Names in OpenSSL; an algorithm without one is not offered there. */
+const NAMES: { readonly [A in Algorithm]?: string } = {
+  'sha-256': 'sha256',
+  'sha-512': 'sha512',
+  'sha-1': 'sha1',
+  md5: 'md5',
+}
+
+/** OpenSSL's name of an algorithm; undefined where it has none, or refuses it, as a FIPS build does with md5. */
+export function nativeName(algorithm: Algorithm): string | undefined {
+  const name = NAMES[algorithm]
+  if (name === undefined) return undefined
+  try {
+    createHash(name)
+    return name
+  } catch {
+    return undefined
+  }
+}
+
+/** The digest of bytes in memory; undefined where OpenSSL does not offer the algorithm. */
+export function digestAtOnce(algorithm: Algorithm, bytes: string | Uint8Array): Buffer | undefined {
+  const name = nativeName(algorithm)
+  return name === undefined ? undefined : hash(name, bytes, 'buffer')
+}
