@@ -19,14 +19,31 @@ export interface LeaderEvents {
   failed(error: unknown): void
 }
 
+/** Clocks in milliseconds. */
+export interface Clocks {
+  /** Since 1970; somebody may set it, and that of another host shows something else. */
+  wall(): number
+  /** Since some moment; nobody sets it. */
+  steady(): number
+}
+
+const SYSTEM: Clocks = { wall: () => Date.now(), steady: () => performance.now() }
+
 /**
  * Decides which of the processes that share a store indexes. A leader that dies is known by its process number on the
- * same machine, and by its silence elsewhere.
+ * same machine, and by its silence elsewhere: for as long as a lease lasts it has not renewed it. That is told by the
+ * steady clock of whoever waits, so that a clock that is set forward deposes no leader, and one that is set back does not
+ * keep a dead one in force. The time in the lease is believed once only: a process that starts and finds a lease which ran
+ * out need not wait. Where it was wrong, by clocks that differ, the other one notices that it leads no more.
  */
 export class Leader {
   readonly #store: Pick<Store, 'lease' | 'version'>
   readonly #events: LeaderEvents
+  readonly #clocks: Clocks
   readonly #holder = `${hostname()}/${process.pid}/${randomUUID()}`
+  /** The other's lease as it was last renewed, and since when it is so, by the steady clock. */
+  #others: { readonly holder: string; readonly expires: number; readonly since: number } | undefined
+  #expires = 0
   #timer: NodeJS.Timeout | undefined
   #leads: boolean | undefined
   #complete = false
@@ -34,9 +51,10 @@ export class Leader {
   #looking: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(store: Pick<Store, 'lease' | 'version'>, events: LeaderEvents) {
+  constructor(store: Pick<Store, 'lease' | 'version'>, events: LeaderEvents, clocks: Clocks = SYSTEM) {
     this.#store = store
     this.#events = events
+    this.#clocks = clocks
   }
 
   /** Takes the lease or waits for it, from now on. */
@@ -57,7 +75,7 @@ export class Leader {
     this.#looking = this.#looking.then(async () => {
       if (this.#closed) return
       try {
-        this.#decide(await this.#ask(DURATION))
+        this.#decide(await this.#ask())
         if (this.#leads === false) await this.#compareVersion()
       } catch (error) {
         this.#events.failed(error)
@@ -74,16 +92,29 @@ export class Leader {
     clearInterval(this.#timer)
     await this.#looking
     try {
-      if (this.#leads) await this.#store.lease(this.#holder, Date.now(), 0, this.#complete)
+      if (this.#leads) await this.#store.lease(this.#holder, 0, this.#complete)
     } catch {
       // It runs out by itself.
     }
   }
 
-  async #ask(duration: number): Promise<Lease> {
-    const lease = await this.#store.lease(this.#holder, Date.now(), duration, this.#complete)
-    if (lease.held || !isDead(lease.holder)) return lease
-    return this.#store.lease(this.#holder, Date.now(), duration, this.#complete, lease.holder)
+  async #ask(): Promise<Lease> {
+    const expires = this.#clocks.wall() + DURATION
+    // Another one each time, whatever becomes of the clock: it is how the others know that we are there.
+    this.#expires = expires === this.#expires ? expires + 1 : expires
+    const lease = await this.#store.lease(this.#holder, this.#expires, this.#complete)
+    if (lease.held || !this.#isOver(lease)) return lease
+    return this.#store.lease(this.#holder, this.#expires, this.#complete, lease)
+  }
+
+  /** Whether nobody keeps another's lease any more. */
+  #isOver({ holder, expires }: Lease): boolean {
+    if (isDead(holder)) return true
+    const { wall, steady } = this.#clocks
+    const known = this.#others
+    if (known?.holder === holder && known.expires === expires) return steady() - known.since > DURATION
+    this.#others = { holder, expires, since: steady() }
+    return known === undefined && expires <= wall()
   }
 
   #decide({ held, complete }: Lease): void {

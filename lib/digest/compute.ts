@@ -3,15 +3,10 @@ import { identityOf, sameIdentity } from '../identity.js'
 import type { Algorithm, Digests, Identity, Pieces } from '../model.js'
 import { createHasher, type Hasher } from './algorithms.js'
 import { pieceLength, SHA1_BYTES, SHA256_BYTES } from './pieces.js'
+import { Ticks } from './tick.js'
 
 /** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
 const CHUNK = 256 * 1024
-
-/**
- * Kernels stamp files by a clock that ticks every 1 to 10 ms: a file that changes twice within a tick may look the same
- * after both. One that changed less than this long ago, in milliseconds, is read only when it has passed.
- */
-const TICK = 20
 
 export interface Digested {
   readonly identity: Identity
@@ -23,12 +18,16 @@ export interface Digested {
 /** Digests files one after the other, each in one read. Synchronous: meant for a thread of its own. */
 export interface Digester {
   /**
+   * Waits for a file that has only just changed, for a few milliseconds.
+   *
    * @param absolute path of the file
    * @param progress told the number of bytes after each read
    * @returns undefined where the file changed meanwhile, or is no regular file (any more)
    * @throws the file system's error
    */
   digest(absolute: string, progress?: (bytes: number) => void): Digested | undefined
+  /** The same, but for waiting: files that have only just changed are better left to the end, where one wait is for all. */
+  digestUnlessYoung(absolute: string, progress?: (bytes: number) => void): Digested | 'young' | undefined
 }
 
 /**
@@ -40,6 +39,7 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
   const pieceSha256 = await createHasher('sha-256')
   const pieceSha1 = await createHasher('sha-1')
   const buffer = Buffer.allocUnsafeSlow(CHUNK)
+  const ticks = new Ticks()
 
   function read(
     descriptor: number,
@@ -87,6 +87,42 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
     return digests
   }
 
+  /** What is there when its time stamp is past; undefined where that is no file, or changes meanwhile. */
+  function atRest(descriptor: number, waits: boolean): BigIntStats | 'young' | undefined {
+    const stats = fstatSync(descriptor, { bigint: true })
+    if (!stats.isFile()) return undefined
+    const left = ticks.left(stats.ctimeNs, Date.now(), performance.now())
+    if (left === 0) return stats
+    if (!waits) return 'young'
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left)
+    const after = fstatSync(descriptor, { bigint: true })
+    return sameIdentity(identityOf(stats), identityOf(after)) ? after : undefined
+  }
+
+  function digest(
+    absolute: string,
+    progress: (bytes: number) => void,
+    waits: boolean,
+  ): Digested | 'young' | undefined {
+    // Not blocking, so that a FIFO put in the file's place cannot hold the thread.
+    const descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK)
+    let complete = false
+    try {
+      const before = atRest(descriptor, waits)
+      if (before === undefined || before === 'young') return before
+      const identity = identityOf(before)
+      const computed = read(descriptor, identity.size, progress)
+      if (computed === undefined) return undefined
+      complete = true
+      const after = fstatSync(descriptor, { bigint: true })
+      const same = before.dev === after.dev && sameIdentity(identity, identityOf(after))
+      return same ? { identity, ...computed } : undefined
+    } finally {
+      if (!complete) reset()
+      closeSync(descriptor)
+    }
+  }
+
   function reset(): void {
     for (const [, hasher] of whole) hasher.finish()
     pieceSha256.finish()
@@ -94,32 +130,12 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
   }
 
   return {
-    digest(absolute, progress = () => {}) {
-      // Not blocking, so that a FIFO put in the file's place cannot hold the thread.
-      const descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK)
-      let complete = false
-      try {
-        awaitTick(fstatSync(descriptor, { bigint: true }))
-        const before = fstatSync(descriptor, { bigint: true })
-        if (!before.isFile()) return undefined
-        const identity = identityOf(before)
-        const computed = read(descriptor, identity.size, progress)
-        if (computed === undefined) return undefined
-        complete = true
-        const after = fstatSync(descriptor, { bigint: true })
-        const same = before.dev === after.dev && sameIdentity(identity, identityOf(after))
-        return same ? { identity, ...computed } : undefined
-      } finally {
-        if (!complete) reset()
-        closeSync(descriptor)
-      }
+    digest: (absolute, progress = () => {}) => {
+      const digested = digest(absolute, progress, true)
+      return digested === 'young' ? undefined : digested
     },
+    digestUnlessYoung: (absolute, progress = () => {}) => digest(absolute, progress, false),
   }
-}
-
-function awaitTick({ ctimeNs }: BigIntStats): void {
-  const age = Date.now() - Number(ctimeNs / 1_000_000n)
-  if (age >= 0 && age < TICK) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TICK - age)
 }
 
 function joined(digests: readonly Uint8Array[], bytes: number): Uint8Array {

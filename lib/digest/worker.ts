@@ -31,15 +31,27 @@ const bytesRead = new BigUint64Array(counter)
 const digester = await createDigester(algorithms)
 
 port.on('message', ({ paths }: HashRequest) => {
-  const reply: HashReply = { outcomes: paths.map((path) => digestOne(digester, path)) }
+  const outcomes: HashOutcome[] = []
+  let left = paths
+  for (const digest of [digester.digestUnlessYoung, digester.digest]) {
+    const young: string[] = []
+    for (const path of left) {
+      const outcome = outcomeOf(path, digest)
+      if (outcome === 'young') young.push(path)
+      else outcomes.push(outcome)
+    }
+    left = young
+  }
+  const reply: HashReply = { outcomes }
   port.postMessage(reply)
 })
 
-function digestOne(digester: Digester, path: string): HashOutcome {
+function outcomeOf(path: string, digest: Digester['digestUnlessYoung']): HashOutcome | 'young' {
   try {
-    const digested = digester.digest(join(root, path), (bytes) => {
+    const digested = digest(join(root, path), (bytes) => {
       Atomics.add(bytesRead, 0, BigInt(bytes))
     })
+    if (digested === 'young') return digested
     return digested === undefined ? { path, changed: true } : { path, digested }
   } catch (error) {
     return isGone(error) ? { path, changed: true } : { path, error: reason(error) }

@@ -56,8 +56,10 @@ export function answer(
 ): Answer {
   const { size } = identity
   const modified = lastModified(identity)
+  // §8.8.2.1: never later than this answer. No condition is met by such a date, for the file's own is later.
+  const shown = mtimeIn(identity, SECOND) * 1000n > now ? new Date(now).toUTCString() : modified
   const validators: Field[] = [
-    ['Last-Modified', modified],
+    ['Last-Modified', shown],
     ...(etag === undefined ? [] : [['ETag', etag] as const]),
   ]
   const common: Field[] = [['Accept-Ranges', 'bytes'], ...validators]

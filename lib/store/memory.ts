@@ -63,7 +63,7 @@ export function memoryStore(): Store {
       }
     },
     // Nobody else can see it.
-    lease: (holder, _now, _duration, complete) => ({ held: true, holder, complete }),
+    lease: (holder, expires, complete) => ({ held: expires > 0, holder, expires, complete }),
     version: () => 0,
     close: () => {},
   }

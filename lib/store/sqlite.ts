@@ -198,11 +198,9 @@ class SqliteStore implements Store {
   }
 
   lease(...asked: Parameters<Store['lease']>): Lease {
-    const [holder, now, , , instead] = asked
     const row = this.#getLease.get()
     // Whoever waits for another's lease only reads.
-    const isTaken = row !== undefined && row.holder !== holder && row.holder !== instead && row.expires > now
-    return isTaken ? leaseOf(row, holder) : this.#lease(...asked)
+    return row !== undefined && isTaken(row, asked) ? leaseOf(row, asked[0]) : this.#lease(...asked)
   }
 
   version(): number {
@@ -213,14 +211,13 @@ class SqliteStore implements Store {
     this.#database.close()
   }
 
-  #takeLease(...[holder, now, duration, complete, instead]: Parameters<Store['lease']>): Lease {
+  #takeLease(...asked: Parameters<Store['lease']>): Lease {
     const row = this.#getLease.get()
-    const isMine = row?.holder === holder
-    if (row !== undefined && !isMine && row.holder !== instead && row.expires > now)
-      return leaseOf(row, holder)
-    // To give back what somebody else has taken meanwhile would take it from them.
-    if (duration > 0 || isMine) this.#putLease.run(holder, now + duration, Number(complete))
-    return { held: duration > 0, holder, complete }
+    if (row !== undefined && isTaken(row, asked)) return leaseOf(row, asked[0])
+    const [holder, expires, complete] = asked
+    // To give back what nobody has would be to write it.
+    if (expires > 0 || row?.holder === holder) this.#putLease.run(holder, expires, Number(complete))
+    return { held: expires > 0, holder, expires, complete }
   }
 
   #applyOne(change: Change): void {
@@ -276,8 +273,14 @@ interface LeaseRow {
   readonly complete: number
 }
 
-function leaseOf({ holder, complete }: LeaseRow, asking: string): Lease {
-  return { held: holder === asking, holder, complete: complete !== 0 }
+/** Whether somebody else has the lease, and is not the one who is to be replaced. */
+function isTaken({ holder, expires }: LeaseRow, [asking, , , instead]: Parameters<Store['lease']>): boolean {
+  if (holder === asking || expires === 0) return false
+  return holder !== instead?.holder || expires !== instead.expires
+}
+
+function leaseOf({ holder, expires, complete }: LeaseRow, asking: string): Lease {
+  return { held: holder === asking, holder, expires, complete: complete !== 0 }
 }
 
 // The rows below come from tables that are STRICT: SQLite itself vouches for each column's type.

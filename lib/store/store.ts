@@ -32,6 +32,8 @@ export interface Lease {
   readonly held: boolean
   /** Whoever has it. */
   readonly holder: string
+  /** As the holder has said when it took or last renewed it; 0 where it was given back. */
+  readonly expires: number
   /** Whether the holder's first pass is complete. */
   readonly complete: boolean
 }
@@ -54,15 +56,20 @@ export interface Store {
   /** All of them or none, in their order. */
   apply(changes: readonly Change[]): Awaitable<void>
   /**
-   * Takes the lease where nobody has it (any more), or keeps it.
+   * Takes the lease where nobody has it (any more), or keeps it. Whoever has not given it back has it, for as long as that
+   * may be: a store has no clock, and who waits judges by `expires`.
    *
    * @param holder who asks
-   * @param now milliseconds since 1970
-   * @param duration milliseconds for which it is held unless kept; 0 gives it back
+   * @param expires when the lease runs out unless kept, in milliseconds since 1970; 0 gives it back
    * @param complete whether the first pass of whoever asks is complete
-   * @param instead a holder that is known to be dead: its lease is taken at once
+   * @param instead a lease that is over: it is taken, unless it was renewed meanwhile
    */
-  lease(holder: string, now: number, duration: number, complete: boolean, instead?: string): Awaitable<Lease>
+  lease(
+    holder: string,
+    expires: number,
+    complete: boolean,
+    instead?: Pick<Lease, 'holder' | 'expires'>,
+  ): Awaitable<Lease>
   /** A number that is another one after another process has changed the index. */
   version(): Awaitable<number>
   /** Everything applied is kept; nothing may be asked afterwards. */

@@ -114,6 +114,21 @@ const CONDITIONS: readonly Row[] = [
   ['§13.2.2: conditions before ranges', { 'if-none-match': ETAG, range: 'bytes=99-' }, 304],
 ]
 
+test('§8.8.2.1: a file from the future is as old as the answer, and no date is met', () => {
+  for (const ahead of [1, 3600, 30 * 365 * 86_400]) {
+    const now = (Number(SECONDS) - ahead) * 1000 + 999
+    const whole = fieldsOf(answerTo({}, { now }))
+    const shown = new Date((Number(SECONDS) - ahead) * 1000).toUTCString()
+    assert.deepEqual(whole, { ...WHOLE, 'Last-Modified': shown })
+    assert.equal(answerTo({ 'if-modified-since': shown }, { now }).status, 200)
+    assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': shown }, { now })), '0-9')
+    assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': MODIFIED }, { now })), '0-9')
+    // Tags are as good as ever.
+    assert.equal(answerTo({ 'if-none-match': ETAG }, { now }).status, 304)
+    assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': ETAG }, { now })), '0-1')
+  }
+})
+
 describe('conditions', () => {
   for (const [section, fields, status, told] of CONDITIONS) {
     const of = told === undefined ? '' : ` of a file with the tag ${told.etag}`

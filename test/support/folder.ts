@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -23,6 +24,14 @@ export function writeOldFile(file: string, content: string | Uint8Array): void {
   writeFileSync(file, content)
   const hourAgo = Date.now() / 1000 - 3600
   utimesSync(file, hourAgo, hourAgo)
+}
+
+/** Puts a file in the place of another, or of none, by rename: at no moment is there anything but the one and the other. */
+export function replaceFile(file: string, content: string | Uint8Array, mtime?: Date | number): void {
+  const temporary = join(dirname(file), `.${randomUUID()}`)
+  writeOldFile(temporary, content)
+  if (mtime !== undefined) utimesSync(temporary, mtime, mtime)
+  renameSync(temporary, file)
 }
 
 /** Bytes that look random and are the same every time. */

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Waits for a condition, looking every few milliseconds; fails after `limit` milliseconds. */
+/**
+ * Waits for a condition, looking every few milliseconds; fails after `limit` milliseconds. The limit is for machines that
+ * are slow and busy: whoever holds something to a promised time says so.
+ */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  limit = 10_000,
+  limit = 30_000,
 ): Promise<Exclude<T, false | undefined | null>> {
   const end = performance.now() + limit
   for (;;) {
