@@ -122,9 +122,9 @@ export class Indexer {
     await this.#writer.flush()
   }
 
-  /** Whether a path waits to be hashed, or is being hashed. */
+  /** Whether a path waits to be hashed, is being hashed, or waits to be stored. */
   isPending(path: string): boolean {
-    return this.#hasher.has(path)
+    return this.#hasher.has(path) || this.#writer.has(path)
   }
 
   /**

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
-import { resolve, sep } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { isGone, MirroredByError, reason } from './errors.js'
 import { urlPath } from './fields/url.js'
 import { type Locator, openLocator } from './geo/locator.js'
-import { identityOf } from './identity.js'
+import { identityOf, sameIdentity } from './identity.js'
 import { Indexer, type Progress } from './indexer.js'
 import { Leader } from './leader.js'
 import { nameServers } from './mirrors/hosts.js'
@@ -190,7 +190,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   touch(path: string): void {
-    if (this.#indexer?.isPending(path) === false) this.#indexer.touch(path)
+    const indexer = this.#indexer
+    if (indexer?.isPending(path) === false) void this.#touch(indexer, path).catch(() => indexer.touch(path))
   }
 
   warn(error: unknown): void {
@@ -235,6 +236,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     const identity = identify(absolute)
     if (identity !== undefined) this.#seen.set(absolute, identity)
     return identity
+  }
+
+  /** A request may have been planned just before a change was stored: what is indexed by now is not hashed once more. */
+  async #touch(indexer: Indexer, path: string): Promise<void> {
+    const known = await this.#store.get(path)
+    const present = identify(join(this.root, path))
+    if (known === undefined || present === undefined || !sameIdentity(known.identity, present))
+      indexer.touch(path)
   }
 
   #lead(includes: PathFilter): void {

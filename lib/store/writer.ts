@@ -34,6 +34,11 @@ export class Writer {
     return this.#changes.length
   }
 
+  /** Whether a file waits to be stored. */
+  has(path: string): boolean {
+    return this.#changes.some((change) => change.kind === 'put' && change.file.path === path)
+  }
+
   add(change: Change): void {
     this.#changes.push(change)
     if (this.#refused) return
