@@ -44,6 +44,7 @@ export class Leader {
   /** The other's lease as it was last renewed, and since when it is so, by the steady clock. */
   #others: { readonly holder: string; readonly expires: number; readonly since: number } | undefined
   #expires = 0
+  readonly #since: number
   #timer: NodeJS.Timeout | undefined
   #leads: boolean | undefined
   #complete = false
@@ -55,6 +56,7 @@ export class Leader {
     this.#store = store
     this.#events = events
     this.#clocks = clocks
+    this.#since = clocks.steady()
   }
 
   /** Takes the lease or waits for it, from now on. */
@@ -79,8 +81,9 @@ export class Leader {
         if (this.#leads === false) await this.#compareVersion()
       } catch (error) {
         this.#events.failed(error)
-        // Without a word of the store, somebody has to: two that index at once do twice the work and no harm.
-        if (this.#leads === undefined) this.#lead()
+        // Without a word of the store, somebody has to: two that index at once do twice the work and no harm. But it may
+        // only have been busy, with the others that start.
+        if (this.#leads === undefined && this.#clocks.steady() - this.#since > DURATION) this.#lead()
       }
     })
     return this.#looking

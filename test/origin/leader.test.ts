@@ -204,3 +204,26 @@ test('who was silent for too long gives way, and takes nothing back', async (t) 
   await other.look(500)
   assert.equal(other.leads, true)
 })
+
+test('a store that is busy at the start makes no second leader, and one that stays so makes one', async (t) => {
+  const file = shared(t)
+  const leader = new Member(t, file, { wall: NOW })
+  await leader.look()
+  const other = new Member(t, file, { wall: NOW })
+  const { lease } = other.store
+  other.store.lease = () => {
+    throw new Error('database is locked')
+  }
+  await together(2, leader, other)
+  assert.deepEqual(new Set(other.told), new Set(['Error: database is locked']))
+  other.store.lease = lease
+  await together(5, leader, other)
+  assert.deepEqual([leader.leads, other.told.at(-1)], [true, 'follow'])
+
+  const alone = new Member(t, shared(t), { wall: NOW })
+  alone.store.lease = () => {
+    throw new Error('the disk is on fire')
+  }
+  await together(4, alone)
+  assert.ok(alone.told.includes('lead'))
+})
