@@ -1,28 +1,39 @@
 /**
- * An origin in a process of its own, to be killed or shared with others. Told by its parent: `lookup PATH` answers the
- * sha-256 that the index has; on its own it says when it has started, when it is ready, and what it has hashed.
+ * An origin in a process of its own, to be killed or shared with others; see `member.ts`. Told by its parent: `lookup PATH`
+ * answers the sha-256 that the index has; on its own it says when it has started, when it is ready, and what it has hashed.
+ * Told to `serve`, it sends the files too, on a port that the system or `node:cluster` chooses.
  */
+import { createServer } from 'node:http'
+import { mirroredBy } from '../../lib/adapters/node.js'
 import { createOrigin } from '../../lib/index.js'
+import type { Told } from './member.js'
 
-const [root = '', store = ''] = process.argv.slice(2)
-const origin = await createOrigin({ root, store, settle: 50, workers: 1 })
-origin.on('warning', ({ code, message }) => process.send?.({ warning: `${code}: ${message}` }))
-origin.on('indexed', (indexed) => process.send?.({ indexed }))
-process.send?.({ started: true })
+const [root = '', store = '', serve = ''] = process.argv.slice(2)
+const tell = (told: Told) => process.send?.(told)
+const origin = await createOrigin({ root, store, settle: 50, workers: 1, serve: serve === 'serve' })
+origin.on('warning', ({ code, message }) => tell({ warning: `${code}: ${message}` }))
+origin.on('indexed', (indexed) => tell({ indexed }))
 
-process.on(
-  'message',
-  async (question: { lookup?: string; progress?: boolean; stop?: boolean; id: number }) => {
-    if (question.stop) {
-      await origin.close()
-      process.disconnect()
-      return
-    }
-    const digest = question.lookup ? (await origin.lookup(question.lookup))?.digests['sha-256'] : undefined
-    process.send?.({
-      id: question.id,
-      sha256: digest && Buffer.from(digest).toString('hex'),
-      hashed: origin.progress.hashed.files,
-    })
-  },
-)
+if (serve === 'serve') {
+  const listener = mirroredBy(origin)
+  const server = createServer((request, response) => {
+    response.setHeader('X-Process', process.pid)
+    listener(request, response)
+  })
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    if (typeof address === 'object' && address !== null) tell({ listening: address.port })
+  })
+}
+
+process.on('message', async (question: { lookup?: string; stop?: boolean; id: number }) => {
+  if (question.stop) {
+    await origin.close()
+    process.disconnect()
+    return
+  }
+  const digest = question.lookup ? (await origin.lookup(question.lookup))?.digests['sha-256'] : undefined
+  const sha256 = digest && Buffer.from(digest).toString('hex')
+  tell({ id: question.id, ...(sha256 && { sha256 }), hashed: origin.progress.hashed.files })
+})
+tell({ started: true })

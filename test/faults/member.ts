@@ -23,6 +23,7 @@ export interface Told {
 export class Member {
   readonly #child: ChildProcess
   readonly #exit: Promise<unknown>
+  readonly #started: Promise<void>
   readonly #questions = new Map<number, (told: Told) => void>()
   readonly warnings: string[] = []
   indexed: Told['indexed']
@@ -32,7 +33,12 @@ export class Member {
   constructor(child: ChildProcess) {
     this.#child = child
     this.#exit = once(child, 'exit')
+    let started = (): void => {}
+    this.#started = new Promise((resolve) => {
+      started = resolve
+    })
     child.on('message', (told: Told) => {
+      if (told.started) started()
       if (told.warning !== undefined) this.warnings.push(told.warning)
       if (told.indexed !== undefined) this.indexed = told.indexed
       if (told.listening !== undefined) this.port = told.listening
@@ -55,12 +61,19 @@ export class Member {
     return this.#child.pid
   }
 
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   /** Asks for the digest of a file, and how many files it has hashed. Of one that is dead nothing is known. */
   async ask(lookup?: string): Promise<Told> {
+    const dead = this.#exit.then((): Told => ({}))
+    // What is sent before somebody listens is lost.
+    await Promise.race([this.#started, dead])
     const id = this.#questions.size
     const answer = new Promise<Told>((resolve) => this.#questions.set(id, resolve))
     if (this.#child.connected) this.#child.send({ id, lookup })
-    return Promise.race([answer, this.#exit.then(() => ({}))])
+    return Promise.race([answer, dead])
   }
 
   async hashed(): Promise<number> {

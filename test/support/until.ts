@@ -9,12 +9,27 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   limit = 30_000,
 ): Promise<Exclude<T, false | undefined | null>> {
+  const late = new Error(`waited ${limit} ms in vain until ${what}`)
   const end = performance.now() + limit
   for (;;) {
-    const value = await condition()
+    const value = await within(condition(), end - performance.now(), late)
     if (value !== false && value !== undefined && value !== null)
       return value as Exclude<T, false | undefined | null>
-    if (performance.now() > end) throw new Error(`waited ${limit} ms in vain until ${what}`)
+    if (performance.now() > end) throw late
     await sleep(10)
+  }
+}
+
+/** A condition may be a question that nobody answers. */
+async function within<T>(value: T | Promise<T>, limit: number, late: Error): Promise<T> {
+  if (!(value instanceof Promise)) return value
+  let timer: NodeJS.Timeout | undefined
+  const given = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late), Math.max(1000, limit))
+  })
+  try {
+    return await Promise.race([value, given])
+  } finally {
+    clearTimeout(timer)
   }
 }
