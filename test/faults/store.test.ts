@@ -5,6 +5,7 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,6 +17,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import Sqlite from 'better-sqlite3'
@@ -215,8 +217,7 @@ it('what a full disk refuses is stored when there is room', async (t) => {
 
 /** Whether this process may mount file systems. */
 function mounts(): boolean {
-  const folder = '/tmp/mirrored-by-mount-trial'
-  mkdirSync(folder, { recursive: true })
+  const folder = mkdtempSync(join(tmpdir(), 'mirrored-by-mount-'))
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status === 0
   if (mounted) execFileSync('umount', [folder])
   rmSync(folder, { recursive: true })
@@ -247,7 +248,7 @@ it('a real disk that is full is served from, and used when there is room', {
   await digests(origin)
   unlinkSync(filler)
   execFileSync('mount', ['-o', 'remount,size=8m', disk])
-  await until('what is new is stored', async () => (await origin.lookup('x/399')) !== undefined, 20_000)
+  await until('what is new is stored', async () => (await origin.lookup('x/399')) !== undefined)
   assert.equal(await isWhole(origin), true)
   await origin.close()
   execFileSync('umount', ['-l', disk])

@@ -16,7 +16,7 @@ export async function sendRaw(
   host = '127.0.0.1',
 ): Promise<RawAnswer> {
   const socket = connect(port, host)
-  socket.setTimeout(10_000, () => socket.destroy(new Error('no answer within 10 s')))
+  socket.setTimeout(30_000, () => socket.destroy(new Error('no answer within 30 s')))
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
   socket.write(request)
