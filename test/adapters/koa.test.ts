@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createReadStream, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { createReadStream, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import Koa, { type Middleware } from 'koa'
@@ -13,6 +13,7 @@ import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { startOrigin } from '../support/origin.js'
 import { type RawAnswer, rawRequest, values } from '../support/raw.js'
 import { listen } from '../support/server.js'
+import { until } from '../support/until.js'
 
 const TEXT = 'a line that compresses well\n'.repeat(200)
 const MIRRORS: OriginOptions['mirrors'] = [{ id: 'm', url: 'http://m.invalid/' }]
@@ -312,4 +313,36 @@ it('keeps a HEAD from ending the process when the file is gone before koa-static
     assert.equal((await rawRequest(port, 'HEAD', '/text.txt')).status, 200)
   }
   assert.deepEqual(uncaught, [])
+})
+
+it('with serve: true closes every file that it opens, sent or not', {
+  skip: process.platform !== 'linux',
+}, async (t) => {
+  const { port } = await start(
+    t,
+    (origin, app) => {
+      app.use(async (ctx, next) => {
+        await next()
+        if (ctx.query.then === 'fail') throw new Error('a layer above fails')
+        if (ctx.query.then === 'replace') ctx.body = 'something else'
+      })
+      app.use(conditional())
+      app.use(mirroredBy(origin))
+    },
+    { serve: true },
+  )
+  const openDescriptors = () => readdirSync('/proc/self/fd').length
+  const first = await rawRequest(port, 'GET', '/text.txt')
+  const before = openDescriptors()
+  for (let count = 0; count < 5; count += 1) {
+    for (const method of ['HEAD', 'GET']) {
+      for (const query of ['', '?then=fail', '?then=replace']) {
+        await rawRequest(port, method, `/text.txt${query}`)
+        await rawRequest(port, method, `/text.txt${query}`, { Range: 'bytes=0-3' })
+        const tag = { 'If-None-Match': values(first, 'etag')[0] ?? '' }
+        await rawRequest(port, method, `/text.txt${query}`, tag)
+      }
+    }
+  }
+  await until('every descriptor is closed', () => openDescriptors() <= before)
 })
