@@ -25,7 +25,8 @@ function checkedUrl(schemes: readonly string[]) {
       if (url.username !== '' || url.password !== '') {
         return refuse('a URL must not carry credentials: it is sent to every client')
       }
-      if (url.search !== '' || url.hash !== '') {
+      // Looked for in the text: an empty one is not in `search` and `hash`, and stays in `href`.
+      if (/[?#]/.test(text)) {
         return refuse(
           `${JSON.stringify(text)} must not have a query or a fragment: file names are added to it`,
         )

@@ -266,6 +266,11 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
     '[0].url: "https://m.example/?path=" must not have a query or a fragment: file names are added to it',
   ],
   [
+    'a URL with an empty query',
+    { url: 'https://m.example/?' },
+    '[0].url: "https://m.example/?" must not have a query or a fragment: file names are added to it',
+  ],
+  [
     'a URL with a fragment',
     { url: 'https://m.example/#x' },
     '[0].url: "https://m.example/#x" must not have a query or a fragment: file names are added to it',
