@@ -1,0 +1,89 @@
+import * as v from 'valibot'
+import { reason } from '../../errors.js'
+import type { Found, Reading, Remark } from './found.js'
+import { counted } from './printable.js'
+import { flagOf, isBlank } from './values.js'
+import { readYaml, type YamlDocument } from './yaml-text.js'
+
+/** Only what is read; what is in it is checked when a mirror is made of it. */
+const entrySchema = v.looseObject({
+  name: v.string(),
+  address: v.looseObject({}),
+  geolocation: v.fallback(v.nullish(v.looseObject({})), undefined),
+})
+type Entry = v.InferOutput<typeof entrySchema>
+
+/** Reads a file of AlmaLinux's `mirrors.d`, several of them in one, or the JSON list of all. */
+export function readAlmaLinux(text: string): Reading {
+  const found: Found[] = []
+  const remarks: Remark[] = []
+  let approximate = 0
+  for (const document of /^\s*[[{]/.test(text) ? [readJson(text)] : readYaml(text)) {
+    const { line } = document
+    if ('refusal' in document) {
+      remarks.push({ line, reason: document.refusal, leftOut: true })
+      continue
+    }
+    const entries = Array.isArray(document.value) ? document.value : [document.value]
+    for (const [index, value] of entries.entries()) {
+      const entry = v.safeParse(entrySchema, value)
+      if (entry.success) {
+        found.push(mirrorOf(entry.output, line))
+        if (isApproximate(entry.output)) approximate += 1
+      } else {
+        const place = entries.length === 1 ? 'it' : `entry ${index + 1}`
+        const reason = `${place} has no name, or no address with URLs`
+        remarks.push({ line, name: nameIn(value), reason, leftOut: true })
+      }
+    }
+  }
+  if (approximate > 0) {
+    remarks.push({ reason: `approximate coordinates of ${counted(approximate, 'mirror')} are left out` })
+  }
+  return { found, remarks }
+}
+
+/** Coordinates of the country, or of another city of that name: better looked up where they are needed. */
+function isApproximate({ geolocation }: Entry): boolean {
+  return !isBlank(geolocation?.coordinates) && flagOf(geolocation?.approximate) !== false
+}
+
+function mirrorOf(entry: Entry, line: number | undefined): Found {
+  const { name, address, geolocation, cloud_type: cloud } = entry
+  const remarks: string[] = []
+  if (!isBlank(cloud)) {
+    remarks.push(
+      `it is for clients in the cloud ${JSON.stringify(cloud)}, whose subnets the list does not have`,
+    )
+  }
+  if (flagOf(entry.monopoly) !== false) {
+    remarks.push('it is the only one for its own clients; here it is the first of several')
+  }
+  return {
+    line,
+    name,
+    urls: [address.https, address.http, address.ftp],
+    rsync: address.rsync,
+    country: geolocation?.country,
+    coordinates: isApproximate(entry) ? undefined : geolocation?.coordinates,
+    asn: entry.asn,
+    subnets: entry.subnets,
+    only: { subnet: !isBlank(cloud) },
+    sponsor: { name: entry.sponsor, url: entry.sponsor_url },
+    private: entry.private,
+    remarks,
+  }
+}
+
+function readJson(text: string): YamlDocument {
+  try {
+    return { value: JSON.parse(text) }
+  } catch (error) {
+    return { refusal: `it is not JSON: ${reason(error)}` }
+  }
+}
+
+function nameIn(value: unknown): string | undefined {
+  const named = v.safeParse(v.looseObject({ name: v.string() }), value)
+  return named.success ? named.output.name : undefined
+}

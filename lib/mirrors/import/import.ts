@@ -1,0 +1,88 @@
+import type { Mirror } from '../../model.js'
+import { readAlmaLinux } from './almalinux.js'
+import { readDebian } from './debian.js'
+import { checked } from './entry.js'
+import type { Reading, Remark } from './found.js'
+import { Ids } from './ids.js'
+import { readMirmon } from './mirmon.js'
+import { readMirrorbits } from './mirrorbits.js'
+import { readMirrorBrain } from './mirrorbrain.js'
+import { withoutCredentials } from './printable.js'
+
+/** Whose lists can be imported. */
+export const LIST_FORMATS = ['almalinux', 'debian', 'mirmon', 'mirrorbits', 'mirrorbrain'] as const
+export type ListFormat = (typeof LIST_FORMATS)[number]
+
+export interface ImportOptions {
+  /** Debian's lists have several trees a mirror; see `readDebian`. */
+  readonly archive: string
+}
+
+/** A list, by the name of its file. */
+export interface Source {
+  readonly file: string
+  readonly text: string
+}
+
+export interface Imported {
+  readonly mirrors: readonly Mirror[]
+  readonly remarks: readonly (Remark & { readonly file: string })[]
+}
+
+const READERS: { readonly [F in ListFormat]: (text: string, options: ImportOptions) => Reading } = {
+  almalinux: readAlmaLinux,
+  debian: (text, { archive }) => readDebian(text, archive),
+  mirmon: readMirmon,
+  mirrorbits: readMirrorbits,
+  mirrorbrain: readMirrorBrain,
+}
+
+/** Makes one list of mirrors of lists in another format. What cannot be taken over is said in the remarks. */
+export function importMirrors(
+  format: ListFormat,
+  sources: readonly Source[],
+  options: ImportOptions,
+): Imported {
+  const mirrors: Mirror[] = []
+  const remarks: (Remark & { file: string })[] = []
+  const ids = new Ids()
+  const places = new Map<string, string>()
+  for (const { file, text } of sources) {
+    const reading = READERS[format](text, options)
+    const ofFile = reading.remarks.map((remark) => ({ ...remark, file }))
+    for (const found of reading.found) {
+      const { line } = found
+      const remark = (name: unknown, reason: string, leftOut = false) => {
+        ofFile.push({ file, line, name: typeof name === 'string' ? name : undefined, reason, leftOut })
+      }
+      const result = checked(found)
+      const name = 'mirror' in result ? result.mirror.id : (found.name ?? nameOf(found.urls, found.rsync))
+      for (const reason of result.remarks) remark(name, reason)
+      if ('refusal' in result) {
+        remark(name, result.refusal, true)
+        continue
+      }
+      const { mirror } = result
+      const content = JSON.stringify([mirror.id, mirror.urls])
+      const place = places.get(content)
+      if (place !== undefined) {
+        remark(name, `it is the same as in ${place}`, true)
+        continue
+      }
+      places.set(content, line === undefined ? file : `${file}:${line}`)
+      const id = ids.take(mirror.id)
+      if (id !== mirror.id) remark(name, `another mirror has this id; it becomes ${id}`)
+      mirrors.push({ ...mirror, id })
+    }
+    // In the order of the file; what is said of the whole comes last.
+    ofFile.sort((one, other) => (one.line ?? Number.MAX_VALUE) - (other.line ?? Number.MAX_VALUE))
+    for (const remark of ofFile) remarks.push(remark)
+  }
+  return { mirrors, remarks }
+}
+
+/** A mirror that has no name is called by its URL. */
+function nameOf(urls: readonly unknown[], rsync: unknown): string | undefined {
+  const url = [...urls, rsync].find((each) => typeof each === 'string')
+  return url === undefined ? undefined : withoutCredentials(url)
+}

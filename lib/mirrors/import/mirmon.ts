@@ -1,0 +1,8 @@
+import type { Reading } from './found.js'
+import { byHost, readUrlLines } from './url-lines.js'
+
+/** Reads a `mirror_list` of mirmon, whichever its `list_style`. */
+export function readMirmon(text: string): Reading {
+  const { lines, remarks } = readUrlLines(text)
+  return { found: byHost(lines), remarks }
+}

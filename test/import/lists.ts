@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ListFormat } from '../../lib/mirrors/import/import.js'
+
+const HERE = fileURLToPath(new URL('../../../test/import/', import.meta.url))
+
+/** Where the lists are; commands run in it, so that their messages do not depend on the place. */
+export const LISTS = join(HERE, 'lists')
+
+/** What each of the lists becomes is in `expected`, under this name. */
+export const CASES: readonly {
+  readonly name: string
+  readonly format: ListFormat
+  readonly list: string
+  readonly flags?: readonly string[]
+}[] = [
+  { name: 'almalinux-folder', format: 'almalinux', list: 'almalinux/mirrors.d' },
+  { name: 'almalinux-mirrors', format: 'almalinux', list: 'almalinux/mirrors.json' },
+  { name: 'almalinux-several', format: 'almalinux', list: 'almalinux/several.yml' },
+  { name: 'debian-Mirrors', format: 'debian', list: 'debian/Mirrors.masterlist' },
+  {
+    name: 'debian-cdimage',
+    format: 'debian',
+    list: 'debian/Mirrors.masterlist',
+    flags: ['--archive', 'CDImage'],
+  },
+  { name: 'mirmon-plain', format: 'mirmon', list: 'mirmon/plain.txt' },
+  { name: 'mirmon-apache', format: 'mirmon', list: 'mirmon/apache.txt' },
+  { name: 'mirrorbits-export', format: 'mirrorbits', list: 'mirrorbits/export.txt' },
+  { name: 'mirrorbits-list', format: 'mirrorbits', list: 'mirrorbits/list.txt' },
+  { name: 'mirrorbits-show', format: 'mirrorbits', list: 'mirrorbits/show.txt' },
+  { name: 'mirrorbrain-show', format: 'mirrorbrain', list: 'mirrorbrain/show.txt' },
+  { name: 'mirrorbrain-postgresql', format: 'mirrorbrain', list: 'mirrorbrain/postgresql.sql' },
+  { name: 'mirrorbrain-mirmon', format: 'mirrorbrain', list: 'mirrorbrain/mirmon.txt' },
+  { name: 'mirrorbrain-mirmon-apache', format: 'mirrorbrain', list: 'mirrorbrain/mirmon-apache.txt' },
+  { name: 'mirrorbrain-list', format: 'mirrorbrain', list: 'mirrorbrain/list.txt' },
+]
+
+/** The mirrors file, or the warnings, that one of the cases should give. */
+export function expected(name: string, what: 'yaml' | 'warnings'): string {
+  return readFileSync(join(HERE, 'expected', `${name}.${what}`), 'utf8')
+}
+
+/** The content of one of the lists. */
+export function listText(list: string): string {
+  return readFileSync(join(LISTS, list), 'utf8')
+}
