@@ -8,6 +8,7 @@ export const ERROR_CODES = [
   'ERR_MIRRORS_FILE',
   'ERR_GEO',
   'ERR_CONFIG_FILE',
+  'ERR_IMPORT',
   'ERR_STRATEGY',
   'ERR_STORE',
   'ERR_STORE_VERSION',

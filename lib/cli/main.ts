@@ -7,6 +7,7 @@ import { MODES } from '../model.js'
 import { checkOptions } from '../options.js'
 import { type Configuration, portSchema, readConfiguration } from './config.js'
 import { index } from './index-command.js'
+import { addMirrorsCommands } from './mirrors.js'
 import type { Output } from './output.js'
 import { ranking, rankingText } from './rank.js'
 import { serve } from './serve.js'
@@ -21,6 +22,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'ERR_MIRRORS_FILE',
   'ERR_GEO',
   'ERR_CONFIG_FILE',
+  'ERR_IMPORT',
 ])
 
 const output: Output = {
@@ -111,6 +113,8 @@ program
     const result = await ranking(checkOptions(options), path, ip, https, output)
     output.line(asJson ? JSON.stringify(result) : rankingText(result))
   })
+
+addMirrorsCommands(program.command('mirrors').description('work with lists of mirrors'), output)
 
 /** Flags stand above the configuration file. */
 function merge(
