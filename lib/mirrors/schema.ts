@@ -62,7 +62,7 @@ const subnetSchema = v.pipe(
 )
 
 /** An address with all bits beyond a prefix cleared. */
-function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
+export function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
   const subnet = `${address}/${bits}`
   return address.kind() === 'ipv4'
     ? ipaddr.IPv4.networkAddressFromCIDR(subnet).toString()

@@ -9,6 +9,7 @@ import {
   countryOf,
   flagOf,
   numberOf,
+  subnetOf,
 } from '../../lib/mirrors/import/values.js'
 
 test('flags are read as the programs write them, and anything else is not clear', () => {
@@ -84,4 +85,12 @@ test('credentials are hidden wherever they stand', () => {
     '"http://…@a.example/x@y" and //…@b.example',
   )
   assert.equal(withoutCredentials('https://a.example/@/b@c'), 'https://a.example/@/b@c')
+})
+
+test('a subnet loses what is beyond its prefix, and what is none stays for the schema to refuse', () => {
+  assert.equal(subnetOf('192.0.2.7/24'), '192.0.2.0/24')
+  assert.equal(subnetOf('192.0.2.0/24'), '192.0.2.0/24')
+  assert.equal(subnetOf('2001:db8::1/32'), '2001:db8::/32')
+  for (const none of ['10/8', '192.0.2.0', '192.0.2.0/33', 'here', '', 7, null])
+    assert.equal(subnetOf(none), none)
 })

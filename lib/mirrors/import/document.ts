@@ -8,9 +8,11 @@ export interface WrittenMirror {
   readonly urls?: readonly string[]
   readonly rsync?: string
   readonly location?: string
+  readonly countries?: readonly string[]
   readonly coordinates?: readonly number[]
   readonly asn?: readonly number[]
   readonly subnets?: readonly string[]
+  readonly family?: string
   readonly weight?: number
   readonly paths?: readonly string[]
   readonly serves?: string
@@ -23,17 +25,19 @@ export interface WrittenMirror {
 
 /** How a mirror is written in a mirrors file. */
 export function written(mirror: Mirror): WrittenMirror {
-  const { id, urls, rsync, location, coordinates, asn, subnets, weight, paths, serves, excludes, sponsor } =
-    mirror
+  const { id, urls, rsync, location, countries, coordinates, asn, subnets, family } = mirror
+  const { weight, paths, serves, excludes, sponsor } = mirror
   const [url] = urls
   return {
     id,
     ...(urls.length === 1 && url !== undefined ? { url } : { urls }),
     ...(rsync === undefined ? {} : { rsync }),
     ...(location === undefined ? {} : { location }),
+    ...(countries.length === 0 ? {} : { countries }),
     ...(coordinates === undefined ? {} : { coordinates }),
     ...(asn.length === 0 ? {} : { asn }),
     ...(subnets.length === 0 ? {} : { subnets }),
+    ...(family === undefined ? {} : { family }),
     ...(weight === 100 ? {} : { weight }),
     ...(paths.length === 0 ? {} : { paths }),
     ...(serves === 'world' ? {} : { serves }),

@@ -3,7 +3,7 @@ import type { Mirror, Serves } from '../../model.js'
 import { mirrorListSchema } from '../schema.js'
 import type { Found } from './found.js'
 import { plainText, printable, withoutCredentials } from './printable.js'
-import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf } from './values.js'
+import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf, subnetOf } from './values.js'
 
 /** A host's name has no more characters, and an id is made of one. */
 const LONGEST_ID = 253
@@ -22,6 +22,7 @@ const DISPENSABLE: ReadonlySet<string> = new Set([
   'urls',
   'rsync',
   'location',
+  'countries',
   'coordinates',
   'asn',
   'subnets',
@@ -60,9 +61,11 @@ export function checked(found: Found): Checked {
       urls: [...new Set(urls)],
       ...given('rsync', rsyncOf(found.rsync)),
       ...given('location', countryOf(found.country)),
+      countries: [...new Set(listOf(found.countries).map(countryOf))],
       ...given('coordinates', coordinatesOf(found.coordinates)),
       asn: asnOf(found.asn),
-      subnets: [...new Set(listOf(found.subnets))],
+      subnets: [...new Set(listOf(found.subnets).map(subnetOf))],
+      ...given('family', flagOf(found.ipv6Only) === true ? 'ipv6' : undefined),
       ...given('weight', isBlank(found.weight) ? undefined : numberOf(found.weight)),
       serves,
       excludes: [...new Set(listOf(found.excludes).map(countryOf))],

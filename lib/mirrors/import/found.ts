@@ -14,11 +14,14 @@ export interface Found {
   readonly rsync?: unknown
   /** A code of ISO 3166-1, or a country's English name. */
   readonly country?: unknown
+  /** Others that it serves as its own, likewise. */
+  readonly countries?: unknown
   /** Degrees north and east. */
   readonly coordinates?: unknown
   /** One number or several. */
   readonly asn?: unknown
   readonly subnets?: unknown
+  readonly ipv6Only?: unknown
   readonly weight?: unknown
   /** The flags that keep a mirror for the clients of its own continent, country, system or subnet. */
   readonly only?: { readonly [S in Exclude<Serves, 'world'>]?: unknown }

@@ -132,6 +132,7 @@ function readShown(lines: readonly string[]): Reading {
       urls: webUrls(mirror.HttpURL ?? ''),
       rsync: mirror.RsyncURL,
       country,
+      countries: others,
       coordinates: [mirror.Latitude, mirror.Longitude],
       asn: mirror.ASNum,
       weight: weightOf(mirror.Score),
@@ -139,7 +140,7 @@ function readShown(lines: readonly string[]): Reading {
       excludes: mirror.ExcludedCountryCodes,
       sponsor: { name: mirror.SponsorName, url: mirror.SponsorURL },
       enabled: mirror.Enabled,
-      remarks: unsaid(mirror, country, others),
+      remarks: unsaid(mirror, country),
     })
   }
   return { found, remarks: [...remarks, ...aboutFtp(ftp)] }
@@ -166,13 +167,8 @@ function shownIn(lines: readonly string[]): Shown[] {
   })
 }
 
-function unsaid(mirror: Readonly<Record<string, unknown>>, country: unknown, others: string[]): string[] {
-  const remarks: string[] = []
-  if (others.length > 0) {
-    remarks.push(`it is in several countries; ${others.join(', ')} cannot be said beside the first`)
-  }
-  if (flagOf(mirror.ContinentOnly) === true) remarks.push(...aboutContinent(mirror.ContinentCode, country))
-  return remarks
+function unsaid(mirror: Readonly<Record<string, unknown>>, country: unknown): string[] {
+  return flagOf(mirror.ContinentOnly) === true ? aboutContinent(mirror.ContinentCode, country) : []
 }
 
 /** Without a scheme, both are meant. */

@@ -27,9 +27,11 @@ export function mirrorOf(record: ServerRecord, line: number): Found {
     urls: [value('baseurl'), value('baseurl_ftp')],
     rsync: value('baseurl_rsync'),
     country: value('country'),
+    countries: wordsOf(value('other_countries')),
     coordinates: [value('lat'), value('lng')],
     asn: value('asn'),
     subnets: known('prefix'),
+    ipv6Only: value('ipv6_only'),
     weight: weightOf(value('score')),
     only: {
       continent: value('region_only'),
@@ -45,12 +47,8 @@ export function mirrorOf(record: ServerRecord, line: number): Found {
 
 function unsaid(value: (name: string) => string | undefined): string[] {
   const remarks: string[] = []
-  const others = wordsOf(value('other_countries'))
-  if (others.length > 0)
-    remarks.push(`clients in ${others.join(', ')} were sent there too; that cannot be said`)
   const largest = numberOf(value('file_maxsize') ?? '0')
   if (largest !== 0) remarks.push(`it was for files of up to ${largest} bytes only; that cannot be said`)
-  if (flagOf(value('ipv6_only')) === true) remarks.push('it is reached by IPv6 only; that cannot be said')
   if (flagOf(value('region_only')) === true) {
     remarks.push(...aboutContinent(value('region'), value('country')))
   }

@@ -1,4 +1,7 @@
+import { isIP } from 'node:net'
 import { countries } from 'countries-list'
+import ipaddr from 'ipaddr.js'
+import { networkOf } from '../schema.js'
 
 /** Lists write a flag in many ways: YAML 1.1 has yes and on, Python True, PostgreSQL t. */
 const TRUE = new Set(['true', 'yes', 'on', 'y', 't', '1'])
@@ -92,4 +95,12 @@ export function countryOf(value: unknown): unknown {
 export function continentOf(country: unknown): string | undefined {
   const code = countryOf(country)
   return typeof code === 'string' ? CONTINENTS.get(code) : undefined
+}
+
+/** A subnet without the bits that lists leave beyond its prefix. */
+export function subnetOf(value: unknown): unknown {
+  if (typeof value !== 'string' || !ipaddr.isValidCIDR(value)) return value
+  const [address, bits] = ipaddr.parseCIDR(value)
+  const isWrittenOut = isIP(value.slice(0, value.lastIndexOf('/'))) !== 0
+  return isWrittenOut ? `${networkOf(address, bits)}/${bits}` : value
 }
