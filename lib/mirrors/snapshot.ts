@@ -48,9 +48,9 @@ export interface Snapshot {
 }
 
 /**
- * Degrees of the squares whose clients share an order. Half of the diagonal, 39 km, is less than databases of places err by.
+ * Degrees of the squares whose clients share an order. Half of the diagonal, 20 km, is less than databases of places err by.
  */
-const CELL = 0.5
+const CELL = 0.25
 /** Mirrors in all orders that are kept, 8 to 16 bytes each: 32 MiB at most. */
 const MOST_PLACES = 2 ** 21
 

@@ -40,8 +40,8 @@ export function near(
   }
 }
 
-/** The middle of a square of half a degree, so that it stays where it is when clients are put together. */
-export const HERE: Coordinates = [0.25, 0.25]
+/** The middle of a square of a quarter of a degree, so that it stays where it is when clients are put together. */
+export const HERE: Coordinates = [0.125, 0.125]
 /** Someone there, in Germany by all other signs, and so in Europe. */
 export const SOMEONE: Client = {
   address: '192.0.2.1',

@@ -29,7 +29,7 @@ describe('the order of clients', () => {
     ['of other families, where no mirror has one', BASE, { ...BASE, address: '2001:db9::1' }],
     ['of other asn that no mirror has', BASE, { ...BASE, asn: 64_498 }],
     ['of an asn that no mirror has, and of none', BASE, withoutAsn],
-    ['in the same square', BASE, { ...BASE, coordinates: [0, 0.499] }],
+    ['in the same square', BASE, { ...BASE, coordinates: [0, 0.249] }],
     ['of the same innermost subnet', { ...BASE, address: '192.0.2.1' }, { ...BASE, address: '192.0.2.127' }],
     ['of whom nothing is known', { address: '203.0.113.1' }, { address: '' }],
   ]

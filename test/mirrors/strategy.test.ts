@@ -134,9 +134,9 @@ describe('a function', () => {
     snapshot.orderFor({ address: '', country: 'de', coordinates: [51.17, 10.45], approximate: true }, false)
     snapshot.orderFor({ address: '203.0.113.1' }, false)
     assert.deepEqual(places, [
-      { country: 'de', continent: 'eu', coordinates: [50.75, 6.75], asn: 64_501 },
+      { country: 'de', continent: 'eu', coordinates: [50.875, 6.875], asn: 64_501 },
       // No mirror has that asn.
-      { country: 'de', continent: 'eu', coordinates: [-0.25, -0.25] },
+      { country: 'de', continent: 'eu', coordinates: [-0.125, -0.125] },
       { country: 'de', coordinates: [51.17, 10.45], approximate: true },
       {},
     ])

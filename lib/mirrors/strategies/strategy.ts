@@ -40,7 +40,7 @@ export interface Choice {
  * so what it returns must depend on its arguments alone.
  *
  * @param mirrors those that may serve such clients at all, in the operator's order
- * @param place of the client; exact coordinates are those of the middle of a square of half a degree
+ * @param place of the client; exact coordinates are those of the middle of a square of a quarter of a degree
  */
 export type Strategy = (mirrors: readonly Near[], place: Place) => Choice
 
