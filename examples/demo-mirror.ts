@@ -62,7 +62,7 @@ function ranges({ headers }: IncomingMessage, size: number): readonly { start: n
 }
 
 /** Lets so many bytes a second through, and says so. */
-function throttle(rate: number, count: (bytes: number) => void): Transform {
+export function throttle(rate: number, count: (bytes: number) => void): Transform {
   return new Transform({
     async transform(chunk: Buffer, _encoding, done) {
       await sleep((chunk.length / rate) * 1000)

@@ -5,13 +5,14 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { pipeline } from 'node:stream'
 import { styleText } from 'node:util'
 import Koa from 'koa'
 import serve from 'koa-static'
 import { createOrigin, type MirrorOptions, memoryStore, type OriginOptions } from 'mirrored-by'
-import { mirroredBy, routes } from 'mirrored-by/koa'
+import { mirroredBy, routes, sameBytes } from 'mirrored-by/koa'
 import prettyBytes from 'pretty-bytes'
-import { type DemoMirror, type Sent, startMirror } from './demo-mirror.js'
+import { type DemoMirror, type Sent, startMirror, throttle } from './demo-mirror.js'
 
 /** Milliseconds without a byte sent after which the mirrors are taken to be done. */
 const QUIET = 700
@@ -114,27 +115,13 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
 function slowly(report: Sent): Koa.Middleware {
   return async (ctx, next) => {
     await next()
-    const { body, path } = ctx
-    if (body instanceof ReadStream) slowDown(body, (bytes) => report('origin', basename(path), bytes))
+    const { body, length, path } = ctx
+    if (!(body instanceof ReadStream) || length === undefined) return
+    const count = (bytes: number) => report('origin', basename(path), bytes)
+    const slow = pipeline(body, throttle(ORIGIN_RATE, count), () => {})
+    ctx.body = sameBytes(slow, body)
+    ctx.length = length
   }
-}
-
-/**
- * Has a stream read no faster. Another stream in its place would lose the fields: whether that has the bytes of the file,
- * nobody can know.
- */
-function slowDown(stream: ReadStream, count: (bytes: number) => void): void {
-  let counted = 0
-  const countNew = (): void => {
-    count(stream.bytesRead - counted)
-    counted = stream.bytesRead
-  }
-  const read = stream._read.bind(stream)
-  stream._read = (size) => {
-    countNew()
-    setTimeout(() => stream.destroyed || read(size), (size / ORIGIN_RATE) * 1000)
-  }
-  stream.on('close', countNew)
 }
 
 async function listen(port: number): Promise<Server> {

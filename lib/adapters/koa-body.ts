@@ -4,6 +4,33 @@ import { digestAtOnce } from '../digest/native.js'
 import { ALGORITHMS, type IndexedFile } from '../model.js'
 import type { Content } from './response.js'
 
+/** Streams by which the bytes of others go out as they are. */
+const originals = new WeakMap<object, object>()
+
+/**
+ * Says that a stream passes on the bytes of a body as they are, as a throttle or a counter does. Without a word for it the
+ * bytes that come out of a stream may be others, and are sent without digests.
+ *
+ * ```ts
+ * ctx.body = sameBytes(body.pipe(new Throttle()), body)
+ * ctx.length = length
+ * ```
+ *
+ * @returns the stream
+ */
+export function sameBytes<S extends object>(stream: S, body: object): S {
+  originals.set(stream, body)
+  return stream
+}
+
+/** Where the bytes of a body come from. */
+export function originalOf(body: unknown): unknown {
+  let original = body
+  while (typeof original === 'object' && original !== null && originals.has(original))
+    original = originals.get(original)
+  return original
+}
+
 /**
  * What Koa sends, as far as that can be known: whose bytes a body holds. Layers above may replace it after we have seen it.
  */
@@ -21,7 +48,7 @@ export class Body {
 
   /** Looks at what the layers below have made. */
   async look(): Promise<void> {
-    const { body } = this.#ctx
+    const body = originalOf(this.#ctx.body)
     this.#seen = body
     if (body instanceof ReadStream) {
       // Koa answers an error of the stream, but listens no longer once a HEAD is answered: a file that is gone when its
@@ -42,7 +69,7 @@ export class Body {
     const { body, status } = this.#ctx
     // Whoever cuts ranges out of a body puts another in its place, and says by Content-Range of how many bytes it was.
     if (status === 206) return typeof this.#content === 'object' ? this.#content : 'path'
-    const isReplaced = body !== undefined && body !== null && body !== this.#seen
+    const isReplaced = body !== undefined && body !== null && originalOf(body) !== this.#seen
     return isReplaced ? 'other' : this.#content
   }
 }

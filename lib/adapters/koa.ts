@@ -6,9 +6,11 @@ import { decoration } from '../plan/decoration.js'
 import type { DecoratePlan, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../plan/plan.js'
 import type { RequestView } from '../plan/view.js'
 import { openAnswer } from './file.js'
-import { Body, isToBeCoded, keepUncoded } from './koa-body.js'
+import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
 import { NodeRequestView } from './request.js'
 import { answerOf, decorateWhenSent, keepWhileSame, setFields } from './response.js'
+
+export { sameBytes } from './koa-body.js'
 
 type Next = () => Promise<unknown>
 
@@ -141,7 +143,7 @@ async function sendFile(
   // On a HEAD too, where Koa does not read it: layers above that change bodies then change that answer as well.
   if (answer.body !== undefined) ctx.body = answer.body
   setFields(ctx.res, answer.fields)
-  const isReplaced = () => ctx.body !== undefined && ctx.body !== null && ctx.body !== answer.body
+  const isReplaced = () => ctx.body !== undefined && ctx.body !== null && originalOf(ctx.body) !== answer.body
   keepWhileSame(ctx.res, answer.ofBytes, () => !isToBeCoded(ctx) && !isReplaced())
   return undefined
 }

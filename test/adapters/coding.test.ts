@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { createReadStream, ReadStream } from 'node:fs'
 import type { RequestListener } from 'node:http'
-import { Readable, Transform } from 'node:stream'
+import { PassThrough, Readable, Transform } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import Koa, { type Context, type Middleware } from 'koa'
 import compress from 'koa-compress'
 import serveStatic from 'koa-static'
-import { mirroredBy } from '../../lib/adapters/koa.js'
+import { mirroredBy, sameBytes } from '../../lib/adapters/koa.js'
 import { mirroredBy as nodeMirroredBy } from '../../lib/adapters/node.js'
 import type { Origin, OriginOptions } from '../../lib/index.js'
 import { coding } from '../support/coder.js'
@@ -182,6 +182,12 @@ function rewritten(change: (ctx: Context, body: Readable) => void | Promise<void
   }
 }
 
+/** A layer inside of itself. */
+const twice =
+  (layer: Middleware): Middleware =>
+  (ctx, next) =>
+    layer(ctx, async () => layer(ctx, next))
+
 const upperCase = () =>
   new Transform({
     transform: (chunk: Buffer, _encoding, done) => done(null, chunk.toString().toUpperCase()),
@@ -253,6 +259,26 @@ describe('a layer that changes the body', () => {
     const { port } = await start(t, (origin) => koa(mirroredBy(origin), same, serveStatic(origin.root)))
     assert.equal((await ask(port, '/text.txt', {})).isDecorated, true)
   })
+
+  for (const [place, serve, order] of [
+    ['above us', false, (us: Middleware, root: string, layer: Middleware) => [layer, us, serveStatic(root)]],
+    ['below us', false, (us: Middleware, root: string, layer: Middleware) => [us, layer, serveStatic(root)]],
+    ['above serve: true', true, (us: Middleware, _root: string, layer: Middleware) => [layer, us]],
+  ] as const) {
+    it(`through streams that say they keep the bytes, ${place}, keeps the digests`, async (t) => {
+      const counter = rewritten((ctx, body) => {
+        const { length = 0 } = ctx.response
+        ctx.body = sameBytes(body.pipe(new PassThrough()), body)
+        ctx.length = length
+      })
+      for (const layer of [counter, twice(counter)]) {
+        const { port } = await start(t, (origin) => koa(...order(mirroredBy(origin), origin.root, layer)), {
+          serve,
+        })
+        assert.equal((await ask(port, '/text.txt', {})).isDecorated, true)
+      }
+    })
+  }
 
   it('cuts ranges out of it and keeps the fields', async (t) => {
     const cut = rewritten((ctx, body) => {

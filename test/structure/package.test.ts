@@ -125,7 +125,7 @@ describe('the package', () => {
         'memoryStore',
         'sqliteStore',
       ],
-      './koa': ['mirroredBy', 'routes'],
+      './koa': ['mirroredBy', 'routes', 'sameBytes'],
       './node': ['mirroredBy'],
     })
   })
