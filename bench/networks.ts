@@ -56,13 +56,12 @@ async function measure(what: Case, scale: Scale['loads'], world: World): Promise
   const root = join(folder.path, 'root')
   mkdirSync(root)
   for (let index = 0; index < FILES; index += 1) writeFileSync(join(root, `image-${index}.iso`), '')
-  const setupFor = (count: number): NetworkSetup => ({
-    root,
-    store: join(folder.path, `${count}.sqlite`),
-    mode: what.mode,
-    mirrors: sample(world.mirrors, count),
-    geo: world.geo,
-  })
+  const setupFor = (count: number): NetworkSetup => {
+    // JSON is YAML, and too long for a command line.
+    const mirrors = join(folder.path, `${count}.yaml`)
+    writeFileSync(mirrors, JSON.stringify({ mirrors: sample(world.mirrors, count) }))
+    return { root, store: join(folder.path, `${count}.sqlite`), mode: what.mode, mirrors, geo: world.geo }
+  }
   const servers: Server[] = []
   try {
     for (const count of COUNTS) servers.push(await startServer('./servers/network-koa.js', setupFor(count)))

@@ -1,7 +1,7 @@
 import Koa from 'koa'
 import serve from 'koa-static'
 import { mirroredBy } from '../../lib/adapters/koa.js'
-import { createOrigin, type Mirror, type Mode } from '../../lib/index.js'
+import { createOrigin, type Mode } from '../../lib/index.js'
 import { setup } from '../child.js'
 import { listen } from './listen.js'
 
@@ -9,7 +9,8 @@ export interface NetworkSetup {
   readonly root: string
   readonly store: string
   readonly mode: Mode
-  readonly mirrors: readonly Mirror[]
+  /** Path of a mirrors file. */
+  readonly mirrors: string
   readonly geo: string[] | undefined
 }
 

@@ -12,9 +12,14 @@ export const METALINK4_TYPE = 'application/metalink4+xml'
  * folder, with 2 everything in the folder above (RFC 6249 §3.4); 0 says nothing of other files
  */
 export function duplicateLink(url: string, priority: number, location?: string, depth = 0): Field {
+  return ['Link', `<${url}${duplicateParameters(priority, location, depth)}`]
+}
+
+/** What follows the URL in such a link. */
+export function duplicateParameters(priority: number, location?: string, depth = 0): string {
   const geo = location === undefined ? '' : `; geo=${location}`
   const whole = depth === 0 ? '' : `; depth=${depth}`
-  return ['Link', `<${url}>; rel=duplicate; pri=${priority}${geo}${whole}`]
+  return `>; rel=duplicate; pri=${priority}${geo}${whole}`
 }
 
 /** A document about the file, such as its metalink (RFC 6249 §4). wget2 reads the type only where it is quoted. */

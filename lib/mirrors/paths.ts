@@ -83,6 +83,7 @@ function isWithin(path: string, folder: string): boolean {
   return folder === '' || path === folder || path.startsWith(`${folder}/`)
 }
 
-function countParts(path: string): number {
+/** The depth of a file on a mirror that carries everything. */
+export function countParts(path: string): number {
   return path.split('/').length
 }

@@ -52,6 +52,14 @@ export interface PlannerParts {
   readonly draw: Draw
 }
 
+/** The repository's URL on this server, as a request names it. */
+interface Base {
+  readonly host: string | undefined
+  readonly secure: boolean
+  readonly mount: string
+  readonly url: string | undefined
+}
+
 const NEGOTIATED: Field = ['Vary', 'Accept']
 /** Documents are for scripts in browsers too, wherever those come from (the fetch standard's CORS protocol). */
 const CORS: readonly Field[] = [
@@ -65,6 +73,8 @@ const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 export class Planner {
   readonly #options: PlannerOptions
   readonly #parts: PlannerParts
+  /** Nearly all requests name the same host; by the same string links are found again sooner. */
+  #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
 
   constructor(options: PlannerOptions, parts: PlannerParts) {
     this.#options = options
@@ -239,8 +249,13 @@ export class Planner {
 
   #base(view: RequestView): string | undefined {
     if (this.#options.baseUrl !== undefined) return this.#options.baseUrl
-    if (view.host === undefined || !HOST.test(view.host)) return undefined
-    return `${view.secure ? 'https' : 'http'}://${view.host}${view.mount}/`
+    const { host, secure, mount } = view
+    const last = this.#lastBase
+    if (host === last.host && secure === last.secure && mount === last.mount) return last.url
+    const url =
+      host === undefined || !HOST.test(host) ? undefined : `${secure ? 'https' : 'http'}://${host}${mount}/`
+    this.#lastBase = { host, secure, mount, url }
+    return url
   }
 
   #isPresent({ file }: Entry): boolean {
