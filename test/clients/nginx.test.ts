@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { connect, createServer } from 'node:net'
-import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { startNginx } from '../lab/nginx.js'
 import { run, unlessInstalled } from '../support/client.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
 import { runOrigin, SERVE, WAYS } from './origins.js'
 
 const PROXY_HOST = '127.0.0.7'
@@ -23,7 +17,7 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
         const name = 'file.bin'
         writeFiles(root, { [name]: pseudoRandomBytes(4096) })
         const { url } = await runOrigin(t, way, { root, mirrors: mirrorsOf(length - name.length) })
-        const proxy = await startNginx(t, url)
+        const proxy = await startProxy(t, url)
 
         const direct = await head(url + name)
         const proxied = await head(proxy + name)
@@ -49,7 +43,7 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
     const root = temporaryFolder(t)
     writeFiles(root, { 'file.bin': pseudoRandomBytes(4096) })
     const { url } = await runOrigin(t, SERVE, { root, mirrors: mirrorsOf(400), maxHeaderBytes: '64KiB' })
-    assert.equal((await head(`${await startNginx(t, url)}file.bin`)).status, '502')
+    assert.equal((await head(`${await startProxy(t, url)}file.bin`)).status, '502')
   })
 })
 
@@ -68,52 +62,6 @@ async function head(url: string): Promise<{ status: string | undefined; lines: s
   return { status: first.split(' ')[1], lines: lines.filter((line) => !OF_THE_HOP.test(line)).toSorted() }
 }
 
-/** nginx in front of an origin, with nothing set that need not be. */
-async function startNginx(scope: Scope, origin: string): Promise<string> {
-  const folder = temporaryFolder(scope)
-  const port = await freePort()
-  const configuration = [
-    'daemon off;',
-    'master_process off;',
-    'pid nginx.pid;',
-    'error_log stderr;',
-    'events {}',
-    'http {',
-    '  access_log off;',
-    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
-    `  server { listen ${PROXY_HOST}:${port}; location / { proxy_pass ${origin}; } }`,
-    '}',
-  ]
-  writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
-  const nginx = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr'])
-  scope.after(async () => {
-    nginx.kill('SIGKILL')
-    if (nginx.exitCode === null && nginx.signalCode === null) await once(nginx, 'exit')
-  })
-  let said = ''
-  nginx.stderr.on('data', (text: Buffer) => {
-    said += text.toString()
-  })
-  await until('nginx listens', () => {
-    assert.equal(nginx.exitCode, null, `nginx ended: ${said}`)
-    return answers(port)
-  })
-  return `http://${PROXY_HOST}:${port}/`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, PROXY_HOST)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-function answers(port: number): Promise<boolean> {
-  const socket = connect(port, PROXY_HOST)
-  return new Promise((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
+async function startProxy(scope: Scope, origin: string): Promise<string> {
+  return (await startNginx(scope, [`proxy_pass ${origin};`], { host: PROXY_HOST })).url
 }

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Scope } from '../support/folder.js'
+import { until } from '../support/until.js'
+import { listens } from './port.js'
+
+export interface Daemon {
+  readonly program: string
+  readonly args: readonly string[]
+  readonly host: string
+  readonly port: number
+  /** Of its local times. Default: UTC. POSIX, so that no database is needed: `IST-5:30` is five and a half hours ahead. */
+  readonly zone?: string | undefined
+}
+
+/** Runs a server in the foreground until the test ends, and waits until it listens. */
+export async function startDaemon(scope: Scope, daemon: Daemon): Promise<void> {
+  const { program, args, host, port, zone = 'UTC' } = daemon
+  const child = spawn(program, [...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, for servers that fork.
+    detached: true,
+    env: { ...process.env, TZ: zone },
+  })
+  scope.after(async () => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+    process.kill(-child.pid, 'SIGKILL')
+    await once(child, 'exit')
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => {
+      said += text.toString()
+    })
+  }
+  await until(`${program} listens`, () => {
+    assert.equal(child.exitCode, null, `${program} ended: ${said}`)
+    return listens(host, port)
+  })
+}

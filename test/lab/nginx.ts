@@ -1,0 +1,36 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { startDaemon } from './daemon.js'
+import { freePort } from './port.js'
+
+/**
+ * A real nginx, with nothing set that need not be.
+ *
+ * @param location directives for everything below `/`
+ */
+export async function startNginx(
+  scope: Scope,
+  location: readonly string[],
+  choices: { readonly host?: string; readonly zone?: string } = {},
+): Promise<{ readonly url: string; readonly port: number }> {
+  const { host = '127.0.0.1', zone } = choices
+  const folder = temporaryFolder(scope)
+  const port = await freePort(host)
+  const configuration = [
+    'daemon off;',
+    'master_process off;',
+    'pid nginx.pid;',
+    'error_log stderr;',
+    'events {}',
+    'http {',
+    '  access_log off;',
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
+    `  server { listen ${host}:${port}; location / { ${location.join(' ')} } }`,
+    '}',
+  ]
+  writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
+  const args = ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+  await startDaemon(scope, { program: 'nginx', args, host, port, zone })
+  return { url: `http://${host}:${port}/`, port }
+}
