@@ -14,6 +14,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['options.ts'],
   ['plan/'],
   ['indexer.ts', 'leader.ts'],
+  ['presence/'],
   ['mirrors/import/'],
   ['mirrors/'],
   ['mirrors/strategies/'],

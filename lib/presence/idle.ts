@@ -1,0 +1,25 @@
+import type { Scan } from './scan.js'
+
+/** Ends a scan when its server has been silent for too long. It runs only while something is waited for. */
+export class IdleTimer {
+  readonly #scan: Scan
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(scan: Scan) {
+    this.#scan = scan
+  }
+
+  /** Begins, or begins anew: something is waited for, or has come. */
+  start(): void {
+    const { idle } = this.#scan.limits
+    if (this.#timer === undefined)
+      this.#timer = setTimeout(() => this.#scan.stop(`nothing came for ${idle / 1000} s`), idle)
+    else this.#timer.refresh()
+  }
+
+  /** Nothing is waited for: the reader takes its time, or all is done. */
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}

@@ -1,0 +1,61 @@
+import { includesWholePath, type PathFilter } from '../repository/names.js'
+
+/** As many as Linux follows on one way. */
+const MOST_HOPS = 40
+
+/**
+ * The symbolic links of a mirror, where it tells them (rsync, some FTP servers). It lists files by their real paths only;
+ * over a link a client may reach them by other paths too.
+ */
+export class Links {
+  readonly #targets = new Map<string, string | undefined>()
+  readonly #includes: PathFilter
+
+  /** @param includes which paths were listed at all */
+  constructor(includes: PathFilter) {
+    this.#includes = includes
+  }
+
+  get size(): number {
+    return this.#targets.size
+  }
+
+  /**
+   * @param path repository path of the link
+   * @param target as it is written in the link; undefined where the mirror does not tell it
+   */
+  add(path: string, target: string | undefined): void {
+    this.#targets.set(path, target)
+  }
+
+  /**
+   * The path by which the mirror lists what a client finds under `path`: the same where no link is on the way.
+   *
+   * @returns undefined where the listing cannot tell: the way leaves the repository, goes round, or passes what is not
+   * listed
+   */
+  resolve(path: string): string | undefined {
+    if (this.#targets.size === 0) return path
+    const done: string[] = []
+    const ahead = path.split('/').reverse()
+    let hops = 0
+    for (let part = ahead.pop(); part !== undefined; part = ahead.pop()) {
+      if (part === '' || part === '.') continue
+      if (part === '..') {
+        if (done.pop() === undefined) return undefined
+        continue
+      }
+      done.push(part)
+      const place = done.join('/')
+      if (!this.#targets.has(place)) continue
+      const target = this.#targets.get(place)
+      hops += 1
+      // What an absolute target is to the repository, only the mirror knows.
+      if (target === undefined || target.startsWith('/') || hops > MOST_HOPS) return undefined
+      done.pop()
+      ahead.push(...target.split('/').reverse())
+    }
+    const real = done.join('/')
+    return includesWholePath(this.#includes, real) ? real : undefined
+  }
+}

@@ -1,0 +1,32 @@
+/** Longer than any file system takes. */
+const LONGEST_NAME = 1024
+const LONGEST_IN_MESSAGES = 200
+
+/**
+ * Why a name in a listing cannot be that of a file or folder; undefined where it can. A name that passes is one step
+ * down, and no other.
+ */
+export function unusable(name: string): string | undefined {
+  if (name === '' || name === '.' || name === '..') return 'is no name'
+  if (name.includes('/')) return 'has a slash in it'
+  if (name.includes('\0')) return 'has a zero byte in it'
+  if (name.length > LONGEST_NAME) return 'is too long'
+  if (/\p{Surrogate}/u.test(name)) return 'is no Unicode'
+  return undefined
+}
+
+/** A message with nothing in it that a terminal would obey: mirrors have a say in many. */
+export function printable(message: string): string {
+  return message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu, '\ufffd')
+}
+
+/** What a mirror said, for a message: in quotes, and of bearable length. */
+export function quote(text: string): string {
+  const short = text.length > LONGEST_IN_MESSAGES ? `${text.slice(0, LONGEST_IN_MESSAGES)}…` : text
+  return `"${printable(short)}"`
+}
+
+/** A folder, for a message. */
+export function quoteFolder(path: string): string {
+  return path === '' ? 'the root' : quote(path)
+}

@@ -1,0 +1,18 @@
+import { Halt } from './scan.js'
+
+/** @throws Halt where the text is no URL of one of these schemes */
+export function parseUrl(text: string, ...schemes: readonly string[]): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !schemes.includes(url.protocol) || url.hostname === '')
+    throw new Halt(`its URL does not begin with ${schemes.map((scheme) => `${scheme}//host/`).join(' or ')}`)
+  return url
+}
+
+/** @throws Halt where the escapes in a part of a URL stand for no text */
+export function decodePart(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new Halt('its URL has an escape in it that stands for no text')
+  }
+}

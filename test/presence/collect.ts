@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { type Listing, type Outcome, type RemoteFile, TIME_UNITS } from '../../lib/presence/listing.js'
+import { findOffset } from '../../lib/presence/offset.js'
+import type { DiskFile } from '../lab/tree.js'
+
+/** Reads a listing to its end. */
+export async function collect(
+  listing: Listing,
+): Promise<{ readonly files: readonly RemoteFile[]; readonly outcome: Outcome }> {
+  const files: RemoteFile[] = []
+  for await (const batch of listing) files.push(...batch)
+  return { files, outcome: await listing.outcome }
+}
+
+/** Paths in order. */
+export function paths(files: readonly RemoteFile[]): string[] {
+  return files.map(({ path }) => path).sort()
+}
+
+/**
+ * Fails unless a mirror lists exactly what is on disk: the same paths, each once, with its size as far as the listing is
+ * precise, and with its time.
+ *
+ * @param offset what the listed times are off by, in milliseconds
+ */
+export function assertLists(
+  files: readonly RemoteFile[],
+  disk: ReadonlyMap<string, DiskFile>,
+  expected: {
+    readonly sizes: 'exact' | 'rounded' | 'none'
+    readonly times: boolean
+    readonly offset?: number
+  },
+): void {
+  const { sizes, times, offset = 0 } = expected
+  assert.deepEqual(paths(files), [...disk.keys()].sort())
+  for (const file of files) {
+    const { size: own = Number.NaN, mtimeMs = Number.NaN } = disk.get(file.path) ?? {}
+    const { path, size, sizePrecision, mtime, mtimePrecision } = file
+    if (sizes === 'none') assert.equal(size, undefined, path)
+    else
+      assert.ok(
+        Math.abs((size ?? Number.NaN) - own) <= sizePrecision,
+        `${path}: ${size} ± ${sizePrecision}, not ${own}`,
+      )
+    if (sizes === 'exact') assert.equal(sizePrecision, 0, path)
+    const unit = TIME_UNITS[mtimePrecision]
+    assert.equal(mtime, times ? Math.floor((mtimeMs + offset) / unit) * unit : undefined, path)
+  }
+  if (!times) return
+  const pairs = files.map((listed) => ({ mtimeMs: disk.get(listed.path)?.mtimeMs ?? Number.NaN, listed }))
+  assert.equal(findOffset(pairs), offset)
+}
