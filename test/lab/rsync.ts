@@ -1,0 +1,51 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { startDaemon } from './daemon.js'
+import { freePort } from './port.js'
+
+export interface RsyncDaemonChoices {
+  readonly host?: string
+  /** Without it, everybody may read. */
+  readonly account?: { readonly user: string; readonly password: string }
+  /** What it greets with. */
+  readonly greeting?: string
+  /** Further lines for the module. */
+  readonly settings?: readonly string[]
+}
+
+/** A real rsync daemon with a folder as its module `repo`. */
+export async function startRsyncDaemon(
+  scope: Scope,
+  root: string,
+  choices: RsyncDaemonChoices = {},
+): Promise<{ readonly url: string; readonly port: number }> {
+  const { host = '127.0.0.1', account, greeting, settings = [] } = choices
+  const folder = temporaryFolder(scope)
+  const port = await freePort(host)
+  const lines = [
+    'use chroot = no',
+    'reverse lookup = no',
+    '[repo]',
+    `path = ${root}`,
+    'read only = yes',
+    ...settings,
+  ]
+  // Started by root it would become somebody who cannot read the test's folders.
+  if (process.getuid?.() === 0) lines.push('uid = 0', 'gid = 0')
+  if (greeting !== undefined) {
+    writeFileSync(join(folder, 'motd'), greeting)
+    lines.unshift(`motd file = ${join(folder, 'motd')}`)
+  }
+  if (account !== undefined) {
+    const secrets = join(folder, 'secrets')
+    writeFileSync(secrets, `${account.user}:${account.password}\n`)
+    chmodSync(secrets, 0o600)
+    lines.push(`auth users = ${account.user}`, `secrets file = ${secrets}`)
+  }
+  const configuration = join(folder, 'rsyncd.conf')
+  writeFileSync(configuration, `${lines.join('\n')}\n`)
+  const args = ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${host}`, `--port=${port}`]
+  await startDaemon(scope, { program: 'rsync', args, host, port })
+  return { url: `rsync://${host}:${port}/repo/`, port }
+}
