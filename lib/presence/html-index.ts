@@ -1,0 +1,147 @@
+import { childOf } from './child.js'
+import { parseColumns } from './columns.js'
+import { attribute, HtmlReader, type HtmlSink, resolveReferences } from './html.js'
+import type { IndexReader, IndexSink } from './index-page.js'
+import type { Listed } from './listing.js'
+import { parseIsoTime } from './time.js'
+
+/** What servers call an index in its title or heading. */
+const TITLES = /^\s*(?:index of|directory listing|listing directory|directory:)/i
+const LONGEST_TITLE = 200
+/** Columns behind a name are short; a description may follow them. */
+const LONGEST_COLUMNS = 400
+/** Tags that end the line of a file. */
+const ROW_ENDS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'])
+
+/**
+ * Reads the HTML of nginx, Apache (plain, fancy and as a table), lighttpd, Caddy, and of servers that write alike: links,
+ * each with columns for a time and a size behind it.
+ */
+export class HtmlIndex implements IndexReader, HtmlSink {
+  readonly #page: URL
+  readonly #sink: IndexSink
+  readonly #html = new HtmlReader(this)
+  #title = ''
+  #inTitle = false
+  #inLink = false
+  #row: Row | undefined
+  /** Whether it says that it is an index, or looks like one. */
+  #recognised = false
+  #ended = false
+
+  /** @param page the folder's own URL, ending in `/` */
+  constructor(page: URL, sink: IndexSink) {
+    this.#page = page
+    this.#sink = sink
+  }
+
+  feed(part: string): void {
+    this.#html.feed(part)
+  }
+
+  end(): string | undefined {
+    // Without an end, the last row may have lost digits of its size.
+    if (!this.#ended) return 'the page breaks off'
+    if (this.#html.leftOut > 0) return 'the page has tags of absurd length'
+    return this.#recognised ? undefined : 'the page is no index of a folder'
+  }
+
+  text(text: string): void {
+    if (this.#inTitle) this.#title = (this.#title + text).slice(0, LONGEST_TITLE)
+    else if (this.#row !== undefined && !this.#inLink) this.#row.addText(text)
+  }
+
+  open(name: string, attributes: string): void {
+    if (name === 'a') this.#openLink(attributes)
+    else if (name === 'title' || name === 'h1') this.#openTitle()
+    else if (name === 'td') this.#row?.addCell(attributes)
+    else if (name === 'time') this.#row?.addTime(attributes)
+    else if (ROW_ENDS.has(name)) this.#endRow()
+  }
+
+  close(name: string): void {
+    if (name === 'a') this.#inLink = false
+    else if (name === 'title' || name === 'h1') this.#closeTitle()
+    else if (ROW_ENDS.has(name)) this.#endRow()
+    if (name === 'body' || name === 'html') this.#ended = true
+  }
+
+  #openTitle(): void {
+    this.#inTitle = true
+    this.#title = ''
+  }
+
+  #closeTitle(): void {
+    this.#inTitle = false
+    if (TITLES.test(resolveReferences(this.#title))) this.#recognised = true
+  }
+
+  #openLink(attributes: string): void {
+    const href = attribute(attributes, 'href')
+    // An icon may be a link of its own before the name.
+    if (this.#row !== undefined && this.#row.href === href && this.#row.isBare) {
+      this.#inLink = true
+      return
+    }
+    this.#endRow()
+    if (href === undefined) return
+    this.#inLink = true
+    this.#row = new Row(href)
+  }
+
+  #endRow(): void {
+    const row = this.#row
+    if (row === undefined) return
+    this.#row = undefined
+    this.#inLink = false
+    const child = childOf(row.href, this.#page)
+    if (child.kind === 'odd') this.#sink.remark(child.problem)
+    if (child.kind !== 'file' && child.kind !== 'folder') return
+    const listed = row.listed()
+    // Any page has links. Those with a time behind them are an index's.
+    if (listed.mtime !== undefined) this.#recognised = true
+    if (this.#recognised) this.#sink.entry({ name: child.name, folder: child.kind === 'folder', listed })
+  }
+}
+
+/** A link, and what stands behind it. */
+class Row {
+  readonly href: string
+  #text = ''
+  /** Bytes, where the page tells them to scripts. */
+  #size: number | undefined
+  #mtime: number | undefined
+
+  constructor(href: string) {
+    this.href = href
+  }
+
+  /** Nothing stands behind the link. */
+  get isBare(): boolean {
+    return this.#text.trim() === ''
+  }
+
+  addText(text: string): void {
+    if (this.#text.length < LONGEST_COLUMNS) this.#text += text.slice(0, LONGEST_COLUMNS)
+  }
+
+  /** Caddy sorts by a size in an attribute. */
+  addCell(attributes: string): void {
+    this.addText('\t')
+    const bytes = attribute(attributes, 'data-size') ?? attribute(attributes, 'data-order') ?? ''
+    if (/^\d{1,15}$/.test(bytes)) this.#size ??= Number(bytes)
+  }
+
+  addTime(attributes: string): void {
+    this.#mtime ??= parseIsoTime(attribute(attributes, 'datetime')?.trim() ?? '')
+  }
+
+  listed(): Listed {
+    const columns = parseColumns(resolveReferences(this.#text))
+    return {
+      ...columns,
+      ...(this.#size === undefined ? {} : { size: this.#size, sizePrecision: 0 }),
+      ...(this.#mtime === undefined ? {} : { mtime: this.#mtime, mtimePrecision: 'second' as const }),
+    }
+  }
+}

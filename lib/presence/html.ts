@@ -1,0 +1,163 @@
+/** What a page consists of, in order. */
+export interface HtmlSink {
+  /** Between tags, with its references as they are written; long text comes in parts. */
+  text(text: string): void
+  /** @param attributes as they are written, between the name and `>` */
+  open(name: string, attributes: string): void
+  close(name: string): void
+}
+
+/** A longer tag is left out: nothing of an index needs one. */
+const LONGEST_TAG = 64 * 1024
+/** Their content is no HTML. */
+const RAW = new Set(['script', 'style', 'textarea'])
+
+/**
+ * Cuts HTML that comes in parts into tags and text, in linear time and bounded memory, whatever it is. It knows as much
+ * of HTML as indexes of folders need: quoted attributes, comments, and that scripts are no HTML.
+ */
+export class HtmlReader {
+  readonly #sink: HtmlSink
+  /** What has begun and did not end with the last part: a tag, a comment, or the end of a script. */
+  #begun = ''
+  /** How much of `#begun` need not be looked at again. */
+  #seen = 0
+  /** The quote that an attribute in `#begun` waits for. */
+  #quote = ''
+  /** What ends the raw text or comment that is being passed over. */
+  #until: string | undefined
+  /** Tags that were left out for their length. */
+  leftOut = 0
+
+  constructor(sink: HtmlSink) {
+    this.#sink = sink
+  }
+
+  feed(part: string): void {
+    const text = this.#begun + part
+    let at = 0
+    while (at < text.length) {
+      const next = this.#until === undefined ? this.#read(text, at) : this.#pass(text, at, this.#until)
+      if (next === undefined) break
+      at = next
+      this.#seen = 0
+    }
+    this.#begun = text.slice(at)
+    if (this.#begun.length > LONGEST_TAG) {
+      this.leftOut += 1
+      this.#begun = ''
+      this.#seen = 0
+      this.#quote = ''
+    }
+  }
+
+  /** Reads text or a tag from `at`; undefined where its end has not come. */
+  #read(text: string, at: number): number | undefined {
+    const start = this.#seen > 0 ? at : text.indexOf('<', at)
+    if (start === -1) {
+      this.#sink.text(text.slice(at))
+      return text.length
+    }
+    if (start > at) {
+      this.#sink.text(text.slice(at, start))
+      return start
+    }
+    if (text.startsWith('<!--', at)) {
+      this.#until = '-->'
+      return at + 4
+    }
+    // It may yet become a comment.
+    if ('<!--'.startsWith(text.slice(at, at + 4))) return undefined
+    const end = this.#endOfTag(text, at)
+    if (end === undefined) return undefined
+    this.#tag(text.slice(at + 1, end))
+    return end + 1
+  }
+
+  /** Passes over what is no HTML, up to and with what ends it. */
+  #pass(text: string, at: number, until: string): number | undefined {
+    const end = indexOfIgnoringCase(text, until, at)
+    if (end !== -1) {
+      this.#until = undefined
+      // The end of a comment belongs to it; that of a script is a tag.
+      return until === '-->' ? end + until.length : end
+    }
+    // The last characters may be the beginning of its end.
+    const kept = Math.max(at, text.length - until.length + 1)
+    return kept > at ? kept : undefined
+  }
+
+  /** Where the tag's `>` is: the first outside of quotes. */
+  #endOfTag(text: string, at: number): number | undefined {
+    for (let index = at + Math.max(1, this.#seen); index < text.length; index += 1) {
+      const character = text[index]
+      if (this.#quote !== '') {
+        if (character === this.#quote) this.#quote = ''
+      } else if (character === '>') {
+        return index
+      } else if ((character === '"' || character === "'") && text[index - 1] === '=') {
+        this.#quote = character
+      }
+      // Elsewhere a quote is but a character.
+    }
+    this.#seen = text.length - at
+    return undefined
+  }
+
+  #tag(content: string): void {
+    const start = content.startsWith('/') ? 1 : 0
+    let end = start
+    while (isLetterOrDigit(content.charCodeAt(end))) end += 1
+    const name = content.slice(start, end).toLowerCase()
+    if (name === '') return
+    if (start === 1) {
+      this.#sink.close(name)
+      return
+    }
+    if (RAW.has(name)) this.#until = `</${name}`
+    this.#sink.open(name, content.slice(end))
+  }
+}
+
+/** Of ASCII; NaN, beyond the end, is none. */
+function isLetterOrDigit(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
+}
+
+function indexOfIgnoringCase(text: string, wanted: string, from: number): number {
+  const first = wanted.slice(0, 2)
+  for (let at = text.indexOf(first, from); at !== -1; at = text.indexOf(first, at + 1))
+    if (text.slice(at, at + wanted.length).toLowerCase() === wanted) return at
+  return -1
+}
+
+/** The value of an attribute, with its references resolved; undefined where the tag has none of that name. */
+export function attribute(attributes: string, name: string): string | undefined {
+  ATTRIBUTE.lastIndex = 0
+  for (let match = ATTRIBUTE.exec(attributes); match !== null; match = ATTRIBUTE.exec(attributes)) {
+    const [, found = '', double, single, bare] = match
+    if (found.toLowerCase() === name) return resolveReferences(double ?? single ?? bare ?? '')
+  }
+  return undefined
+}
+
+const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/g
+
+const NAMED: Readonly<Record<string, string>> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: ' ',
+}
+
+/** Puts characters in the place of references such as `&amp;` and `&#x26;`; others stay as they are. */
+export function resolveReferences(text: string): string {
+  if (!text.includes('&')) return text
+  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,4}));/gi, (whole, decimal, hex, name) => {
+    if (name !== undefined) return NAMED[String(name).toLowerCase()] ?? whole
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
+    return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
+  })
+}

@@ -1,0 +1,106 @@
+import { UNLISTED } from './columns.js'
+import type { IndexEntry, IndexReader, IndexSink } from './index-page.js'
+import { quote, unusable } from './names.js'
+import { parseHttpDate, parseIsoTime } from './time.js'
+
+/** A longer object is none of a file. */
+const LONGEST_OBJECT = 64 * 1024
+
+/** Reads the JSON of nginx (`autoindex_format json`) and Caddy: an array with an object for each name. */
+export class JsonIndex implements IndexReader {
+  readonly #sink: IndexSink
+  /** The object that has begun, and how much of it need not be looked at again. */
+  #object = ''
+  /** How many brackets are open. */
+  #depth = 0
+  #inString = false
+  #escaped = false
+  #state: 'before' | 'within' | 'after' | 'broken' = 'before'
+
+  constructor(sink: IndexSink) {
+    this.#sink = sink
+  }
+
+  feed(part: string): void {
+    let start = 0
+    for (let at = 0; at < part.length && this.#state !== 'broken'; at += 1) {
+      const character = part[at] ?? ''
+      if (this.#inString) {
+        this.#passString(character)
+        continue
+      }
+      if (character === '"') this.#inString = true
+      else if (character === '[' || character === '{') {
+        this.#open(character)
+        if (this.#depth === 2 && character === '{') start = at
+      } else if (character === ']' || character === '}') {
+        this.#depth -= 1
+        if (this.#depth === 1) {
+          this.#entry(this.#object + part.slice(start, at + 1))
+          this.#object = ''
+        }
+        if (this.#depth <= 0) this.#state = this.#state === 'within' ? 'after' : 'broken'
+      }
+    }
+    if (this.#depth >= 2) this.#object += part.slice(start)
+    if (this.#object.length > LONGEST_OBJECT) this.#state = 'broken'
+  }
+
+  end(): string | undefined {
+    if (this.#state === 'after') return undefined
+    return this.#state === 'within' ? 'the JSON breaks off' : 'the JSON is no index of a folder'
+  }
+
+  #passString(character: string): void {
+    if (this.#escaped) this.#escaped = false
+    else if (character === '\\') this.#escaped = true
+    else if (character === '"') this.#inString = false
+  }
+
+  #open(character: string): void {
+    this.#depth += 1
+    if (this.#depth === 1) this.#state = this.#state === 'before' && character === '[' ? 'within' : 'broken'
+  }
+
+  #entry(text: string): void {
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      value = undefined
+    }
+    const entry = parseEntry(value)
+    if (entry === undefined) {
+      this.#state = 'broken'
+      return
+    }
+    if (entry === 'other') return
+    const why = unusable(entry.name)
+    if (why === undefined) this.#sink.entry(entry)
+    else this.#sink.remark(`the name ${quote(entry.name)} ${why}`)
+  }
+}
+
+/** @returns `other` where it is neither a file nor a folder; undefined where it is nothing that the servers write */
+function parseEntry(value: unknown): IndexEntry | 'other' | undefined {
+  if (typeof value !== 'object' || value === null || !('name' in value) || typeof value.name !== 'string')
+    return undefined
+  const size = 'size' in value ? parseBytes(value.size) : undefined
+  if ('is_dir' in value) {
+    const mtime =
+      'mod_time' in value && typeof value.mod_time === 'string' ? parseIsoTime(value.mod_time) : undefined
+    const folder = value.is_dir === true
+    const name = folder ? value.name.replace(/\/$/, '') : value.name
+    // Of a link, Caddy may tell the size of the link itself.
+    const link = 'is_symlink' in value && value.is_symlink === true
+    return { name, folder, listed: link ? UNLISTED : { ...UNLISTED, size, mtime } }
+  }
+  if (!('type' in value)) return undefined
+  if (value.type !== 'file' && value.type !== 'directory') return 'other'
+  const mtime = 'mtime' in value && typeof value.mtime === 'string' ? parseHttpDate(value.mtime) : undefined
+  return { name: value.name, folder: value.type === 'directory', listed: { ...UNLISTED, size, mtime } }
+}
+
+function parseBytes(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+}

@@ -1,0 +1,126 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Scope } from '../support/folder.js'
+import { listen } from '../support/server.js'
+
+/** What a web server may do instead of listing a folder. */
+export const HTTP_FAULTS = {
+  /** Takes the request and says nothing. */
+  hangs: () => {},
+  /** Lists two files, and says nothing more. */
+  'hangs in a page': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).write(`${HEAD}${row('one')}${row('two')}`)
+  },
+  /** A byte now and then: it is never silent for long. */
+  drips: (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' })
+    drip(response, `${HEAD}${row('one')}${row('two')}`)
+  },
+  fails: (_, response) => {
+    response.writeHead(500, { 'Content-Type': 'text/html' }).end(`${HEAD}${row('one')}${END}`)
+  },
+  /** Lists one folder after the other, and fails for each. */
+  'fails below': (request, response) => {
+    if (request.url !== '/') return HTTP_FAULTS.fails(request, response)
+    const rows = Array.from({ length: 50 }, (_, index) => row(`folder ${index}/`))
+    page(response, `${row('one')}${rows.join('')}`)
+  },
+  /** Closes the connection after fewer bytes than it told. */
+  'breaks off': (_, response) => {
+    const body = `${HEAD}${row('one')}${row('two')}`
+    response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': body.length + 1000 })
+    response.write(body, () => response.destroy())
+  },
+  /** Ends in the middle, as if that were all. */
+  'ends too soon': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' })
+    response.end(`${HEAD}${row('one')}${row('two')}<a href="three">three</a>  03-Feb-2024 04:05  12`)
+  },
+  'lists for ever': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).write(HEAD)
+    let count = 0
+    const more = (): void => {
+      while (
+        !response.destroyed &&
+        response.write(Array.from({ length: 100 }, () => row(`file ${count++}`)).join(''))
+      );
+    }
+    response.on('drain', more)
+    more()
+  },
+  /** Every folder has a folder, and a file of its own. */
+  'nests for ever': (request, response) => {
+    const depth = (request.url ?? '').split('/').length
+    page(response, `${row(`file ${depth}`)}${row('deeper/')}`)
+  },
+  /** Every folder has the same ten folders. */
+  'repeats for ever': (_, response) => {
+    const rows = Array.from({ length: 10 }, (_, index) => row(`folder ${index}/`))
+    page(response, `${row('one')}${rows.join('')}`)
+  },
+  welcomes: (_, response) => {
+    const body = '<html><head><title>Welcome</title></head><body>Our <a href="iso/">images</a></body></html>'
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end(body)
+  },
+  'sends a file': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/octet-stream' })
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+    }
+    response.on('drain', more)
+    more()
+  },
+  'is encoded': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Encoding': 'gzip' }).end('not even gzip')
+  },
+  'leads elsewhere': (_, response) => {
+    response.writeHead(302, { Location: 'http://127.0.0.99:9/' }).end()
+  },
+  'leads round': (request, response) => {
+    response.writeHead(302, { Location: request.url === '/a/' ? '/b/' : '/a/' }).end()
+  },
+  'speaks no HTTP': (_, response) => {
+    response.socket?.end('220 ready\r\n')
+  },
+} satisfies Record<string, RequestListener>
+
+export type HttpFault = keyof typeof HTTP_FAULTS
+
+/** A web server with one fault, and what it has been asked. */
+export async function startFaultyHttp(
+  scope: Scope,
+  fault: HttpFault,
+): Promise<{ readonly url: string; readonly requests: readonly string[]; connections(): Promise<number> }> {
+  const requests: string[] = []
+  const { url, server } = await listen(scope, (request: IncomingMessage, response: ServerResponse) => {
+    requests.push(`${request.method} ${request.url}`)
+    HTTP_FAULTS[fault](request, response)
+  })
+  return {
+    url,
+    requests,
+    connections: () =>
+      new Promise((resolve, reject) =>
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+      ),
+  }
+}
+
+const HEAD = '<html><head><title>Index of /</title></head><body><pre>'
+const END = '</pre></body></html>'
+
+function row(name: string): string {
+  return `<a href="${encodeURI(name)}">${name}</a>  03-Feb-2024 04:05  ${name.endsWith('/') ? '-' : '123'}\n`
+}
+
+function page(response: ServerResponse, rows: string): void {
+  response.writeHead(200, { 'Content-Type': 'text/html' }).end(HEAD + rows + END)
+}
+
+function drip(response: ServerResponse, text: string): void {
+  let at = 0
+  const timer = setInterval(() => {
+    response.write(text[at] ?? ' ')
+    at += 1
+  }, 10)
+  response.once('close', () => clearInterval(timer))
+}
