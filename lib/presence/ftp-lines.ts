@@ -1,0 +1,154 @@
+import { UNLISTED } from './columns.js'
+import type { Listed } from './listing.js'
+import { monthOf, utc } from './time.js'
+
+/** A line of a listing by FTP. */
+export interface FtpEntry {
+  readonly kind: 'file' | 'folder' | 'link' | 'other'
+  readonly name: string
+  /** Where a link leads; undefined where that is not told. */
+  readonly target: string | undefined
+  readonly listed: Listed
+}
+
+/** Something that is no entry, and no mistake: the folder itself, a sum. */
+export type FtpLine = FtpEntry | 'nothing'
+
+/**
+ * Reads a line of MLSD (RFC 3659 §7): `type=file;size=5;modify=20240203040506; name`.
+ *
+ * @returns undefined where it is none
+ */
+export function parseMlsdLine(line: string): FtpLine | undefined {
+  const space = line.indexOf(' ')
+  if (space === -1) return undefined
+  const facts = new Map<string, string>()
+  for (const fact of line.slice(0, space).split(';')) {
+    const equals = fact.indexOf('=')
+    if (equals > 0) facts.set(fact.slice(0, equals).toLowerCase(), fact.slice(equals + 1))
+  }
+  const type = facts.get('type')?.toLowerCase()
+  if (type === undefined) return undefined
+  if (type === 'cdir' || type === 'pdir') return 'nothing'
+  const name = line.slice(space + 1)
+  const size = /^\d{1,16}$/.test(facts.get('size') ?? '') ? Number(facts.get('size')) : undefined
+  const listed = { ...UNLISTED, size: exact(size), mtime: parseModify(facts.get('modify') ?? '') }
+  if (type === 'file') return { kind: 'file', name, target: undefined, listed }
+  if (type === 'dir') return { kind: 'folder', name, target: undefined, listed }
+  // Links were left to the systems: `OS.unix=slink:target` is what most write.
+  const link = /^os\.unix=s(?:ym)?link(?::(.+))?$/is.exec(facts.get('type') ?? '')
+  return { kind: link === null ? 'other' : 'link', name, target: link?.[1], listed: UNLISTED }
+}
+
+/** Milliseconds since 1970 of `20240203040506`, which is in UTC, without parts of seconds. */
+function parseModify(text: string): number | undefined {
+  const match = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(?:\.\d+)?$/.exec(text)
+  if (match === null) return undefined
+  const [, year, month, day, hour, minute, second] = match.map(Number)
+  return utc(year ?? 0, month, day ?? 0, hour, minute, second)
+}
+
+const UNIX_MODE = /^([-dlbcps])[-rwxsStTlL]{9}[.+@]? +/
+/** Size, `Feb  3 04:05`, `Feb  3  2024` or `2024-02-03 04:05`, and a name that begins after one space. */
+const UNIX_REST =
+  / (\d{1,16}) +(?:([A-Za-z]{3}) +(\d{1,2}) +(?:(\d{1,2}):(\d{2})|(\d{4}))|(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2})) (.+)$/s
+const UNIX_KINDS: Readonly<Record<string, FtpEntry['kind']>> = { '-': 'file', d: 'folder', l: 'link' }
+const DOS = /^(\d{2})-(\d{2})-(\d{2}|\d{4}) +(\d{2}):(\d{2})([AP]M)? +(<DIR>|\d{1,16}) +(.+)$/is
+const ARROW = ' -> '
+/** What stands before a name is short; what is longer is none of `ls`. */
+const LONGEST_HEAD = 200
+
+/**
+ * Reads a line of LIST as Unix and DOS write it. Times are to the minute or, when older, to the day, in the server's time
+ * zone.
+ *
+ * @param now milliseconds since 1970: a time without a year is the last one before, give or take a day of time zones
+ * @returns undefined where it is neither
+ */
+export function parseListLine(line: string, now: number): FtpLine | undefined {
+  if (/^total \d+$/i.test(line)) return 'nothing'
+  return parseUnixLine(line, now) ?? parseDosLine(line)
+}
+
+function parseUnixLine(line: string, now: number): FtpEntry | undefined {
+  const mode = UNIX_MODE.exec(line)
+  if (mode === null) return undefined
+  // Owners and groups may be missing, or hold spaces. The first size with a date behind it ends them.
+  const match = UNIX_REST.exec(line)
+  if (match === null || match.index > LONGEST_HEAD) return undefined
+  const [
+    ,
+    size,
+    monthName,
+    day,
+    hour,
+    minute,
+    year,
+    isoYear,
+    isoMonth,
+    isoDay,
+    isoHour,
+    isoMinute,
+    name = '',
+  ] = match
+  const kind = UNIX_KINDS[mode[1] ?? ''] ?? 'other'
+  const [own, target] = kind === 'link' ? splitLink(name) : [name, undefined]
+  const rest = { size: exact(Number(size)), sizePrecision: 0 }
+  if (kind === 'link') return { kind, name: own, target, listed: UNLISTED }
+  if (isoYear !== undefined) {
+    const mtime = utc(Number(isoYear), Number(isoMonth), Number(isoDay), Number(isoHour), Number(isoMinute))
+    return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+  }
+  const month = monthOf(monthName ?? '')
+  if (year !== undefined) {
+    const mtime = utc(Number(year), month, Number(day))
+    return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'day' } }
+  }
+  const mtime = lastBefore(now, month, Number(day), Number(hour), Number(minute))
+  return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+}
+
+function lastBefore(
+  now: number,
+  month: number | undefined,
+  day: number,
+  hour: number,
+  minute: number,
+): number | undefined {
+  const latest = now + 86_400_000
+  const year = new Date(latest).getUTCFullYear()
+  // A 29 February may be years ago, though servers then write the year.
+  for (let back = 0; back < 8; back += 1) {
+    const time = utc(year - back, month, day, hour, minute)
+    if (time !== undefined && time <= latest) return time
+  }
+  return undefined
+}
+
+function splitLink(text: string): readonly [name: string, target: string | undefined] {
+  const arrow = text.indexOf(ARROW)
+  return arrow <= 0 ? [text, undefined] : [text.slice(0, arrow), text.slice(arrow + ARROW.length)]
+}
+
+function parseDosLine(line: string): FtpEntry | undefined {
+  const match = DOS.exec(line)
+  if (match === null) return undefined
+  const [, month, day, written = '', hours, minute, half, size = '', name = ''] = match
+  const short = Number(written)
+  const year = written.length === 4 ? short : short + (short < 70 ? 2000 : 1900)
+  const hour =
+    half === undefined ? Number(hours) : (Number(hours) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0)
+  const mtime = utc(year, Number(month), Number(day), hour, Number(minute))
+  const folder = size.toUpperCase() === '<DIR>'
+  const listed = {
+    ...UNLISTED,
+    size: folder ? undefined : exact(Number(size)),
+    mtime,
+    mtimePrecision: 'minute',
+  } as const
+  return { kind: folder ? 'folder' : 'file', name, target: undefined, listed }
+}
+
+function exact(size: number | undefined): number | undefined {
+  return Number.isSafeInteger(size) ? size : undefined
+}
