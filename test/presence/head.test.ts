@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict'
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { Agent } from 'undici'
+import { type CheckOptions, checkFile, type FileCheck } from '../../lib/presence/head.js'
+import { startApache } from '../lab/apache.js'
+import { startFaultyHttp } from '../lab/faulty-http.js'
+import { startLighttpd } from '../lab/lighttpd.js'
+import { startNginx } from '../lab/nginx.js'
+import { freePort } from '../lab/port.js'
+import { filesOnDisk, writeOddTree } from '../lab/tree.js'
+import { unlessInstalled } from '../support/client.js'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { listen } from '../support/server.js'
+import { until } from '../support/until.js'
+
+const MODIFIED = 'Sat, 03 Feb 2024 04:05:06 GMT'
+const MTIME = Date.UTC(2024, 1, 3, 4, 5, 6)
+
+/** What a check makes of a server's answers. */
+async function check(
+  scope: Scope,
+  listener: RequestListener,
+  options: CheckOptions = {},
+): Promise<FileCheck> {
+  const { url } = await listen(scope, listener)
+  return checkFile(`${url}file`, { timeout: 2000, ...options })
+}
+
+describe('a check of one file', { timeout: 60_000 }, () => {
+  const servers = {
+    nginx: (scope: Scope, root: string) => startNginx(scope, [`root "${root}";`]),
+    apache2: (scope: Scope, root: string) => startApache(scope, root, 'FancyIndexing'),
+    lighttpd: (scope: Scope, root: string) => startLighttpd(scope, root),
+  }
+  for (const [program, start] of Object.entries(servers)) {
+    test(`of ${program} tells what is on disk`, { skip: unlessInstalled(program) }, async (t) => {
+      const root = temporaryFolder(t)
+      writeOddTree(root)
+      const { url } = await start(t, root)
+      const agent = new Agent()
+      t.after(() => agent.destroy())
+      for (const [path, { size, mtimeMs }] of filesOnDisk(root)) {
+        const said = await checkFile(url + path.split('/').map(encodeURIComponent).join('/'), {
+          dispatcher: agent,
+        })
+        assert.ok(said.state === 'present', `${path}: ${JSON.stringify(said)}`)
+        // Of an empty file there are no ranges, say some.
+        const { etag, ranges, ...rest } = said
+        assert.deepEqual(rest, { state: 'present', size, mtime: mtimeMs }, path)
+        assert.match(etag ?? '', /^(W\/)?".+"$/)
+        assert.equal(ranges || size === 0, true, path)
+      }
+      assert.deepEqual(await checkFile(join(url, 'nowhere'), { dispatcher: agent }), {
+        state: 'absent',
+        status: 404,
+      })
+    })
+  }
+
+  test('tells what the fields say', async (t) => {
+    const said = await check(t, (_, response) => {
+      response.writeHead(200, {
+        'Content-Length': 5_368_709_120,
+        'Last-Modified': MODIFIED,
+        ETag: 'W/"abc"',
+        'Accept-Ranges': 'bytes',
+      })
+      response.end()
+    })
+    const expected = { state: 'present', size: 5_368_709_120, mtime: MTIME, etag: 'W/"abc"', ranges: true }
+    assert.deepEqual(said, expected)
+  })
+
+  test('tells nothing of what no field says', async (t) => {
+    const said = await check(t, (_, response) => {
+      response.writeHead(200, { 'Last-Modified': 'yesterday', 'Accept-Ranges': 'none' }).end()
+    })
+    const expected = { state: 'present', size: undefined, mtime: undefined, etag: undefined, ranges: false }
+    assert.deepEqual(said, expected)
+  })
+
+  test('does not take the length of another coding for the size', async (t) => {
+    const said = await check(t, (_, response) => {
+      response.writeHead(200, { 'Content-Length': 12, 'Content-Encoding': 'gzip' }).end()
+    })
+    assert.equal(said.state === 'present' && said.size, undefined)
+  })
+
+  for (const status of [405, 501]) {
+    const refusing =
+      (answer: RequestListener): RequestListener =>
+      (request, response) => {
+        if (request.method === 'HEAD') response.writeHead(status).end()
+        else {
+          assert.equal(request.headers.range, 'bytes=0-0')
+          answer(request, response)
+        }
+      }
+
+    test(`asks for a byte where HEAD is refused by ${status}`, async (t) => {
+      const said = await check(
+        t,
+        refusing((_, response) => {
+          response.writeHead(206, {
+            'Content-Range': 'bytes 0-0/5368709120',
+            'Content-Length': 1,
+            'Last-Modified': MODIFIED,
+          })
+          response.end('x')
+        }),
+      )
+      const expected = { state: 'present', size: 5_368_709_120, mtime: MTIME, etag: undefined, ranges: true }
+      assert.deepEqual(said, expected)
+    })
+
+    test(`asks so, after ${status}, for a byte of an empty file`, async (t) => {
+      const said = await check(
+        t,
+        refusing((_, response) => response.writeHead(416, { 'Content-Range': 'bytes */0' }).end()),
+      )
+      assert.deepEqual(said.state === 'present' && [said.size, said.ranges], [0, true])
+    })
+
+    test(`reads no whole file where a server, after ${status}, knows no ranges`, async (t) => {
+      let sent = 0
+      let closed = false
+      const said = await check(
+        t,
+        refusing((_, response) => {
+          response.writeHead(200, { 'Content-Length': 1e9 })
+          const chunk = Buffer.alloc(65_536)
+          const more = (): void => {
+            while (!response.destroyed && response.write(chunk)) sent += chunk.length
+          }
+          response.on('drain', more).once('close', () => {
+            closed = true
+          })
+          more()
+        }),
+      )
+      assert.deepEqual(said.state === 'present' && [said.size, said.ranges], [1e9, false])
+      await until('it is closed', () => closed)
+      assert.ok(sent < 100e6, `${sent} bytes`)
+    })
+  }
+
+  test('takes what is gone for absent, and nothing else', async (t) => {
+    for (const status of [404, 410])
+      assert.deepEqual(await check(t, (_, response) => response.writeHead(status).end()), {
+        state: 'absent',
+        status,
+      })
+    for (const status of [204, 400, 401, 403, 429, 500, 503]) {
+      const said = await check(t, (_, response) => response.writeHead(status).end())
+      assert.deepEqual(said, { state: 'unknown', reason: `the answer is ${status}`, status })
+    }
+  })
+
+  test('follows redirects on the same host', async (t) => {
+    const said = await check(t, (request, response) => {
+      if (request.url === '/file') response.writeHead(301, { Location: '/moved' }).end()
+      else response.writeHead(200, { 'Content-Length': 7 }).end()
+    })
+    assert.equal(said.state === 'present' && said.size, 7)
+  })
+
+  test('follows no redirect to another host', async (t) => {
+    let asked = 0
+    const other = await listen(
+      t,
+      (_, response) => {
+        asked += 1
+        response.end()
+      },
+      '127.0.0.2',
+    )
+    for (const location of [
+      `${other.url}file`,
+      other.url.replace('http:', 'https:'),
+      '//elsewhere.example/',
+      'ftp://127.0.0.1/',
+    ]) {
+      const said = await check(t, (_, response) => response.writeHead(302, { Location: location }).end())
+      assert.equal(said.state, 'unknown')
+      assert.match(said.state === 'unknown' ? said.reason : '', /redirect to another host/)
+    }
+    assert.equal(asked, 0)
+  })
+
+  test('follows no redirect to nowhere, and none round', async (t) => {
+    const nowhere = await check(t, (_, response) => response.writeHead(302).end())
+    assert.match(nowhere.state === 'unknown' ? nowhere.reason : '', /to nowhere/)
+    const round = await check(t, (_, response) => response.writeHead(302, { Location: '/file' }).end())
+    assert.match(round.state === 'unknown' ? round.reason : '', /too many/)
+  })
+
+  test('tells why it cannot be told', async (t) => {
+    const unknown = async (url: string, options: CheckOptions = {}): Promise<string> => {
+      const said = await checkFile(url, { timeout: 300, ...options })
+      return said.state === 'unknown' ? said.reason : said.state
+    }
+    assert.match(await unknown(`http://127.0.0.1:${await freePort('127.0.0.1')}/`), /ECONNREFUSED/)
+    assert.match(await unknown('garbage'), /not one/)
+    assert.match(await unknown('ftp://127.0.0.1/file'), /./)
+    const mute = await startFaultyHttp(t, 'hangs')
+    assert.equal(await unknown(mute.url), 'no answer within 0.3 s')
+    assert.equal(await unknown(mute.url, { signal: AbortSignal.abort() }), 'it was aborted')
+    const controller = new AbortController()
+    const waiting = unknown(mute.url, { signal: controller.signal, timeout: 60_000 })
+    setTimeout(() => controller.abort(), 100)
+    assert.equal(await waiting, 'it was aborted')
+    await until('no connection is left', async () => (await mute.connections()) === 0)
+  })
+})
