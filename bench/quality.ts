@@ -3,7 +3,7 @@ import { openLocator } from '../lib/geo/locator.js'
 import { rank } from '../lib/mirrors/rank.js'
 import { createSnapshot, DEFAULT_CHOOSING } from '../lib/mirrors/snapshot.js'
 import { STRATEGIES, type StrategyName } from '../lib/mirrors/strategies/strategies.js'
-import type { Client, Mirror } from '../lib/model.js'
+import type { Client, Coordinates, Mirror } from '../lib/model.js'
 import type { World } from './networks.js'
 import { randomAddresses, seeded } from './random.js'
 import type { Measurement } from './report.js'
@@ -21,29 +21,54 @@ interface Result {
   readonly overload: number
 }
 
+/** A client as a strategy sees it, and where it really is. */
+interface Visitor {
+  readonly client: Client
+  readonly place: Coordinates
+}
+
 /**
  * How far off the first mirror is that each strategy gives, and how evenly it spreads clients: those of random addresses, so
- * that each country counts by the number of its addresses.
+ * that each country counts by the number of its addresses. With a database of cities also what the countries alone are good
+ * for, held against the cities.
  */
 export function quality({ clients: count }: Scale['quality'], world: World): Measurement {
   return {
     name: 'quality of strategies',
     run: async () => {
-      const draw = seeded(3)
-      const locator = await openLocator({ geo: world.geo })
-      const clients = randomAddresses(count * 2, draw)
-        .map((address) => locator.locate(address))
-        .filter(({ coordinates }) => coordinates !== undefined)
-        .slice(0, count)
-      await locator.close()
-      const rows = STRATEGIES.map((strategy) => row(strategy, evaluate(strategy, clients, world.mirrors)))
-      return [
-        `${clients.length} clients of known places, ${world.mirrors.length} mirrors; the first mirror of a redirect:`,
-        '  strategy      mean km    p95 km   in their country   most to one mirror ÷ its share of its country',
-        ...rows,
-      ]
+      const addresses = randomAddresses(count * 2, seeded(3))
+      const best = await locate(addresses, world.geo)
+      const visitors = visitorsOf(best, best)
+      const lines = table('clients of known places', visitors.slice(0, count), world.mirrors)
+      if (world.geo === undefined) return lines
+      const guessed = visitorsOf(await locate(addresses, undefined), best)
+      const title = 'the same, of whom the country alone is known'
+      return [...lines, ...table(title, guessed.slice(0, count), world.mirrors)]
     },
   }
+}
+
+/** Those of whom something is known, and who really are somewhere. */
+function visitorsOf(seen: readonly Client[], real: readonly Client[]): Visitor[] {
+  return seen.flatMap((client, index) => {
+    const place = real[index]?.coordinates
+    return client.coordinates === undefined || place === undefined ? [] : [{ client, place }]
+  })
+}
+
+async function locate(addresses: readonly string[], geo: string[] | undefined): Promise<Client[]> {
+  const locator = await openLocator({ geo })
+  const clients = addresses.map((address) => locator.locate(address))
+  await locator.close()
+  return clients
+}
+
+function table(title: string, visitors: readonly Visitor[], mirrors: readonly Mirror[]): string[] {
+  return [
+    `${visitors.length} ${title}, ${mirrors.length} mirrors; the first mirror of a redirect:`,
+    '  strategy      mean km    p95 km   in their country   most to one mirror ÷ its share of its country',
+    ...STRATEGIES.map((strategy) => row(strategy, evaluate(strategy, visitors, mirrors))),
+  ]
 }
 
 function row(strategy: StrategyName, { mean, p95, inside, overload }: Result): string {
@@ -55,7 +80,7 @@ function row(strategy: StrategyName, { mean, p95, inside, overload }: Result): s
   return `  ${strategy.padEnd(12)}${cells.join(' ')}${overload.toFixed(2).padStart(12)}`
 }
 
-function evaluate(strategy: StrategyName, clients: readonly Client[], mirrors: readonly Mirror[]): Result {
+function evaluate(strategy: StrategyName, visitors: readonly Visitor[], mirrors: readonly Mirror[]): Result {
   const draw = seeded(4)
   const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy })
   const hasMirrors = new Set(
@@ -64,10 +89,10 @@ function evaluate(strategy: StrategyName, clients: readonly Client[], mirrors: r
   const distances: number[] = []
   const counts = new Map<Mirror, number>()
   let [couldBeInside, inside] = [0, 0]
-  for (const client of clients) {
+  for (const { client, place } of visitors) {
     const [first] = rank(snapshot, WANTED, client, 1, draw)
-    if (first === undefined || client.coordinates === undefined) continue
-    if (first.point !== undefined) distances.push(distance(pointOf(client.coordinates), first.point))
+    if (first === undefined) continue
+    if (first.point !== undefined) distances.push(distance(pointOf(place), first.point))
     if (hasMirrors.has(client.country)) {
       couldBeInside += 1
       if (first.mirror.location === client.country) {
