@@ -1,5 +1,6 @@
+import * as v from 'valibot'
 import { centroidOf } from '../lib/geo/countries.js'
-import { mirrorsFileSchema } from '../lib/mirrors/schema.js'
+import { mirrorListSchema, mirrorsFileSchema } from '../lib/mirrors/schema.js'
 import type { Mirror } from '../lib/model.js'
 import { validateYamlFile } from '../lib/validation.js'
 import { randomAddresses, seeded } from './random.js'
@@ -47,25 +48,18 @@ function madeUp(): Mirror[] {
     return Array.from({ length: Number(count) }, () => country)
   })
   const countries = [...places, ...Array.from({ length: NOWHERE }, () => undefined)]
-  return countries.map((country, index) => {
+  const made = countries.map((country, index) => {
     const subnets = randomAddresses(1, draw).map((address) => `${address.replace(/\.\d+\.\d+$/, '')}.0.0/16`)
     const asn = 1 + Math.floor(draw() * 64_000)
     return {
       id: `m${index}`,
       urls: ['https://m.invalid/repository/', 'http://m.invalid/repository/'],
       ...placeIn(country, draw),
-      countries: [],
       asn: draw() < WITH_ASN ? [asn] : [],
       subnets: draw() < WITH_SUBNETS ? subnets : [],
-      weight: 100,
-      paths: [],
-      serves: 'world',
-      excludes: [],
-      private: false,
-      trust: false,
-      enabled: true,
     }
   })
+  return v.parse(mirrorListSchema, made)
 }
 
 function placeIn(country: string | undefined, draw: () => number): Pick<Mirror, 'location' | 'coordinates'> {

@@ -29,8 +29,8 @@ export function isGlob(text: string): boolean {
   }
 }
 
-/** What a part of a glob must not have to be a plain name. */
-const MAGIC = /[*?[\]{}()!+@|\\"]/
+/** What a part of a glob must not have to be a plain name: whatever some matcher could take for more than itself. */
+const MAGIC = /[^\p{L}\p{M}\p{N} ._-]/u
 
 /** A glob as far as it is told by the names in it. */
 interface Rule {

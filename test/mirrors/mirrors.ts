@@ -71,16 +71,7 @@ export function words({ tiers }: Choice): string[] {
     })
 }
 
-/** Numbers that look uniform and are the same every time (mulberry32). */
-export function seededDraw(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
+export { seeded as seededDraw } from '../../bench/random.js'
 
 /** These numbers, one after the other, and no others. */
 export function draws(...numbers: readonly number[]): () => number {
