@@ -55,8 +55,11 @@ function check(root: string, store: string): { rows: number; compared: number } 
   }
 }
 
-function start(root: string, store: string) {
-  const child = fork(PROGRAM, [root, store], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+/** @param batches after which it kills itself */
+function start(root: string, store: string, batches = Number.POSITIVE_INFINITY) {
+  const child = fork(PROGRAM, [root, store, '', String(batches)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
   const warnings: string[] = []
   let indexed: { files: number; hashed: number } | undefined
   child.on('message', (told: { warning?: string; indexed?: { files: number; hashed: number } }) => {
@@ -73,6 +76,14 @@ async function killSometime(root: string, store: string, within: number): Promis
   await sleep(Math.random() * within)
   child.kill('SIGKILL')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  assert.deepEqual(warnings, [])
+}
+
+/** Between two batches of what it stores: by time alone that moment is hardly ever met. */
+async function killBetweenBatches(root: string, store: string, batches: number): Promise<void> {
+  const { child, warnings } = start(root, store, batches)
+  await once(child, 'exit')
+  assert.equal(child.signalCode, 'SIGKILL')
   assert.deepEqual(warnings, [])
 }
 
@@ -103,16 +114,11 @@ function repository(t: TestContext): { root: string; store: string } {
   return { root, store }
 }
 
-/** @param isEnough what else must have happened; it is waited for, for as many kills again */
-async function inLanes(
-  kills: number,
-  lane: (kill: () => boolean) => Promise<void>,
-  isEnough: () => boolean = () => true,
-): Promise<void> {
+async function inLanes(kills: number, lane: (kill: () => boolean) => Promise<void>): Promise<void> {
   let left = kills
   const kill = (): boolean => {
     left -= 1
-    return left >= 0 || (left >= -kills && !isEnough())
+    return left >= 0
   }
   await Promise.all(Array.from({ length: LANES }, () => lane(kill)))
 }
@@ -126,7 +132,10 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
     let one = repository(t)
     let stored = 0
     while (kill()) {
-      await killSometime(one.root, one.store, milliseconds)
+      // Nothing is stored yet: there is at least one batch, and more than one.
+      if (stored === 0 && (midway === 0 || Math.random() < 0.5))
+        await killBetweenBatches(one.root, one.store, 1)
+      else await killSometime(one.root, one.store, milliseconds)
       const { rows, compared } = check(one.root, one.store)
       checks += compared
       if (rows > stored && rows < FILES) midway += 1
@@ -144,7 +153,7 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
     assert.equal(hashed, FILES - stored, 'what was finished is not repeated')
     checks += check(one.root, one.store).compared
   }
-  await inLanes(KILLS, lane, () => midway > 0)
+  await inLanes(KILLS, lane)
   t.diagnostic(`${checks} digests compared; ${midway} kills when a part was stored`)
   assert.ok(midway > 0)
 })
