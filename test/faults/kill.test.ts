@@ -14,7 +14,8 @@ const PROGRAM = fileURLToPath(new URL('./indexing-process.js', import.meta.url))
 const KILLS = 100
 /** Repositories that are treated so at the same time. */
 const LANES = 4
-const FILES = 2000
+/** More than two batches of what is stored at once. */
+const FILES = 1200
 
 interface Row {
   readonly folder: string
