@@ -106,7 +106,20 @@ export interface Mirror {
   readonly private: boolean
   readonly trust: boolean
   readonly enabled: boolean
+  /** Repository path of a small file that is on every good copy: probes ask for it. */
+  readonly trace?: string | undefined
+  /** Whether it may send clients on to other hosts. */
+  readonly redirects: boolean
+  /** Whether it is probed; where it is not, it counts as up. */
+  readonly probe: boolean
 }
+
+/** What is known of a mirror, or of one way to it: `unknown` until it was probed for the first time, and counts as up. */
+export const CONDITIONS = ['unknown', 'up', 'down'] as const
+export type Condition = (typeof CONDITIONS)[number]
+/** The same of a mirror, which its operator may have switched off. */
+export const STATES = [...CONDITIONS, 'disabled'] as const
+export type MirrorState = (typeof STATES)[number]
 
 /** Uniform random numbers, 0 ≤ n < 1. A parameter wherever chance plays a part, so that tests can repeat it. */
 export type Draw = () => number

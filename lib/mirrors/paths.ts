@@ -58,6 +58,13 @@ export function createDepthOf(globs: readonly string[]): (path: string) => numbe
   }
 }
 
+/** Files and folders below which a mirror may carry something; the empty one is the root. */
+export function basesOf(globs: readonly string[]): readonly string[] {
+  const rules = globs.map(ruleOf)
+  if (rules[0]?.carries !== true) return ['']
+  return [...new Set(rules.filter(({ carries }) => carries).map(({ base }) => base))]
+}
+
 function ruleOf(glob: string): Rule {
   const carries = !glob.startsWith('!')
   const parts = (carries ? glob : glob.slice(1)).replace(/^\//, '').split('/')

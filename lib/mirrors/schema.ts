@@ -74,6 +74,16 @@ const globSchema = v.pipe(
   v.check(isGlob, ({ input }) => `${JSON.stringify(input.slice(0, 40))} is no glob`),
 )
 
+/** Of a file on a mirror, below its base URL; as a repository path. */
+const traceSchema = v.pipe(
+  v.string('must be a path'),
+  v.transform((text) => text.replace(/^\//, '')),
+  v.check(
+    (path) => path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
+    "must be the path of a file below the mirror's URL, such as /timestamp",
+  ),
+)
+
 const weightMessage = 'must be a number, 0 or greater'
 const flag = v.boolean('must be true or false')
 
@@ -111,6 +121,9 @@ const entrySchema = v.pipe(
       private: v.optional(flag, false),
       trust: v.optional(flag, false),
       enabled: v.optional(flag, true),
+      trace: v.optional(traceSchema),
+      redirects: v.optional(flag, false),
+      probe: v.optional(flag, true),
     },
     'must be a mapping with an id and a url',
   ),

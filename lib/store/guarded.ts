@@ -59,6 +59,10 @@ class GuardedStore implements Store {
     return this.#guard(() => this.#store.folders(within))
   }
 
+  sample(...asked: Parameters<Store['sample']>): ReturnType<Store['sample']> {
+    return this.#guard(() => this.#store.sample(...asked))
+  }
+
   totals(): Awaitable<Totals> {
     return this.#guard(() => this.#store.totals())
   }

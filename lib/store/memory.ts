@@ -49,6 +49,17 @@ export function memoryStore(): Store {
         algorithms: ALGORITHMS.filter((algorithm) => file.digests[algorithm] !== undefined),
       })),
     folders: (within) => [...folders.keys()].filter((folder) => isWithin(within, folder)),
+    sample: (after, most) => {
+      const [start, first] = splitPath(after)
+      const found: Pick<IndexedFile, 'path' | 'identity'>[] = []
+      for (const [folder, entries] of [...folders].filter(([name]) => name >= start).sort(byName)) {
+        for (const [name, { file }] of [...entries].sort(byName)) {
+          if (found.length >= most) return found
+          if (folder > start || name > first) found.push({ path: file.path, identity: file.identity })
+        }
+      }
+      return found
+    },
     totals: () => ({ files, bytes }),
     apply: (changes) => {
       for (const change of changes) {
@@ -67,4 +78,8 @@ export function memoryStore(): Store {
     version: () => 0,
     close: () => {},
   }
+}
+
+function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  return one < other ? -1 : 1
 }

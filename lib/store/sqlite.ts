@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
 import { MirroredByError, reason, systemCode } from '../errors.js'
-import { ALGORITHMS, type Algorithm, type Identity, type Pieces } from '../model.js'
-import { isWithin, splitPath } from '../repository/names.js'
+import { ALGORITHMS, type Algorithm, type Identity, type IndexedFile, type Pieces } from '../model.js'
+import { isWithin, joinPath, splitPath } from '../repository/names.js'
 import { migrate } from './migrations.js'
 import type { Change, Lease, Store, StoredFile, Totals } from './store.js'
 
@@ -93,6 +93,7 @@ class SqliteStore implements Store {
   readonly #pieces: Statement<[string, string], readonly unknown[]>
   readonly #list: Statement<[string], readonly unknown[]>
   readonly #folders: Statement<[string, string, string], unknown>
+  readonly #sample: Statement<[string, string, number], readonly unknown[]>
   readonly #totals: Statement<[], readonly unknown[]>
   readonly #putFile: Statement<unknown[]>
   readonly #putPieces: Statement<unknown[]>
@@ -126,6 +127,9 @@ class SqliteStore implements Store {
          SELECT folder FROM known WHERE folder IS NOT NULL AND folder < ?`,
       )
       .pluck()
+    this.#sample = prepareRows(
+      `SELECT ${identity}, folder, name FROM file WHERE (folder, name) > (?, ?) ORDER BY folder, name LIMIT ?`,
+    )
     this.#totals = prepareRows('SELECT count(*), coalesce(sum(size), 0) FROM file')
     this.#putFile = database.prepare(
       `INSERT OR REPLACE INTO file (folder, name, ${identity}, seal, ${DIGEST_COLUMNS})
@@ -186,6 +190,13 @@ class SqliteStore implements Store {
     const end = within === '' ? '\u{10ffff}' : `${within}0`
     const folders = this.#folders.all(within, end, end) as string[]
     return folders.filter((folder) => isWithin(within, folder))
+  }
+
+  sample(after: string, most: number): readonly Pick<IndexedFile, 'path' | 'identity'>[] {
+    return this.#sample.all(...splitPath(after), most).map((row) => {
+      const [folder, name] = row.slice(4) as [string, string]
+      return { path: joinPath(folder, name), identity: identityFrom(row) }
+    })
   }
 
   totals(): Totals {

@@ -52,6 +52,11 @@ export interface Store {
   list(folder: string): Awaitable<readonly StoredFile[]>
   /** Every folder that holds a file directly, of those at and below `within`. */
   folders(within: string): Awaitable<readonly string[]>
+  /**
+   * Some files, at most so many, in the order of folders and then of names: those after a path, which need not be there.
+   * The empty path is before all of them.
+   */
+  sample(after: string, most: number): Awaitable<readonly Pick<IndexedFile, 'path' | 'identity'>[]>
   totals(): Awaitable<Totals>
   /** All of them or none, in their order. */
   apply(changes: readonly Change[]): Awaitable<void>

@@ -18,6 +18,8 @@ export function mirror(id: string, properties: Partial<Mirror> = {}): Mirror {
     private: false,
     trust: false,
     enabled: true,
+    redirects: false,
+    probe: true,
     ...properties,
   }
 }

@@ -75,6 +75,7 @@ function slow(store: Store): Store {
     pieces: (path) => later(store.pieces(path)),
     list: (folder) => later(store.list(folder)),
     folders: (within) => later(store.folders(within)),
+    sample: (...asked) => later(store.sample(...asked)),
     totals: () => later(store.totals()),
     apply: (changes) => later(store.apply(changes)),
     lease: (...asked) => later(store.lease(...asked)),

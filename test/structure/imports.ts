@@ -12,7 +12,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['index.ts'],
   ['origin.ts'],
   ['options.ts'],
-  ['plan/'],
+  ['plan/', 'health/'],
   ['indexer.ts', 'leader.ts'],
   ['presence/'],
   ['mirrors/import/'],

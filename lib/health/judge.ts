@@ -1,0 +1,85 @@
+import type { Answer } from './http.js'
+import type { Subject } from './subject.js'
+
+/** What the answer to a probe says of a mirror. */
+export type Verdict =
+  | {
+      readonly kind: 'answered'
+      readonly ranges?: boolean | undefined
+      readonly note?: string | undefined
+    }
+  /** It is not there, which says little where it is new. */
+  | { readonly kind: 'missing'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly reason: string }
+
+/**
+ * Of a folder. Many servers list none (403, 404), and are well: whoever wants to know more names a `trace`. One that asks for
+ * a password (401) has nothing for our clients.
+ */
+const GOOD_OF_A_FOLDER: ReadonlySet<number> = new Set([403, 404, 405, 416])
+const MISSING: ReadonlySet<number> = new Set([404, 410])
+
+/** Judges an answer to `Range: bytes=0-0`. Of what is sent, it reads the one byte and no more. */
+export async function judge(subject: Subject, answer: Answer): Promise<Verdict> {
+  const { status } = answer
+  if (subject.kind === 'base') {
+    const isGood = (status >= 200 && status < 300) || GOOD_OF_A_FOLDER.has(status)
+    return isGood ? { kind: 'answered' } : { kind: 'failed', reason: `the answer is ${status}` }
+  }
+  if (MISSING.has(status) && subject.kind === 'file')
+    return { kind: 'missing', reason: `the answer is ${status} for ${subject.path}` }
+  if (status === 206) return judgePart(subject, answer)
+  if (status === 200) return judgeWhole(subject, answer)
+  // Of an empty file there is no first byte.
+  if (status === 416) return { kind: 'answered', note: noteOf(subject, 0) }
+  return { kind: 'failed', reason: `the answer is ${status} for ${subject.path}` }
+}
+
+async function judgePart(subject: Subject, answer: Answer): Promise<Verdict> {
+  const [, first, last, total] =
+    /^bytes (\d+)-(\d+)\/(\d{1,16}|\*)$/.exec(answer.header('content-range') ?? '') ?? []
+  const size = total === undefined || total === '*' ? undefined : Number(total)
+  if (isOtherPage(subject, answer, size)) return PAGE(subject)
+  const length = lengthOf(answer)
+  const isRight = first === '0' && last === '0' && (length === undefined || length === 1)
+  if (!isRight)
+    return { kind: 'answered', ranges: false, note: 'it sends another part than it was asked for' }
+  const bytes = await answer.count(1)
+  if (bytes === 1) return { kind: 'answered', ranges: true, note: noteOf(subject, size) }
+  return {
+    kind: 'answered',
+    ranges: false,
+    note: `it sends ${bytes === 0 ? 'nothing' : 'more'} for one byte`,
+  }
+}
+
+/** The content is left where it is: it may be all of a disk image. */
+function judgeWhole(subject: Subject, answer: Answer): Verdict {
+  const size = lengthOf(answer)
+  if (isOtherPage(subject, answer, size)) return PAGE(subject)
+  // One byte is all of it.
+  const ranges = size === 1 && subject.kind === 'trace' ? undefined : false
+  return { kind: 'answered', ranges, note: noteOf(subject, size) }
+}
+
+const PAGE = ({ path }: Subject): Verdict => ({
+  kind: 'failed',
+  reason: `it sends a page of HTML in the place of ${path}`,
+})
+
+/** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
+function isOtherPage({ isPage, size }: Subject, answer: Answer, length: number | undefined): boolean {
+  const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(answer.header('content-type') ?? '')
+  return isHtml && !isPage && (size === undefined || length !== size)
+}
+
+/** Another length than here: an older copy of it, most often, and no sign of ill health. */
+function noteOf({ path, size }: Subject, length: number | undefined): string | undefined {
+  if (size === undefined || length === undefined || length === size) return undefined
+  return `it has ${length} bytes of ${path}, and not ${size}`
+}
+
+function lengthOf(answer: Answer): number | undefined {
+  const text = answer.header('content-length')
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
+}

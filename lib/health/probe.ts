@@ -1,0 +1,139 @@
+import type { Family } from '../model.js'
+import { type AddressBook, hostOf, isPrivate } from './addresses.js'
+import { failureOf } from './failure.js'
+import type { Answer, Ask } from './http.js'
+import { judge } from './judge.js'
+import type { Outcome } from './state.js'
+import type { Subject } from './subject.js'
+
+/** One way to a mirror, and what to ask for there. */
+export interface ProbedWay {
+  /** Base URL. */
+  readonly url: string
+  readonly family: Family
+  /** Of its host, in that family. */
+  readonly addresses: readonly string[]
+  /** Whether it may redirect to other hosts. */
+  readonly redirects: boolean
+  /** Asked for one after the other, while those before are not there; at least one. */
+  readonly subjects: readonly Subject[]
+}
+
+export interface ProbeParts {
+  readonly ask: Ask
+  readonly book: Pick<AddressBook, 'find'>
+  /** Milliseconds since some moment. */
+  readonly now: () => number
+  /** Whether a redirect may lead to private addresses. */
+  readonly allowsPrivate: boolean
+}
+
+/** Redirects that are followed. */
+const MOST_REDIRECTS = 5
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** A mirror answers, and not as it should. */
+class Refusal extends Error {}
+/** It does not answer at all. */
+class Silence extends Error {}
+
+/**
+ * Probes one way to a mirror. Never rejects, takes no longer than `timeout` milliseconds, and reads no more than a byte or
+ * two of any file.
+ *
+ * @param signal ends it at once
+ */
+export async function probe(
+  way: ProbedWay,
+  parts: ProbeParts,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const controller = new AbortController()
+  const seconds = `${Number((timeout / 1000).toFixed(1))} s`
+  const timer = setTimeout(() => controller.abort(new Silence(`no answer within ${seconds}`)), timeout)
+  const end = () => controller.abort(signal.reason)
+  if (signal.aborted) end()
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    return await ask(way, parts, controller.signal)
+  } catch (error) {
+    return signal.aborted ? { kind: 'nothing', reason: 'ended' } : failed(error)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
+  }
+}
+
+function failed(error: unknown): Outcome {
+  if (error instanceof Refusal) return { kind: 'failed', reason: error.message, weight: 'normal' }
+  if (error instanceof Silence)
+    return { kind: 'failed', reason: error.message, weight: 'normal', doubt: 'silent' }
+  const { reason, refused, doubt } = failureOf(error)
+  return { kind: 'failed', reason, weight: refused ? 'refused' : 'normal', doubt }
+}
+
+async function ask(way: ProbedWay, parts: ProbeParts, signal: AbortSignal): Promise<Outcome> {
+  const start = parts.now()
+  let roundTrip: number | undefined
+  let missing = ''
+  for (const subject of way.subjects) {
+    const { verdict, redirect } = await follow(way, subject, parts, signal, () => {
+      roundTrip ??= parts.now() - start
+    })
+    if (verdict.kind === 'failed') return { kind: 'failed', reason: verdict.reason, weight: 'normal' }
+    if (verdict.kind === 'answered') {
+      const { ranges, note } = verdict
+      return { kind: 'answered', roundTrip: roundTrip ?? 0, ranges, redirect, note }
+    }
+    missing ||= verdict.reason
+  }
+  return { kind: 'failed', reason: missing, weight: 'normal' }
+}
+
+/** Asks for one thing, wherever redirects lead; what they lead to is noted. */
+async function follow(
+  way: ProbedWay,
+  subject: Subject,
+  parts: ProbeParts,
+  signal: AbortSignal,
+  answered: () => void,
+) {
+  let url = new URL(way.url + subject.urlPath)
+  let { addresses } = way
+  for (let redirects = 0; ; redirects += 1) {
+    const next = await parts.ask(url, addresses, signal, async (answer) => {
+      answered()
+      if (!REDIRECTS.has(answer.status)) return judge(subject, answer)
+      return targetOf(url, answer)
+    })
+    if (!(next instanceof URL))
+      return { verdict: next, redirect: redirects === 0 ? undefined : `${url.href}` }
+    if (redirects >= MOST_REDIRECTS) throw new Refusal(`more than ${MOST_REDIRECTS} redirects`)
+    if (next.hostname !== new URL(way.url).hostname) {
+      if (!way.redirects) throw new Refusal(`it redirects to another host, ${next.host}`)
+      addresses = await addressesOf(next, way.family, parts)
+    } else addresses = way.addresses
+    url = next
+  }
+}
+
+function targetOf(from: URL, answer: Answer): URL {
+  const location = answer.header('location')
+  if (location === undefined || !URL.canParse(location, from.href))
+    throw new Refusal('it redirects to nowhere')
+  const to = new URL(location, from)
+  if (!/^https?:$/.test(to.protocol)) throw new Refusal(`it redirects to ${to.protocol}`)
+  return to
+}
+
+/** Of another host, to which a mirror redirects: by the same family, where that has it. */
+async function addressesOf(to: URL, family: Family, parts: ProbeParts): Promise<readonly string[]> {
+  const { ipv4, ipv6 } = await parts.book.find(hostOf(to))
+  const [own, other] = family === 'ipv4' ? [ipv4, ipv6] : [ipv6, ipv4]
+  const found = own?.length ? own : (other ?? [])
+  if (found.length === 0) throw new Refusal(`it redirects to ${to.host}, which has no address`)
+  const closed = parts.allowsPrivate ? undefined : found.find(isPrivate)
+  if (closed !== undefined) throw new Refusal(`it redirects to ${to.host}, a private address`)
+  return found
+}

@@ -1,0 +1,107 @@
+import type { WayState } from '../store/states.js'
+
+/** What one probe of a way told. */
+export type Outcome =
+  | {
+      readonly kind: 'answered'
+      /** Milliseconds from the beginning of the connection to the head of the answer. */
+      readonly roundTrip: number
+      /** Whether a part of a file was sent when a part was asked for; absent where no file was asked for. */
+      readonly ranges?: boolean | undefined
+      /** Where it redirected to. */
+      readonly redirect?: string | undefined
+      /** What else was odd. */
+      readonly note?: string | undefined
+    }
+  | {
+      readonly kind: 'failed'
+      readonly reason: string
+      /**
+       * How much that says. `refused`: nobody listens, which a retry at once confirms. `certain`: it cannot change from one
+       * probe to the next.
+       */
+      readonly weight: 'normal' | 'refused' | 'certain'
+      /** Whether this machine may be what does not work: `unreachable` by its own word, `silent` where nothing came back. */
+      readonly doubt?: 'unreachable' | 'silent' | undefined
+    }
+  /** Nothing was told of the mirror: it is this machine, or its name servers, that do not work. */
+  | { readonly kind: 'nothing'; readonly reason: string }
+
+export interface Rules {
+  /** Failures in a row after which a way is down. */
+  readonly failures: number
+  /** Answers in a row after which it is up again. */
+  readonly successes: number
+  /** The same of one that goes down again and again, at most. */
+  readonly mostSuccesses: number
+  /** Milliseconds for which a fall is remembered. */
+  readonly memory: number
+}
+
+/**
+ * The state of a way after one more probe. Pure: hysteresis keeps a single failure, or a single answer, from changing
+ * anything, and whoever falls again soon after has to answer twice as often in a row before it is believed.
+ *
+ * @param before undefined where it was never probed
+ * @param now milliseconds since 1970
+ */
+export function nextState(
+  before: WayState | undefined,
+  outcome: Outcome,
+  now: number,
+  rules: Rules,
+): WayState | undefined {
+  switch (outcome.kind) {
+    case 'nothing':
+      return before
+    case 'answered':
+      return answered(before, outcome, now, rules)
+    case 'failed':
+      return failed(before, outcome, now, rules)
+  }
+}
+
+/** Answers in a row that a way that is down needs to be up again. */
+export function neededSuccesses({ falls }: Pick<WayState, 'falls'>, rules: Rules): number {
+  const doubled = rules.successes * 2 ** Math.max(0, Math.min(falls, 31) - 1)
+  return Math.max(rules.successes, Math.min(rules.mostSuccesses, doubled))
+}
+
+function answered(
+  before: WayState | undefined,
+  { roundTrip, ranges, redirect, note }: Outcome & { kind: 'answered' },
+  now: number,
+  rules: Rules,
+): WayState {
+  const { condition = 'unknown', since = now, reason, against = 0, falls = 0, fell } = before ?? {}
+  // What no file was asked for to tell is as it was.
+  const told = { probed: now, roundTrip, ranges: ranges ?? before?.ranges, redirect, note, falls, fell }
+  if (condition === 'up') return { ...told, condition, since, against: 0 }
+  if (condition === 'down' && against + 1 < neededSuccesses({ falls }, rules))
+    return { ...told, condition, since, reason, against: against + 1 }
+  return { ...told, condition: 'up', since: now, against: 0 }
+}
+
+function failed(
+  before: WayState | undefined,
+  { reason, weight }: Outcome & { kind: 'failed' },
+  now: number,
+  rules: Rules,
+): WayState {
+  const { condition = 'unknown', since = now, against = 0, falls = 0, fell } = before ?? {}
+  const { roundTrip, ranges, redirect } = before ?? {}
+  const told = { probed: now, roundTrip, ranges, redirect }
+  if (condition === 'down') return { ...told, condition, since, reason, against: 0, falls, fell }
+  if (weight !== 'certain' && against + 1 < rules.failures)
+    return { ...told, condition, since, against: against + 1, falls, fell }
+  const isRemembered = fell !== undefined && now - fell < rules.memory
+  return {
+    ...told,
+    condition: 'down',
+    since: now,
+    reason,
+    against: 0,
+    falls: isRemembered ? falls + 1 : 1,
+    fell: now,
+  }
+}

@@ -1,0 +1,13 @@
+/** What a probe asks a mirror for. */
+export interface Subject {
+  /** `trace`: a file that has to be there. `file`: one of the index. `base`: the folder where the copy begins. */
+  readonly kind: 'trace' | 'file' | 'base'
+  /** Repository path; empty for the base. */
+  readonly path: string
+  /** The same as it is written below a base URL. */
+  readonly urlPath: string
+  /** Bytes here; undefined where that is not known. */
+  readonly size: number | undefined
+  /** Whether it is a page of HTML itself. */
+  readonly isPage: boolean
+}

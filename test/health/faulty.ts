@@ -1,0 +1,178 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { listen } from '../support/server.js'
+
+/** Bytes of every file of a mirror here. */
+export const SIZE = 1_000_000
+
+/** A mirror, and what came to it. */
+export interface Faulty {
+  readonly url: string
+  /** `GET /path range`, in the order of their arrival. */
+  readonly requests: readonly string[]
+  /** Connections that are open now. */
+  connections(): number
+}
+
+/** What a web server may do, good and bad. */
+export const WAYS = {
+  good: (_, response) => part(response),
+  'of another size': (_, response) => part(response, SIZE - 1),
+  'without Range': (_, response) => {
+    response.writeHead(200, { 'Content-Length': SIZE })
+    flood(response)
+  },
+  'without Range, of another size': (_, response) => {
+    response.writeHead(200, { 'Content-Length': 5 })
+    response.end('12345')
+  },
+  'without Range, without a length': (_, response) => {
+    response.writeHead(200)
+    flood(response)
+  },
+  'another part': (_, response) => {
+    response.writeHead(206, { 'Content-Range': `bytes 5-5/${SIZE}`, 'Content-Length': 1 }).end('x')
+  },
+  'all of it as a part': (_, response) => {
+    response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}`, 'Content-Length': SIZE })
+    flood(response)
+  },
+  'a part that goes on': (_, response) => {
+    response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}` })
+    flood(response)
+  },
+  'a part without an end': (_, response) => {
+    response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}` }).flushHeaders()
+  },
+  'closes in the part': (_, response) => {
+    response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}`, 'Content-Length': 1 }).flushHeaders()
+    setImmediate(() => response.destroy())
+  },
+  'empty here': (_, response) => {
+    response.writeHead(416, { 'Content-Range': 'bytes */0' }).end()
+  },
+  missing: (_, response) => status(response, 404),
+  gone: (_, response) => status(response, 410),
+  forbidden: (_, response) => status(response, 403),
+  'for members': (_, response) => status(response, 401),
+  busy: (_, response) => status(response, 429),
+  failing: (_, response) => status(response, 500),
+  'under repair': (_, response) => status(response, 503),
+  hangs: () => {},
+  closes: (request) => {
+    request.socket.destroy()
+  },
+  'HTML for everything': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end('<p>This domain is for sale')
+  },
+  'HTML in parts': (_, response) => {
+    const fields = { 'Content-Type': 'text/html', 'Content-Range': 'bytes 0-0/26', 'Content-Length': 1 }
+    response.writeHead(206, fields).end('<')
+  },
+  'redirects round': (request, response) => {
+    response.writeHead(302, { Location: request.url === '/a' ? '/b' : '/a' }).end()
+  },
+  'redirects within': (request, response) => {
+    if (request.url?.startsWith('/new/')) part(response)
+    else response.writeHead(301, { Location: `/new${request.url}` }).end()
+  },
+  'redirects to nowhere': (_, response) => {
+    response.writeHead(302).end()
+  },
+  'redirects to ftp': (_, response) => {
+    response.writeHead(302, { Location: 'ftp://127.0.0.1/' }).end()
+  },
+} satisfies Record<string, RequestListener>
+
+export type FaultyWay = keyof typeof WAYS
+
+function part(response: ServerResponse, size = SIZE): void {
+  response.writeHead(206, { 'Content-Range': `bytes 0-0/${size}`, 'Content-Length': 1 }).end('x')
+}
+
+function status(response: ServerResponse, code: number): void {
+  response.writeHead(code, { 'Content-Type': 'text/html' }).end('<html>')
+}
+
+/** As much as is taken, without end. */
+function flood(response: ServerResponse): void {
+  const more = (): void => {
+    while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+  }
+  response.on('drain', more)
+  more()
+}
+
+/** A web server that behaves in one way. */
+export async function startFaulty(
+  scope: Scope,
+  way: FaultyWay | RequestListener,
+  host = '127.0.0.1',
+): Promise<Faulty> {
+  const requests: string[] = []
+  const answer: RequestListener = typeof way === 'string' ? WAYS[way] : way
+  let open = 0
+  const { url, server } = await listen(
+    scope,
+    (request: IncomingMessage, response: ServerResponse) => {
+      requests.push(`${request.method} ${request.url} ${request.headers.range ?? ''}`.trim())
+      answer(request, response)
+    },
+    host,
+  )
+  server.on('connection', (socket) => {
+    open += 1
+    socket.once('close', () => {
+      open -= 1
+    })
+  })
+  return { url, requests, connections: () => open }
+}
+
+/** A server of bytes: it is given each connection when something came by it. */
+export async function startRaw(scope: Scope, answer: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {}).once('data', () => answer(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  scope.after(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+/** A URL of this machine at which nobody listens. */
+export async function refusingUrl(scope: Scope): Promise<string> {
+  const { url, server } = await listen(scope, () => {})
+  await new Promise((resolve) => server.close(resolve))
+  return url
+}
+
+/** A web server with a certificate for 127.0.0.1 that it has signed itself. Needs `openssl`. */
+export async function startSelfSigned(scope: Scope): Promise<string> {
+  const folder = temporaryFolder(scope)
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync('openssl', ['req', '-x509', ...kind, '-days', '2', ...name, '-keyout', key, '-out', cert], {
+    stdio: 'pipe',
+  })
+  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, WAYS.good)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  scope.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}

@@ -1,0 +1,340 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { type HostAddresses, systemAddresses } from '../../lib/health/addresses.js'
+import { askByUndici } from '../../lib/health/http.js'
+import { type ProbedWay, type ProbeParts, probe } from '../../lib/health/probe.js'
+import type { Outcome } from '../../lib/health/state.js'
+import type { Subject } from '../../lib/health/subject.js'
+import { unlessInstalled } from '../support/client.js'
+import { until } from '../support/until.js'
+import { type FaultyWay, refusingUrl, SIZE, startFaulty, startRaw, startSelfSigned } from './faulty.js'
+
+const FILE: Subject = {
+  kind: 'file',
+  path: 'iso/disk 1.iso',
+  urlPath: 'iso/disk%201.iso',
+  size: SIZE,
+  isPage: false,
+}
+const OTHER: Subject = { ...FILE, path: 'other', urlPath: 'other' }
+const TRACE: Subject = { ...FILE, kind: 'trace', path: 'trace', urlPath: 'trace', size: undefined }
+const BASE: Subject = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
+/** Milliseconds; long enough for a busy machine where an answer is expected. */
+const TIMEOUT = 10_000
+const SHORT = 300
+
+const NOWHERE: HostAddresses = { ipv4: [], ipv6: [] }
+const PARTS: ProbeParts = {
+  ask: askByUndici,
+  book: { find: async (host) => (/^[\d.]+$/.test(host) ? { ipv4: [host], ipv6: [] } : NOWHERE) },
+  now: () => performance.now(),
+  allowsPrivate: true,
+}
+
+function probeUrl(
+  url: string,
+  subjects: readonly Subject[],
+  timeout: number,
+  choices: Partial<ProbedWay & ProbeParts> = {},
+): Promise<Outcome> {
+  const way = { url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false, subjects } as const
+  return probe({ ...way, ...choices }, { ...PARTS, ...choices }, timeout, new AbortController().signal)
+}
+
+/** What is noted, without how long it took. */
+async function noted(url: string, subjects = [FILE], timeout = TIMEOUT, choices = {}) {
+  const outcome = await probeUrl(url, subjects, timeout, choices)
+  if (outcome.kind === 'answered') {
+    const { kind: _, roundTrip, ...rest } = outcome
+    assert.ok(roundTrip > 0 && roundTrip < timeout, `${roundTrip} ms`)
+    return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  }
+  return outcome.kind === 'failed' && outcome.weight === 'normal' ? outcome.reason : outcome
+}
+
+describe('of a file of the index', () => {
+  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
+    ['good', { ranges: true }],
+    ['of another size', { ranges: true, note: 'it has 999999 bytes of iso/disk 1.iso, and not 1000000' }],
+    ['without Range', { ranges: false }],
+    [
+      'without Range, of another size',
+      { ranges: false, note: 'it has 5 bytes of iso/disk 1.iso, and not 1000000' },
+    ],
+    ['without Range, without a length', { ranges: false }],
+    ['another part', { ranges: false, note: 'it sends another part than it was asked for' }],
+    ['all of it as a part', { ranges: false, note: 'it sends another part than it was asked for' }],
+    ['a part that goes on', { ranges: false, note: 'it sends more for one byte' }],
+    ['closes in the part', 'connection closed before the answer was complete'],
+    ['empty here', { note: 'it has 0 bytes of iso/disk 1.iso, and not 1000000' }],
+    ['missing', 'the answer is 404 for iso/disk 1.iso'],
+    ['gone', 'the answer is 410 for iso/disk 1.iso'],
+    ['forbidden', 'the answer is 403 for iso/disk 1.iso'],
+    ['for members', 'the answer is 401 for iso/disk 1.iso'],
+    ['busy', 'the answer is 429 for iso/disk 1.iso'],
+    ['failing', 'the answer is 500 for iso/disk 1.iso'],
+    ['under repair', 'the answer is 503 for iso/disk 1.iso'],
+    ['closes', 'connection closed before the answer was complete'],
+    ['HTML for everything', 'it sends a page of HTML in the place of iso/disk 1.iso'],
+    ['HTML in parts', 'it sends a page of HTML in the place of iso/disk 1.iso'],
+    ['redirects round', 'more than 5 redirects'],
+    ['redirects to nowhere', 'it redirects to nowhere'],
+    ['redirects to ftp', 'it redirects to ftp:'],
+  ]
+  for (const [way, expected] of TABLE) {
+    test(way, async (t) => {
+      const mirror = await startFaulty(t, way)
+      assert.deepEqual(await noted(mirror.url), expected)
+      assert.equal(mirror.requests[0], 'GET /iso/disk%201.iso bytes=0-0')
+      assert.ok(mirror.requests.length <= 6)
+      await until('its connections are closed', () => mirror.connections() === 0)
+    })
+  }
+
+  for (const way of ['hangs', 'a part without an end'] as const) {
+    test(way, async (t) => {
+      const mirror = await startFaulty(t, way)
+      const outcome = await probeUrl(mirror.url, [FILE], SHORT)
+      const expected = { kind: 'failed', reason: 'no answer within 0.3 s', weight: 'normal', doubt: 'silent' }
+      assert.deepEqual(outcome, expected)
+      await until('its connections are closed', () => mirror.connections() === 0)
+    })
+  }
+
+  test('the content of a whole file is not read', async (t) => {
+    let bytes = 0
+    const mirror = await startFaulty(t, (_, response) => {
+      response.writeHead(200, { 'Content-Length': 1e9 })
+      const socket = response.socket
+      const more = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        bytes = socket?.bytesWritten ?? bytes
+      }
+      response.on('drain', more)
+      more()
+    })
+    assert.deepEqual(await noted(mirror.url), {
+      ranges: false,
+      note: `it has ${1e9} bytes of ${FILE.path}, and not ${SIZE}`,
+    })
+    await until('its connection is closed', () => mirror.connections() === 0)
+    // What fits into the buffers of the system.
+    assert.ok(bytes < 8_000_000, `${bytes} bytes`)
+  })
+
+  test('the next is asked for where the first is not there', async (t) => {
+    const mirror = await startFaulty(t, (request, response) => {
+      if (request.url === '/other') response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}` }).end('x')
+      else response.writeHead(404).end()
+    })
+    assert.deepEqual(await noted(mirror.url, [FILE, OTHER]), { ranges: true })
+    const empty = await startFaulty(t, 'missing')
+    assert.equal(await noted(empty.url, [FILE, OTHER]), 'the answer is 404 for iso/disk 1.iso')
+    assert.equal(empty.requests.length, 2)
+    const broken = await startFaulty(t, 'failing')
+    assert.equal(await noted(broken.url, [FILE, OTHER]), 'the answer is 500 for iso/disk 1.iso')
+    assert.equal(broken.requests.length, 1)
+  })
+})
+
+test('a page of the index may be one of HTML', async (t) => {
+  const mirror = await startFaulty(t, 'HTML for everything')
+  assert.deepEqual(await noted(mirror.url, [{ ...FILE, path: 'a.html', isPage: true }]), { ranges: false })
+})
+
+describe('of a trace', () => {
+  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
+    ['good', { ranges: true }],
+    ['without Range', { ranges: false }],
+    ['empty here', {}],
+    ['missing', 'the answer is 404 for trace'],
+    ['HTML for everything', 'it sends a page of HTML in the place of trace'],
+  ]
+  for (const [way, expected] of TABLE) {
+    test(way, async (t) => {
+      const mirror = await startFaulty(t, way)
+      assert.deepEqual(await noted(`${mirror.url}repo/`, [TRACE]), expected)
+      assert.deepEqual(mirror.requests, ['GET /repo/trace bytes=0-0'])
+    })
+  }
+})
+
+describe('of the folder where a copy begins', () => {
+  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
+    ['good', {}],
+    ['without Range', {}],
+    ['HTML for everything', {}],
+    ['forbidden', {}],
+    ['missing', {}],
+    ['for members', 'the answer is 401'],
+    ['gone', 'the answer is 410'],
+    ['failing', 'the answer is 500'],
+  ]
+  for (const [way, expected] of TABLE) {
+    test(way, async (t) => {
+      const mirror = await startFaulty(t, way)
+      assert.deepEqual(await noted(`${mirror.url}repo/`, [BASE]), expected)
+      assert.deepEqual(mirror.requests, ['GET /repo/ bytes=0-0'])
+    })
+  }
+})
+
+describe('redirects', () => {
+  test('within the mirror are followed and noted', async (t) => {
+    const mirror = await startFaulty(t, 'redirects within')
+    const redirect = `${mirror.url}new/iso/disk%201.iso`
+    assert.deepEqual(await noted(mirror.url), { ranges: true, redirect })
+  })
+
+  async function twoHosts(t: TestContext) {
+    const elsewhere = await startFaulty(t, 'good', '127.0.0.2')
+    const mirror = await startFaulty(t, (_, response) => {
+      response.writeHead(302, { Location: `${elsewhere.url}x` }).end()
+    })
+    return { elsewhere, mirror, host: new URL(elsewhere.url).host }
+  }
+
+  test('to elsewhere are refused, and nobody is asked there', async (t) => {
+    const { elsewhere, mirror, host } = await twoHosts(t)
+    assert.equal(await noted(mirror.url), `it redirects to another host, ${host}`)
+    assert.deepEqual(elsewhere.requests, [])
+  })
+
+  test('to elsewhere are followed where the mirror may do so', async (t) => {
+    const { elsewhere, mirror } = await twoHosts(t)
+    const choices = { redirects: true }
+    assert.deepEqual(await noted(mirror.url, [FILE], TIMEOUT, choices), {
+      ranges: true,
+      redirect: `${elsewhere.url}x`,
+    })
+  })
+
+  test('to private addresses are refused, whatever the mirror may do', async (t) => {
+    const { elsewhere, mirror, host } = await twoHosts(t)
+    const choices = { redirects: true, allowsPrivate: false }
+    assert.equal(
+      await noted(mirror.url, [FILE], TIMEOUT, choices),
+      `it redirects to ${host}, a private address`,
+    )
+    assert.deepEqual(elsewhere.requests, [])
+  })
+
+  test('to hosts that are nowhere are refused', async (t) => {
+    const mirror = await startFaulty(t, (_, response) => {
+      response.writeHead(302, { Location: 'http://nowhere.invalid/' }).end()
+    })
+    const expected = 'it redirects to nowhere.invalid, which has no address'
+    assert.equal(await noted(mirror.url, [FILE], TIMEOUT, { redirects: true }), expected)
+  })
+
+  test('to another port of the same host are within', async (t) => {
+    const other = await startFaulty(t, 'good')
+    const mirror = await startFaulty(t, (_, response) => {
+      response.writeHead(307, { Location: other.url }).end()
+    })
+    assert.deepEqual(await noted(mirror.url), { ranges: true, redirect: other.url })
+  })
+})
+
+describe('below HTTP', () => {
+  test('nobody listens', async (t) => {
+    const outcome = await noted(await refusingUrl(t))
+    assert.deepEqual(outcome, {
+      kind: 'failed',
+      reason: 'connection refused',
+      weight: 'refused',
+      doubt: undefined,
+    })
+  })
+
+  test('nobody listens at any of its addresses; somebody at the second', async (t) => {
+    const url = await refusingUrl(t)
+    const addresses = ['127.0.0.1', '127.0.0.2']
+    const outcome = await probeUrl(url.replace('127.0.0.1', 'some.example'), [FILE], TIMEOUT, { addresses })
+    assert.equal(outcome.kind === 'failed' && outcome.weight, 'refused')
+    const mirror = await startFaulty(t, 'good', '127.0.0.2')
+    const named = mirror.url.replace('127.0.0.2', 'some.example')
+    assert.deepEqual(await noted(named, [FILE], TIMEOUT, { addresses }), { ranges: true })
+  })
+
+  test('a head that comes letter by letter, and never ends', async (t) => {
+    const url = await startRaw(t, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nX-Slow: ')
+      const timer = setInterval(() => socket.write('x'), 20)
+      socket.once('close', () => clearInterval(timer))
+    })
+    const start = performance.now()
+    const outcome = await probeUrl(url, [FILE], SHORT)
+    assert.equal(outcome.kind === 'failed' && outcome.reason, 'no answer within 0.3 s')
+    assert.ok(performance.now() - start < 5000)
+  })
+
+  test('a head without end', async (t) => {
+    const url = await startRaw(t, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n')
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(`X-Long: ${'x'.repeat(1000)}\r\n`));
+      }
+      socket.on('drain', more)
+      more()
+    })
+    assert.equal(await noted(url), 'the head of the answer is too long')
+  })
+
+  test('no HTTP', async (t) => {
+    const url = await startRaw(t, (socket) => socket.end('220 ftp.example.org ready\r\n'))
+    assert.equal(await noted(url), 'the answer is not HTTP')
+  })
+
+  test('closed without a word', async (t) => {
+    const url = await startRaw(t, (socket) => socket.end())
+    assert.equal(await noted(url), 'connection closed before the answer was complete')
+  })
+
+  test('closed in the head', async (t) => {
+    const url = await startRaw(t, (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-'))
+    assert.equal(await noted(url), 'connection closed before the answer was complete')
+  })
+
+  test('a certificate that it has signed itself', {
+    skip: unlessInstalled('openssl'),
+  }, async (t) => {
+    assert.equal(await noted(await startSelfSigned(t)), 'TLS: the certificate is self-signed')
+  })
+
+  test('https at a port of http', async (t) => {
+    const mirror = await startFaulty(t, 'good')
+    assert.equal(await noted(mirror.url.replace('http:', 'https:')), 'TLS: no handshake')
+  })
+})
+
+test('a probe that is ended says nothing, at once', async (t) => {
+  const mirror = await startFaulty(t, 'hangs')
+  const controller = new AbortController()
+  const way = { url: mirror.url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false } as const
+  const running = probe({ ...way, subjects: [FILE] }, PARTS, TIMEOUT, controller.signal)
+  await until('it is asked', () => mirror.requests.length === 1)
+  const start = performance.now()
+  controller.abort()
+  assert.deepEqual(await running, { kind: 'nothing', reason: 'ended' })
+  assert.ok(performance.now() - start < 1000)
+  await until('its connection is closed', () => mirror.connections() === 0)
+  const late = probe({ ...way, subjects: [FILE] }, PARTS, TIMEOUT, controller.signal)
+  assert.deepEqual(await late, { kind: 'nothing', reason: 'ended' })
+  assert.equal(mirror.requests.length, 1)
+})
+
+describe('addresses', () => {
+  const book = systemAddresses()
+
+  test('are known of those who are addresses themselves, and of this machine', async () => {
+    assert.deepEqual(await book.find('192.0.2.1'), { ipv4: ['192.0.2.1'], ipv6: [] })
+    assert.deepEqual(await book.find('2001:db8::1'), { ipv4: [], ipv6: ['2001:db8::1'] })
+    const { ipv4, ipv6 } = await book.find('localhost')
+    assert.ok([...(ipv4 ?? []), ...(ipv6 ?? [])].some((address) => ['127.0.0.1', '::1'].includes(address)))
+  })
+
+  test('there are none of what is invalid by its name', async () => {
+    assert.deepEqual(await book.find('mirror.invalid'), NOWHERE)
+  })
+})
