@@ -15,3 +15,8 @@ export function defaultStoreFile(root: string, environment: NodeJS.ProcessEnv = 
   const key = createHash('sha256').update(root).digest('hex').slice(0, 16)
   return join(base, 'mirrored-by', `${basename(root) || 'root'}-${key}.sqlite`)
 }
+
+/** Where the states of mirrors are kept unless told otherwise: beside the index, in `<index>.mirrors.sqlite`. */
+export function defaultStatesFile(index: string): string {
+  return `${index.replace(/\.sqlite$/, '')}.mirrors.sqlite`
+}

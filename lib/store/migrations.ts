@@ -1,11 +1,20 @@
 import type { Database } from 'better-sqlite3'
 import { MirroredByError } from '../errors.js'
 
-/**
- * The schema, step by step. Step N takes a database of version N to N + 1; a step is never edited once released, a new
- * one is added. The version is SQLite's own `user_version`.
- */
-const STEPS: readonly string[] = [
+/** What is in a file of ours. */
+export interface Schema {
+  /** What the file is, for messages. */
+  readonly what: string
+  /** The option that names another. */
+  readonly option: string
+  /**
+   * Step N takes a database of version N to N + 1; a step is never edited once released, a new one is added. The version is
+   * SQLite's own `user_version`.
+   */
+  readonly steps: readonly string[]
+}
+
+const INDEX_STEPS: readonly string[] = [
   `CREATE TABLE file (
      folder   TEXT NOT NULL,
      name     TEXT NOT NULL,
@@ -42,27 +51,69 @@ const STEPS: readonly string[] = [
    ) STRICT;`,
 ]
 
-/** The version that this code reads and writes. */
-export const SCHEMA_VERSION = STEPS.length
+const STATES_STEPS: readonly string[] = [
+  `CREATE TABLE way (
+     mirror     TEXT NOT NULL,
+     url        TEXT NOT NULL,
+     family     TEXT NOT NULL CHECK (family IN ('ipv4', 'ipv6')),
+     condition  TEXT NOT NULL CHECK (condition IN ('unknown', 'up', 'down')),
+     since_ms   INTEGER NOT NULL,
+     reason     TEXT,
+     against    INTEGER NOT NULL,
+     falls      INTEGER NOT NULL,
+     fell_ms    INTEGER,
+     probed_ms  INTEGER NOT NULL,
+     round_trip REAL,
+     ranges     INTEGER CHECK (ranges IN (0, 1)),
+     redirect   TEXT,
+     note       TEXT,
+     PRIMARY KEY (mirror, url, family)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE event (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     mirror TEXT NOT NULL,
+     at_ms  INTEGER NOT NULL,
+     state  TEXT NOT NULL CHECK (state IN ('unknown', 'up', 'down', 'disabled')),
+     reason TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX event_of_mirror ON event (mirror, number);
+
+   CREATE TABLE disabled (
+     mirror TEXT PRIMARY KEY,
+     at_ms  INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE asked (
+     mirror TEXT PRIMARY KEY,
+     at_ms  INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
+]
+
+export const INDEX: Schema = { what: 'the index', option: 'store', steps: INDEX_STEPS }
+export const STATES: Schema = { what: 'the states of mirrors', option: 'states', steps: STATES_STEPS }
+
+/** The version of the index that this code reads and writes. */
+export const SCHEMA_VERSION = INDEX_STEPS.length
 
 /**
- * Brings a database to `SCHEMA_VERSION`. Processes that start together may race: the write lock lets one through, and
+ * Brings a database to the last step of its schema. Processes that start together may race: the write lock lets one through, and
  * the others find the work done.
  *
  * @throws MirroredByError ERR_STORE_VERSION where a newer mirrored-by wrote it
  */
-export function migrate(database: Database, file: string): void {
+export function migrate(database: Database, file: string, { what, option, steps }: Schema): void {
   const upgrade = database.transaction(() => {
     const version = Number(database.pragma('user_version', { simple: true }))
-    if (version > SCHEMA_VERSION) {
+    if (version > steps.length) {
       throw new MirroredByError(
         'ERR_STORE_VERSION',
-        `the index ${file} has schema version ${version}, written by a newer mirrored-by; this one knows ` +
-          `version ${SCHEMA_VERSION}: upgrade mirrored-by, or name another file by \`store\``,
+        `${what} ${file} has schema version ${version}, written by a newer mirrored-by; this one knows ` +
+          `version ${steps.length}: upgrade mirrored-by, or name another file by \`${option}\``,
       )
     }
-    for (const step of STEPS.slice(version)) database.exec(step)
-    database.pragma(`user_version = ${SCHEMA_VERSION}`)
+    for (const step of steps.slice(version)) database.exec(step)
+    database.pragma(`user_version = ${steps.length}`)
   })
   upgrade.immediate()
 }

@@ -1,11 +1,9 @@
-import { mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
-import { MirroredByError, reason, systemCode } from '../errors.js'
 import { ALGORITHMS, type Algorithm, type Identity, type IndexedFile, type Pieces } from '../model.js'
 import { isWithin, joinPath, splitPath } from '../repository/names.js'
-import { migrate } from './migrations.js'
+import { openDatabase } from './database.js'
+import { INDEX } from './migrations.js'
 import type { Change, Lease, Store, StoredFile, Totals } from './store.js'
 
 const COLUMN: { readonly [A in Algorithm]: string } = {
@@ -35,56 +33,7 @@ type DigestRow = readonly (Buffer | null)[]
  * mirrored-by wrote it
  */
 export function sqliteStore(file: string): Store {
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    return new SqliteStore(open(file))
-  } catch (error) {
-    if (error instanceof MirroredByError) throw error
-    throw new MirroredByError(
-      'ERR_STORE',
-      `cannot use ${file} as the index: ${reason(error)}; make it writable, or name another file by \`store\``,
-      error,
-    )
-  }
-}
-
-/** How long to wait for other processes that use the file, in milliseconds. */
-const PATIENCE = 5000
-
-/** The same once the file is open, for then the whole server waits. */
-const SHORT_PATIENCE = 50
-
-function open(file: string): Database {
-  const database = new Sqlite(file, { timeout: PATIENCE })
-  try {
-    useWriteAheadLog(database)
-    // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
-    database.pragma('synchronous = NORMAL')
-    migrate(database, file)
-    // From here on requests would wait too: who is refused comes again.
-    database.pragma(`busy_timeout = ${SHORT_PATIENCE}`)
-    return database
-  } catch (error) {
-    database.close()
-    throw error
-  }
-}
-
-/**
- * SQLite waits for locks by itself, but not for this one: two that turn the same new file to WAL mode would wait for each
- * other, so one of them is told at once that the file is locked, and has to come again.
- */
-function useWriteAheadLog(database: Database): void {
-  const end = performance.now() + PATIENCE
-  for (;;) {
-    try {
-      database.pragma('journal_mode = WAL')
-      return
-    } catch (error) {
-      if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-    }
-  }
+  return openDatabase(file, INDEX, (database) => new SqliteStore(database))
 }
 
 class SqliteStore implements Store {

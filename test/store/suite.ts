@@ -74,6 +74,23 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.deepEqual(await pathsIn(store), ['a/b/c', 'a/bb', 'b'])
     })
 
+    test('gives some files, in the order of folders and of names, page by page', async (context) => {
+      const store = open(context)
+      assert.deepEqual(await store.sample('', 10), [])
+      const paths = ['b', 'a/c', 'a/b/x', 'a/b', 'a', 'c/d', 'a-b/z']
+      await store.apply(paths.map((path) => put(fileAt(path, { size: path.length }))))
+      const sample = async (after: string, most = 10) =>
+        (await store.sample(after, most)).map(({ path }) => path)
+      assert.deepEqual(await sample(''), ['a', 'b', 'a/b', 'a/c', 'a-b/z', 'a/b/x', 'c/d'])
+      assert.deepEqual(await sample('', 2), ['a', 'b'])
+      assert.deepEqual(await sample('b', 2), ['a/b', 'a/c'])
+      assert.deepEqual(await sample('a/', 3), ['a/b', 'a/c', 'a-b/z'])
+      assert.deepEqual(await sample('a/bb'), ['a/c', 'a-b/z', 'a/b/x', 'c/d'])
+      assert.deepEqual(await sample('c/d'), [])
+      const [first] = await store.sample('a/b/', 1)
+      assert.deepEqual([first?.path, first?.identity.size], ['a/b/x', 5])
+    })
+
     test('takes it calmly that what it removes is not there', async (context) => {
       const store = open(context)
       await store.apply([put(fileAt('a'))])

@@ -1,0 +1,63 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Sqlite, { type Database } from 'better-sqlite3'
+import { MirroredByError, reason, systemCode } from '../errors.js'
+import { migrate, type Schema } from './migrations.js'
+
+/** How long to wait for other processes that use the file, in milliseconds. */
+const PATIENCE = 5000
+
+/** The same once the file is open, for then the whole server waits. */
+const SHORT_PATIENCE = 50
+
+/**
+ * Opens a SQLite file, brought to its present schema, for `use`.
+ *
+ * @param file created with its folders where it is missing
+ * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
+ * mirrored-by wrote it
+ */
+export function openDatabase<T>(file: string, schema: Schema, use: (database: Database) => T): T {
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    return use(open(file, schema))
+  } catch (error) {
+    if (error instanceof MirroredByError) throw error
+    const remedy = `make it writable, or name another file by \`${schema.option}\``
+    const message = `cannot use ${file} as ${schema.what}: ${reason(error)}; ${remedy}`
+    throw new MirroredByError('ERR_STORE', message, error)
+  }
+}
+
+function open(file: string, schema: Schema): Database {
+  const database = new Sqlite(file, { timeout: PATIENCE })
+  try {
+    useWriteAheadLog(database)
+    // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
+    database.pragma('synchronous = NORMAL')
+    migrate(database, file, schema)
+    // From here on requests would wait too: who is refused comes again.
+    database.pragma(`busy_timeout = ${SHORT_PATIENCE}`)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/**
+ * SQLite waits for locks by itself, but not for this one: two that turn the same new file to WAL mode would wait for each
+ * other, so one of them is told at once that the file is locked, and has to come again.
+ */
+function useWriteAheadLog(database: Database): void {
+  const end = performance.now() + PATIENCE
+  for (;;) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
+import type { MirroredByError } from '../../lib/errors.js'
+import { guardedStates } from '../../lib/store/guarded.js'
+import { defaultStatesFile } from '../../lib/store/location.js'
+import { memoryStates } from '../../lib/store/memory-states.js'
+import { STATES } from '../../lib/store/migrations.js'
+import { sqliteStates } from '../../lib/store/sqlite-states.js'
+import { temporaryFolder } from '../support/folder.js'
+import { BARE, behavesAsAStateStore, event, FULL, way } from './states-suite.js'
+
+behavesAsAStateStore('states in memory', () => memoryStates())
+behavesAsAStateStore('states in SQLite', (t) => {
+  const store = sqliteStates(join(temporaryFolder(t), 'states.sqlite'))
+  t.after(() => store.close())
+  return store
+})
+behavesAsAStateStore('states in SQLite, guarded', (t) => {
+  const events = { rebuilt: () => assert.fail(), warning: (error: Error) => assert.fail(error) }
+  const store = guardedStates(join(temporaryFolder(t), 'states.sqlite'), events)
+  t.after(() => store.close())
+  return store
+})
+
+test('they lie beside the index', () => {
+  assert.equal(defaultStatesFile('/var/lib/x/pub-1234.sqlite'), '/var/lib/x/pub-1234.mirrors.sqlite')
+  assert.equal(defaultStatesFile('index.db'), 'index.db.mirrors.sqlite')
+})
+
+test('what one process applies, the other sees, and is told of by another version', async (t) => {
+  const file = join(temporaryFolder(t), 'states.sqlite')
+  const [one, other] = [sqliteStates(file), sqliteStates(file)]
+  t.after(() => Promise.all([one.close(), other.close()]))
+  const version = await other.version()
+  assert.equal(await other.version(), version)
+  await one.apply([way(FULL), event('fra1', 1), { kind: 'disable', mirror: 'fra1', at: 5 }])
+  assert.notEqual(await other.version(), version)
+  const { ways, disabled } = await other.read()
+  assert.deepEqual([ways, disabled], [[FULL], new Map([['fra1', 5]])])
+  assert.equal((await other.events(0)).length, 1)
+})
+
+test('everything is there when it is opened again', async (t) => {
+  const file = join(temporaryFolder(t), 'states.sqlite')
+  const before = sqliteStates(file)
+  await before.apply([way(FULL), way(BARE), event('fra1', 1), { kind: 'disable', mirror: 'b', at: 5 }])
+  const [states, events] = [await before.read(), await before.events(0)]
+  await before.close()
+  const after = sqliteStates(file)
+  t.after(() => after.close())
+  assert.deepEqual(await after.read(), states)
+  assert.deepEqual(await after.events(0), events)
+})
+
+test('changes are applied all or none', async (t) => {
+  const store = sqliteStates(join(temporaryFolder(t), 'states.sqlite'))
+  t.after(() => store.close())
+  const impossible = { ...BARE, family: 'ipv5' as 'ipv4' }
+  assert.throws(() => store.apply([way(FULL), event('a', 1), way(impossible)]))
+  assert.deepEqual(await store.read(), { ways: [], disabled: new Map(), asked: new Map() })
+  assert.deepEqual(await store.events(0), [])
+})
+
+test('a file of a newer version is refused by its name, and left as it is', async (t) => {
+  const file = join(temporaryFolder(t), 'states.sqlite')
+  await sqliteStates(file).close()
+  const database = new Sqlite(file)
+  database.pragma(`user_version = ${STATES.steps.length + 1}`)
+  database.close()
+  assert.throws(() => sqliteStates(file), {
+    code: 'ERR_STORE_VERSION',
+    message: /^the states of mirrors .* upgrade mirrored-by, or name another file by `states`$/,
+  })
+})
+
+test('a file that is broken is set aside, with a warning', async (t) => {
+  const file = join(temporaryFolder(t), 'states.sqlite')
+  writeFileSync(file, 'x'.repeat(10_000))
+  const warnings: MirroredByError[] = []
+  const store = guardedStates(file, { rebuilt: () => {}, warning: (error) => warnings.push(error) })
+  t.after(() => store.close())
+  await store.apply([way(FULL)])
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['ERR_STORE_BROKEN'],
+  )
+  assert.match(
+    warnings[0]?.message ?? '',
+    /^the states of mirrors .* mirrors count as up until they are probed$/,
+  )
+  assert.ok(readdirSync(dirname(file)).some((name) => name.includes('.corrupt-')))
+})
+
+test('a file that is broken or deleted under our hands is begun anew, and that is told', async (t) => {
+  const file = join(temporaryFolder(t), 'states.sqlite')
+  let rebuilt = 0
+  const events = {
+    rebuilt: () => {
+      rebuilt += 1
+    },
+    warning: () => {},
+  }
+  const store = guardedStates(file, events)
+  t.after(() => store.close())
+  await store.apply([way(FULL)])
+  for (const part of ['', '-wal', '-shm']) rmSync(file + part, { force: true })
+  await store.version()
+  assert.equal(rebuilt, 1)
+  await store.apply([way(BARE)])
+  assert.ok(existsSync(file))
+  const checkpoint = new Sqlite(file)
+  checkpoint.pragma('wal_checkpoint(TRUNCATE)')
+  checkpoint.close()
+  const descriptor = openSync(file, 'r+')
+  writeSync(descriptor, Buffer.alloc(8192, 7), 0, 8192, 0)
+  closeSync(descriptor)
+  assert.deepEqual((await store.read()).ways, [])
+  assert.equal(rebuilt, 2)
+})
+
+test('what was applied survives kill -9 at any moment', async (t) => {
+  const folder = temporaryFolder(t)
+  const program = fileURLToPath(new URL('./write-states.js', import.meta.url))
+  for (let round = 0; round < 20; round += 1) {
+    const file = join(folder, `${round}.sqlite`)
+    const child: ChildProcess = fork(program, [file], { stdio: 'ignore' })
+    let applied = -1
+    child.on('message', (message) => {
+      applied = Number(message)
+    })
+    const exit = once(child, 'exit')
+    await once(child, 'message')
+    // Some moment later than that.
+    await new Promise((resolve) => setTimeout(resolve, round * 3))
+    child.kill('SIGKILL')
+    await exit
+    const store = sqliteStates(file)
+    const { ways, disabled } = await store.read()
+    const events = await store.events(0)
+    await store.close()
+    const last = ways.find(({ mirror }) => mirror === 'm')?.since ?? -1
+    assert.ok(last >= applied, `${last} and not ${applied}`)
+    // All that was applied together is of the same moment.
+    assert.equal(events.at(-1)?.at, last)
+    assert.equal(disabled.get('m'), last)
+    const database = new Sqlite(file)
+    assert.equal(database.pragma('integrity_check', { simple: true }), 'ok')
+    database.close()
+  }
+})
