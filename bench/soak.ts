@@ -37,7 +37,7 @@ for (let at = 0; at < FOLDERS * FILES_A_FOLDER; at += 1) {
   writeFileSync(join(root, `folder-${at % FOLDERS}/file-${at}.bin`), randomBytes(4096))
 }
 
-const mirrors = [{ id: 'm', url: 'http://m.invalid/' }]
+const mirrors = [{ id: 'm', url: 'http://m.invalid/', probe: false }]
 const origin = await createOrigin({ root, mirrors, store: join(folder.path, 'index.sqlite'), settle: 100 })
 let warnings = 0
 origin.on('warning', (warning) => {

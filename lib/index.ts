@@ -1,5 +1,6 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
 export type { Home } from './geo/locator.js'
+export type { MirrorChange, MirrorHealth, WayHealth } from './health/standing.js'
 export type { Progress } from './indexer.js'
 export type { RankedMirror, Ranking } from './mirrors/rank.js'
 export type { StrategyName } from './mirrors/strategies/strategies.js'
@@ -8,6 +9,7 @@ export type {
   Algorithm,
   Awaitable,
   Client,
+  Condition,
   Coordinates,
   Digests,
   EtagPolicy,
@@ -16,12 +18,13 @@ export type {
   Identity,
   IndexedFile,
   Mirror,
+  MirrorState,
   Mode,
   Pieces,
   Place,
 } from './model.js'
-export type { CheckedOptions, Duration, MirrorOptions, OriginOptions, Size } from './options.js'
-export { createOrigin, type Indexed, type Origin, type OriginEvents } from './origin.js'
+export type { CheckedOptions, Duration, MirrorOptions, OriginOptions, ProbeOptions, Size } from './options.js'
+export { createOrigin, type Indexed, type MirrorInForce, type Origin, type OriginEvents } from './origin.js'
 export { type Answer, answer, type Part, type Range, type Representation } from './plan/answer.js'
 export { type AnswerView, type Decoration, decoration } from './plan/decoration.js'
 export type {
@@ -35,5 +38,17 @@ export type {
 } from './plan/plan.js'
 export type { RequestView } from './plan/view.js'
 export { memoryStore } from './store/memory.js'
+export { memoryStates } from './store/memory-states.js'
 export { sqliteStore } from './store/sqlite.js'
+export { sqliteStates } from './store/sqlite-states.js'
+export type {
+  KnownStates,
+  KnownWay,
+  MirrorEvent,
+  StateChange,
+  StateStore,
+  StoredEvent,
+  Way,
+  WayState,
+} from './store/states.js'
 export type { Change, Store, StoredFile, Totals } from './store/store.js'

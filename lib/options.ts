@@ -3,6 +3,8 @@ import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import type { Home } from './geo/locator.js'
 import { countrySchema, homeSchema } from './geo/schema.js'
+import type { Probing } from './health/health.js'
+import { MOST_TIMEOUT } from './health/timing.js'
 import { mirrorListSchema } from './mirrors/schema.js'
 import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
 import type { Strategy } from './mirrors/strategies/strategy.js'
@@ -16,8 +18,9 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
+import type { StateStore } from './store/states.js'
 import type { Store } from './store/store.js'
-import { type Schema, validate } from './validation.js'
+import { mapping, type Schema, validate } from './validation.js'
 
 /** Milliseconds, or a number with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
 export type Duration = number | string
@@ -29,6 +32,19 @@ export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls'>> {
   readonly id: string
   readonly url?: string | undefined
   readonly urls?: readonly string[] | undefined
+}
+
+/** How mirrors are probed; see `docs/mirrors.md`. */
+export interface ProbeOptions {
+  /** From the death of a mirror to the first answer without it, at most; 100 ms or longer. Default: 60 s. */
+  readonly interval?: Duration | undefined
+  /** How long one probe may take, at most a quarter of the interval. Default: 5 s, or that quarter. */
+  readonly timeout?: Duration | undefined
+  /**
+   * Whether the host of a mirror may have an address of a private network, or of this machine. Default: false, but for mirrors
+   * whose URLs name such an address, or `localhost`.
+   */
+  readonly privateAddresses?: boolean | undefined
 }
 
 /** Options of `createOrigin`. Only `root` is needed. */
@@ -46,6 +62,13 @@ export interface OriginOptions {
   home?: string | Home | undefined
   /** Path of the SQLite file that keeps the index, or a store. Default: see `defaultStoreFile`. */
   store?: string | Store | undefined
+  /**
+   * Path of the SQLite file that keeps the states of mirrors, or a store of them. Default: a file beside the index; in memory,
+   * where `store` is no path.
+   */
+  states?: string | StateStore | undefined
+  /** Whether, and how, to probe mirrors, and leave out those that are down. Default: true. */
+  probe?: boolean | ProbeOptions | undefined
   /** URL of the repository's root on this server, for absolute URLs. Default: from the request's Host. */
   baseUrl?: string | undefined
   /** What to do with a file that mirrors hold: `decorate` (default) the answer, or `redirect` to a mirror. */
@@ -101,6 +124,9 @@ export interface CheckedOptions {
   readonly geo?: readonly string[] | false | undefined
   readonly home?: Home | undefined
   readonly store?: string | Store | undefined
+  readonly states?: string | StateStore | undefined
+  /** Undefined where mirrors are not probed. */
+  readonly probe: Probing | undefined
   readonly baseUrl?: string | undefined
   readonly mode: Mode
   readonly serve: boolean
@@ -175,6 +201,30 @@ const storeSchema = v.union(
   [v.string(), v.custom<Store>((value) => typeof value === 'object' && value !== null && 'apply' in value)],
   'must be the path of a file, or a store',
 )
+const statesSchema = v.union(
+  [
+    v.string(),
+    v.custom<StateStore>((value) => typeof value === 'object' && value !== null && 'events' in value),
+  ],
+  'must be the path of a file, or a store of states',
+)
+const probeSchema = v.pipe(
+  mapping(
+    {
+      interval: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
+      timeout: v.optional(v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer'))),
+      privateAddresses: v.optional(v.boolean('must be true or false'), false),
+    },
+    'must be true, false, or an object',
+  ),
+  v.forward(
+    v.check(
+      ({ interval, timeout = 0 }) => timeout <= interval * MOST_TIMEOUT,
+      'must be at most a quarter of the interval',
+    ),
+    ['timeout'],
+  ),
+)
 /** The named ranges of `proxy-addr`. */
 const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
 const proxySchema = v.pipe(
@@ -224,6 +274,17 @@ export const optionEntries = {
     }),
   ),
   store: v.optional(storeSchema),
+  states: v.optional(statesSchema),
+  probe: v.optional(
+    v.lazy((given): Schema<Probing | undefined> => {
+      if (typeof given !== 'boolean') return probeSchema
+      return v.pipe(
+        v.boolean(),
+        v.transform((isWanted) => (isWanted ? { interval: 60_000, privateAddresses: false } : undefined)),
+      )
+    }),
+    true,
+  ),
   baseUrl: v.optional(baseUrlSchema),
   mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(', ')}`), 'decorate'),
   serve: v.optional(flag, false),

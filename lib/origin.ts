@@ -4,6 +4,11 @@ import { join, resolve, sep } from 'node:path'
 import { isGone, MirroredByError, reason } from './errors.js'
 import { urlPath } from './fields/url.js'
 import { type Locator, openLocator } from './geo/locator.js'
+import { systemAddresses } from './health/addresses.js'
+import { SYSTEM_CLOCK } from './health/clock.js'
+import { Health } from './health/health.js'
+import { askByUndici } from './health/http.js'
+import type { MirrorChange, MirrorHealth } from './health/standing.js'
 import { identityOf, sameIdentity } from './identity.js'
 import { Indexer, type Progress } from './indexer.js'
 import { Leader } from './leader.js'
@@ -18,9 +23,11 @@ import { Planner } from './plan/planner.js'
 import type { RequestView } from './plan/view.js'
 import { createPathFilter, type PathFilter } from './repository/names.js'
 import { Scanner } from './repository/scan.js'
-import { guardedStore } from './store/guarded.js'
-import { defaultStoreFile } from './store/location.js'
+import { guardedStates, guardedStore } from './store/guarded.js'
+import { defaultStatesFile, defaultStoreFile } from './store/location.js'
 import { memoryStore } from './store/memory.js'
+import { memoryStates } from './store/memory-states.js'
+import type { StateStore } from './store/states.js'
 import { type Store, storeError, type Totals } from './store/store.js'
 
 /** The first pass, when it is complete. */
@@ -38,8 +45,15 @@ export interface OriginEvents {
   indexed: [Indexed]
   /** These paths are stored anew, or no longer. A path that is a folder stands for everything below it. */
   changed: [paths: readonly string[]]
+  /** A mirror went down, came up, or was switched off or on, or the ways by which it is reached are others. */
+  mirror: [MirrorChange]
   /** Something does not work; the server goes on without it. Without a listener it is a warning of the process. */
   warning: [MirroredByError]
+}
+
+/** A mirror, and how it fares. */
+export interface MirrorInForce extends Mirror {
+  readonly health: MirrorHealth
 }
 
 /** A repository, its index and its mirrors: what the adapters mount. Made by `createOrigin`. */
@@ -58,8 +72,8 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
   rank(path: string, client: Client | string, secure?: boolean): Ranking
   /** Who has an address, and where that is. Never throws: what is not known is left out. */
   locate(address: string): Client
-  /** The mirrors in force. */
-  mirrors(): readonly Mirror[]
+  /** The mirrors in force, in the operator's order. */
+  mirrors(): readonly MirrorInForce[]
   /** Says that a file is not what the index has of it. Adapters do, when they find out as they answer. */
   touch(path: string): void
   /** Reports trouble once; adapters do too. */
@@ -103,6 +117,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly #entries: Entries
   readonly #planner: Planner
   readonly #leader: Leader
+  readonly #health: Health
   /** Identities of files asked for since then, by `performance.now()`. */
   readonly #seen = new Map<string, Identity>()
   #seenSince = 0
@@ -127,13 +142,36 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       options.mirrors,
       options.watch,
       options,
-      { replaced: () => this.#entries.clear(), warning: (error) => this.warn(error) },
+      {
+        replaced: () => {
+          this.#entries.clear()
+          this.#health.followList()
+        },
+        warning: (error) => this.warn(error),
+      },
       options.resolve ? { ...nameServers(), locate: (address) => locator.locate(address) } : undefined,
     )
     this.#locator = locator
     locator.begin(options.watch !== false, (error) => this.warn(error))
     this.#store = this.#openStore()
     this.#entries = new Entries(this.#store, options.etag)
+    this.#health = new Health(
+      options.probe,
+      {
+        states: this.#openStates(),
+        index: this.#store,
+        registry: this.#registry,
+        ask: askByUndici,
+        book: systemAddresses(),
+        clock: SYSTEM_CLOCK,
+        draw: Math.random,
+      },
+      {
+        changed: ({ mirror, at, state, reason }) =>
+          this.#tell('mirror', { id: mirror, at: new Date(at), state, reason }),
+        warning: (error) => this.warn(error),
+      },
+    )
     this.#planner = new Planner(options, {
       entries: this.#entries,
       store: this.#store,
@@ -143,11 +181,18 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
       stale: (path) => this.touch(path),
+      broken: (names) => this.#health.report(names),
       draw: Math.random,
     })
     this.#leader = new Leader(this.#store, {
-      lead: () => this.#lead(includes),
-      follow: () => this.#follow(),
+      lead: () => {
+        this.#lead(includes)
+        this.#health.lead()
+      },
+      follow: () => {
+        this.#follow()
+        this.#health.follow()
+      },
       complete: () => void this.#completed(0, 0),
       changed: () => this.#entries.clear(),
       failed: (error) => this.warn(storeError('cannot be used at the moment', error)),
@@ -185,8 +230,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     return this.#locator.locate(address)
   }
 
-  mirrors(): readonly Mirror[] {
-    return this.#registry.snapshot.mirrors
+  mirrors(): readonly MirrorInForce[] {
+    return this.#registry.snapshot.mirrors.map((mirror) => ({ ...mirror, health: this.#health.of(mirror) }))
   }
 
   touch(path: string): void {
@@ -212,7 +257,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#registry.close(), this.#locator.close()])
+    await Promise.all([this.#health.close(), this.#registry.close(), this.#locator.close()])
     await this.#indexer?.close()
     await Promise.all([this.#passing, this.#stopping])
     await this.#leader.close()
@@ -322,6 +367,27 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
       setImmediate(() => this.warn(new MirroredByError(code, message, error)))
       return memoryStore()
+    }
+  }
+
+  /** Where the states of mirrors are kept: in no file where there are no mirrors. */
+  #openStates(): StateStore {
+    const { store, states, mirrors } = this.options
+    if (typeof states === 'object') return states
+    const index = typeof store === 'object' ? undefined : resolve(store ?? defaultStoreFile(this.root))
+    const file = states === undefined ? index && defaultStatesFile(index) : resolve(states)
+    if (file === undefined || (typeof mirrors !== 'string' && mirrors.length === 0)) return memoryStates()
+    try {
+      return guardedStates(file, {
+        // It may be found broken before there is anything to restore.
+        rebuilt: () => this.#health?.restore(),
+        warning: (error) => setImmediate(() => this.warn(error)),
+      })
+    } catch (error) {
+      const message = `${reason(error)}; until the next start the states of mirrors are kept in memory`
+      const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
+      setImmediate(() => this.warn(new MirroredByError(code, message, error)))
+      return memoryStates()
     }
   }
 

@@ -15,7 +15,7 @@ const MIRRORS = ['de', 'fr', 'nl', 'se', 'us'].map((location) => ({
 
 /** An origin of five mirrors, with its first pass complete and everything else as it is by default. */
 export async function startOrigin({ root, store, mode }: OriginSetup): Promise<Origin> {
-  const origin = await createOrigin({ root, store, mode, mirrors: MIRRORS })
+  const origin = await createOrigin({ root, store, mode, mirrors: MIRRORS, probe: false })
   await origin.ready
   return origin
 }

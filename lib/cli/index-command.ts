@@ -5,6 +5,7 @@ import type { OriginOptions } from '../options.js'
 import { createOrigin, type Indexed } from '../origin.js'
 import { createPathFilter } from '../repository/names.js'
 import { walk } from '../repository/walk.js'
+import { memoryStates } from '../store/memory-states.js'
 import type { Output } from './output.js'
 import { requireStore } from './store.js'
 
@@ -25,7 +26,13 @@ export async function index(
   interrupted: AbortSignal,
 ): Promise<Indexed> {
   requireStore(options, output)
-  const origin = await createOrigin({ ...options, watch: false, geo: false })
+  const origin = await createOrigin({
+    ...options,
+    watch: false,
+    geo: false,
+    probe: false,
+    states: memoryStates(),
+  })
   let bar: Bar | undefined
   origin.on('warning', (warning) => {
     bar?.clear()

@@ -14,7 +14,7 @@ const MOST_BASES = 8
 /** Milliseconds for which a choice is kept while its files are there. */
 const KEPT = 600_000
 
-const BASE: Subject = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
+export const BASE: Subject = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
 
 interface Choice {
   readonly paths: readonly string[]

@@ -6,10 +6,14 @@ import { createCarries, createDepthOf } from './paths.js'
 /** A mirror with everything that ranking needs of it, worked out once a snapshot. */
 export interface Candidate {
   readonly mirror: Mirror
+  /** Its place in the operator's list, from 0. */
+  readonly place: number
   /** Base URL for a client that came by https: never a plain one. */
   readonly secureUrl: string | undefined
   /** Base URL for a client that came by http. */
   readonly plainUrl: string | undefined
+  /** Those of http and https that would do, best first. */
+  readonly plainUrls: readonly string[]
   /** Undefined where it carries every file. */
   readonly carries: ((path: string) => boolean) | undefined
   /** How many parts of a path, from its end, name what it has whole. */
@@ -23,16 +27,24 @@ export interface Candidate {
   readonly family: Family | undefined
 }
 
-/** @param preferSecure whether clients that came by http are given https URLs where there are some */
-export function createCandidate(mirror: Mirror, preferSecure: boolean): Candidate {
+/**
+ * @param preferSecure whether clients that came by http are given https URLs where there are some
+ * @param place in the operator's list, from 0
+ */
+export function createCandidate(mirror: Mirror, preferSecure: boolean, place: number): Candidate {
   const { urls, location } = mirror
   const coordinates = mirror.coordinates ?? (location === undefined ? undefined : centroidOf(location))
   const secureUrl = urls.find((url) => url.startsWith('https:'))
   const openUrl = urls.find((url) => url.startsWith('http:'))
+  const plainUrls = (preferSecure ? [secureUrl, openUrl] : [openUrl, secureUrl]).filter(
+    (url) => url !== undefined,
+  )
   return {
     mirror,
+    place,
     secureUrl,
-    plainUrl: (preferSecure ? (secureUrl ?? openUrl) : (openUrl ?? secureUrl)) ?? urls[0],
+    plainUrls,
+    plainUrl: plainUrls[0] ?? urls[0],
     carries: createCarries(mirror.paths),
     depthOf: createDepthOf(mirror.paths),
     names: [mirror.id.toLowerCase(), ...new Set(urls.map((url) => new URL(url).hostname))],

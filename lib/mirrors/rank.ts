@@ -1,6 +1,7 @@
 import { distance, pointOf } from '../geo/distance.js'
 import type { Client, Draw } from '../model.js'
-import { baseUrl, type Candidate } from './candidate.js'
+import { type Ailments, givenUrl, isClosed, wayBits } from './ailment.js'
+import type { Candidate } from './candidate.js'
 import type { Tier } from './order.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -12,6 +13,8 @@ export interface Wanted {
   readonly secure: boolean
   /** Whether only URLs will do that a browser can be redirected to. */
   readonly redirectable?: boolean
+  /** Whether the client may take parts from several mirrors at once: one that ignores Range is no use for that. */
+  readonly several?: boolean
   /** Ids and hosts, in lower case, of mirrors to leave out. */
   readonly avoid?: ReadonlySet<string> | undefined
 }
@@ -34,36 +37,51 @@ export function rank(
   draw?: Draw,
 ): readonly Candidate[] {
   const { tiers, most } = snapshot.orderFor(client, wanted.secure)
+  const passing: Passing = { wanted, ailments: snapshot.ailments, bits: wayBits(client, wanted.secure) }
   const wantedMost = Math.min(limit, most)
   const chosen: Candidate[] = []
   for (const tier of tiers) {
     if (chosen.length >= wantedMost) break
-    if (draw === undefined || tier.cumulative === undefined) takeInOrder(tier, wanted, wantedMost, chosen)
-    else takeByChance(tier.candidates, tier.cumulative, wanted, wantedMost, draw, chosen)
+    if (draw === undefined || tier.cumulative === undefined) takeInOrder(tier, passing, wantedMost, chosen)
+    else takeByChance(tier.candidates, tier.cumulative, passing, wantedMost, draw, chosen)
   }
   return chosen
 }
 
+/** What mirrors are passed over by. */
+interface Passing {
+  readonly wanted: Wanted
+  readonly ailments: Ailments
+  /** Of the client: see `wayBits`. */
+  readonly bits: number
+}
+
 /** Why a mirror cannot serve this request; undefined where it can. */
-function unfit(candidate: Candidate, { path, secure, redirectable, avoid }: Wanted): string | undefined {
-  if (redirectable && !baseUrl(candidate, secure)?.startsWith('http'))
+function unfit(candidate: Candidate, { wanted, ailments, bits }: Passing): string | undefined {
+  const { path, secure, redirectable, several, avoid } = wanted
+  const ailment = ailments[candidate.place]
+  if (ailment !== undefined) {
+    if (isClosed(ailment, bits)) return ailment.reason
+    if (several && ailment.ignoresRange) return 'it ignores Range, and so is left out of lists'
+  }
+  if (redirectable && !givenUrl(ailments, candidate, secure)?.startsWith('http'))
     return 'no URL that a browser can follow'
   if (candidate.carries?.(path) === false) return 'its paths leave the file out'
   if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
   return undefined
 }
 
-function takeInOrder({ candidates }: Tier, wanted: Wanted, most: number, chosen: Candidate[]): void {
+function takeInOrder({ candidates }: Tier, passing: Passing, most: number, chosen: Candidate[]): void {
   for (const candidate of candidates) {
     if (chosen.length >= most) return
-    if (unfit(candidate, wanted) === undefined) chosen.push(candidate)
+    if (unfit(candidate, passing) === undefined) chosen.push(candidate)
   }
 }
 
 function takeByChance(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
-  wanted: Wanted,
+  passing: Passing,
   most: number,
   draw: Draw,
   chosen: Candidate[],
@@ -72,16 +90,16 @@ function takeByChance(
   for (let draws = full - chosen.length + SPARE_DRAWS; draws > 0 && chosen.length < full; draws -= 1) {
     const candidate = candidates[hit(cumulative, draw)]
     if (candidate === undefined || chosen.includes(candidate)) continue
-    if (unfit(candidate, wanted) === undefined) chosen.push(candidate)
+    if (unfit(candidate, passing) === undefined) chosen.push(candidate)
   }
-  if (chosen.length < full) takeLeft(candidates, cumulative, wanted, full, draw, chosen)
+  if (chosen.length < full) takeLeft(candidates, cumulative, passing, full, draw, chosen)
 }
 
 /** Draws among those that chance has not hit: slow, and only where a few heavy mirrors get nearly everything. */
 function takeLeft(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
-  wanted: Wanted,
+  passing: Passing,
   most: number,
   draw: Draw,
   chosen: Candidate[],
@@ -91,7 +109,7 @@ function takeLeft(
       candidate,
       share: (cumulative[index] ?? 0) - (cumulative[index - 1] ?? 0),
     }))
-    .filter(({ candidate }) => !chosen.includes(candidate) && unfit(candidate, wanted) === undefined)
+    .filter(({ candidate }) => !chosen.includes(candidate) && unfit(candidate, passing) === undefined)
   while (chosen.length < most && left.length > 0) {
     let point = draw() * left.reduce((sum, { share }) => sum + share, 0)
     const found = left.findIndex(({ share }) => {
@@ -145,11 +163,13 @@ export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlP
   const reasons = new Map(omitted.map(({ mirror, reason }) => [mirror.id, reason]))
   const most = choice.most ?? Number.POSITIVE_INFINITY
   const from = client.coordinates && pointOf(client.coordinates)
+  const { ailments } = snapshot
+  const passing: Passing = { wanted, ailments, bits: wayBits(client, wanted.secure) }
   const ranked: RankedMirror[] = []
   for (const { name, mirrors, shares } of choice.tiers) {
     const fit = mirrors.flatMap(({ mirror }, index) => {
       const candidate = snapshot.candidates.get(mirror)
-      const why = candidate && unfit(candidate, wanted)
+      const why = candidate && unfit(candidate, passing)
       if (why !== undefined) reasons.set(mirror.id, why)
       return candidate === undefined || why !== undefined ? [] : [{ candidate, share: shares?.[index] }]
     })
@@ -164,7 +184,7 @@ export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlP
         id: mirror.id,
         tier: name,
         weight: mirror.weight,
-        url: `${baseUrl(candidate, wanted.secure) ?? ''}${urlPath}`,
+        url: `${givenUrl(ailments, candidate, wanted.secure) ?? ''}${urlPath}`,
         ...(from && point ? { distance: distance(from, point) } : {}),
         ...(share === undefined || total === 0 ? {} : { share: share / total }),
       })

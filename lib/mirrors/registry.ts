@@ -3,6 +3,8 @@ import { type FSWatcher, watch as watchFile } from 'chokidar'
 import { MirroredByError, reason } from '../errors.js'
 import type { Mirror, Watch } from '../model.js'
 import { validateYamlFile } from '../validation.js'
+import type { Ailment } from './ailment.js'
+import type { Candidate } from './candidate.js'
 import { Hosts, type HostsParts } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
@@ -27,6 +29,7 @@ export class Registry {
   /** As they are configured. */
   #mirrors: readonly Mirror[]
   #snapshot: Snapshot
+  #ailmentOf: (candidate: Candidate) => Ailment | undefined = () => undefined
   /** Settles when the hosts of the first list have been looked up. Never rejects. */
   readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
@@ -59,6 +62,16 @@ export class Registry {
     return this.#snapshot
   }
 
+  /**
+   * Takes notice of how mirrors fare, now, and whenever the list changes. Nothing is prepared anew.
+   *
+   * @param ailmentOf what ails a mirror; undefined where nothing does
+   */
+  heed(ailmentOf: (candidate: Candidate) => Ailment | undefined): void {
+    this.#ailmentOf = ailmentOf
+    this.#snapshot = this.#ailing(this.#snapshot)
+  }
+
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#hosts?.close()
@@ -67,7 +80,11 @@ export class Registry {
 
   #prepare(): Snapshot {
     const mirrors = this.#mirrors.map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
-    return createSnapshot(mirrors, this.#choosing, (error) => this.#events.warning(error))
+    return this.#ailing(createSnapshot(mirrors, this.#choosing, (error) => this.#events.warning(error)))
+  }
+
+  #ailing(snapshot: Snapshot): Snapshot {
+    return snapshot.with([...snapshot.candidates.values()].map((candidate) => this.#ailmentOf(candidate)))
   }
 
   #replace(): void {

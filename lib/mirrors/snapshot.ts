@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { MirroredByError, reason } from '../errors.js'
 import { pointOf } from '../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../model.js'
+import type { Ailments } from './ailment.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
 import { familyOf, nearOf, omission } from './near.js'
 import { createOrder, type Order } from './order.js'
@@ -37,6 +38,8 @@ export interface Snapshot {
   readonly mirrors: readonly Mirror[]
   /** The same, with what was worked out of each. */
   readonly candidates: ReadonlyMap<Mirror, Candidate>
+  /** What ails them at the moment, by the places of candidates. Orders take no notice of it. */
+  readonly ailments: Ailments
   /**
    * The mirrors for a client, best first; the same object for every client of the same place.
    *
@@ -45,6 +48,8 @@ export interface Snapshot {
   orderFor(client: Client, secure: boolean): Order
   /** The same choice made anew, with what it was made from. */
   choose(client: Client, secure: boolean): Chosen
+  /** The same mirrors with other ailments: everything that is prepared is shared. */
+  with(ailments: Ailments): Snapshot
 }
 
 /**
@@ -63,9 +68,37 @@ export function createSnapshot(
   return new PreparedSnapshot(mirrors, choosing, failed)
 }
 
+/** A snapshot that shares what another one has prepared. */
+class SharingSnapshot implements Snapshot {
+  readonly mirrors: readonly Mirror[]
+  readonly candidates: ReadonlyMap<Mirror, Candidate>
+  readonly ailments: Ailments
+  readonly #prepared: PreparedSnapshot
+
+  constructor(prepared: PreparedSnapshot, ailments: Ailments) {
+    this.mirrors = prepared.mirrors
+    this.candidates = prepared.candidates
+    this.ailments = ailments
+    this.#prepared = prepared
+  }
+
+  orderFor(client: Client, secure: boolean): Order {
+    return this.#prepared.orderFor(client, secure)
+  }
+
+  choose(client: Client, secure: boolean): Chosen {
+    return this.#prepared.choose(client, secure)
+  }
+
+  with(ailments: Ailments): Snapshot {
+    return this.#prepared.with(ailments)
+  }
+}
+
 class PreparedSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
+  readonly ailments: Ailments
   readonly #subnets: Subnets
   /** Numbers that some mirror has: others make no difference. */
   readonly #asns: ReadonlySet<number>
@@ -88,8 +121,9 @@ class PreparedSnapshot implements Snapshot {
   constructor(mirrors: readonly Mirror[], choosing: Choosing, failed: (error: MirroredByError) => void) {
     this.mirrors = mirrors
     this.candidates = new Map(
-      mirrors.map((mirror) => [mirror, createCandidate(mirror, choosing.preferSecure)]),
+      mirrors.map((mirror, place) => [mirror, createCandidate(mirror, choosing.preferSecure, place)]),
     )
+    this.ailments = mirrors.map(() => undefined)
     this.#subnets = new Subnets(mirrors.map(({ subnets }) => subnets))
     this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
     this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
@@ -116,6 +150,10 @@ class PreparedSnapshot implements Snapshot {
 
   choose(client: Client, secure: boolean): Chosen {
     return this.#chosenFor(client, this.#subnets.find(client.address), secure)
+  }
+
+  with(ailments: Ailments): Snapshot {
+    return new SharingSnapshot(this, ailments)
   }
 
   /** What of a client makes a difference. */

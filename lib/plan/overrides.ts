@@ -10,6 +10,8 @@ export interface Circumstances {
   readonly secure: boolean
   /** Ids and hosts of mirrors, in lower case. */
   readonly avoid: ReadonlySet<string> | undefined
+  /** Those of them that the client says are broken. */
+  readonly broken?: ReadonlySet<string> | undefined
   /** What the request says wrong of them; it is taken as if that were not said. */
   readonly mistake: string | undefined
 }
@@ -46,7 +48,8 @@ export function circumstancesOf(
     ? override(parameters, view, locate)
     : { client: locate(view.address), mistake: undefined }
   const secure = view.secure || parameters.get('https') === '1'
-  return { client, secure, avoid: avoided(lists.join(',')), mistake }
+  const reported = broken === undefined ? undefined : avoided(broken)
+  return { client, secure, avoid: avoided(lists.join(',')), ...(reported && { broken: reported }), mistake }
 }
 
 interface Override {

@@ -8,7 +8,8 @@ import { METALINK4_TYPE } from '../fields/link.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
-import { baseUrl, type Candidate } from '../mirrors/candidate.js'
+import { givenUrl } from '../mirrors/ailment.js'
+import type { Candidate } from '../mirrors/candidate.js'
 import { rank } from '../mirrors/rank.js'
 import type { Snapshot } from '../mirrors/snapshot.js'
 import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
@@ -49,6 +50,8 @@ export interface PlannerParts {
   readonly absolute: (path: string) => string
   /** A file is not what the index says. */
   readonly stale: (path: string) => void
+  /** A client says that mirrors are broken, by ids and hosts in lower case. */
+  readonly broken: (names: ReadonlySet<string>) => void
   readonly draw: Draw
 }
 
@@ -148,14 +151,17 @@ export class Planner {
     const { path } = entry.file
     const wanted = { path, secure, redirectable: true, avoid }
     const limit = this.#options.maxDuplicates
+    const snapshot = this.#parts.snapshot()
     // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(this.#parts.snapshot(), wanted, client, Math.max(1, limit), this.#parts.draw)
+    const ranked = rank(snapshot, wanted, client, Math.max(1, limit), this.#parts.draw)
     const [first] = ranked
-    const base = first && baseUrl(first, secure)
+    const base = first && givenUrl(snapshot.ailments, first, secure)
     if (first === undefined || base === undefined) return undefined
     // The mirrors hold the bytes that were indexed, not those that are there now.
     if (!this.#isPresent(entry)) return undefined
-    const listed = ranked.slice(0, limit)
+    const listed = ranked
+      .filter(({ place }) => snapshot.ailments[place]?.ignoresRange !== true)
+      .slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
     const fields = this.#fields(view, entry, secure, listed, isAscii(path), etag)
     return { kind: 'redirect', status: 302, location: entry.links.duplicate(base, 1, first).url, fields }
@@ -185,9 +191,10 @@ export class Planner {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
     const snapshot = this.#parts.snapshot()
-    const ranked = rank(snapshot, { path, secure, avoid }, client, snapshot.mirrors.length)
+    const wanted = { path, secure, several: true, avoid }
+    const ranked = rank(snapshot, wanted, client, snapshot.mirrors.length)
     const urls = ranked.map((one) => ({
-      url: (baseUrl(one, secure) ?? '') + entry.urlPath,
+      url: (givenUrl(snapshot.ailments, one, secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
     }))
     // The origin comes last: a client that has only this document still gets the file when every mirror is down.
@@ -213,7 +220,7 @@ export class Planner {
   }
 
   #lists(entry: Entry, { client, secure, avoid }: Circumstances): readonly Candidate[] {
-    const wanted = { path: entry.file.path, secure, avoid }
+    const wanted = { path: entry.file.path, secure, several: true, avoid }
     return rank(this.#parts.snapshot(), wanted, client, this.#options.maxDuplicates)
   }
 
@@ -228,8 +235,9 @@ export class Planner {
   ): Field[] {
     const base = this.#base(view)
     const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
+    const { ailments } = this.#parts.snapshot()
     const duplicates = ranked.map((one, index) =>
-      entry.links.duplicate(baseUrl(one, secure) ?? '', index + 1, one),
+      entry.links.duplicate(givenUrl(ailments, one, secure) ?? '', index + 1, one),
     )
     const { digests } = entry.file
     const want = wantDigest(view.header('want-digest'))
@@ -244,7 +252,9 @@ export class Planner {
   }
 
   #circumstances(view: RequestView, query: string): Circumstances {
-    return circumstancesOf(view, query, this.#parts.locate, this.#options.overrides)
+    const circumstances = circumstancesOf(view, query, this.#parts.locate, this.#options.overrides)
+    if (circumstances.broken !== undefined) this.#parts.broken(circumstances.broken)
+    return circumstances
   }
 
   #base(view: RequestView): string | undefined {

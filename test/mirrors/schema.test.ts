@@ -45,8 +45,17 @@ test('everything that can be said of a mirror is kept', () => {
     private: true,
     trust: true,
     enabled: false,
+    trace: 'project/trace/origin.example.org',
+    redirects: true,
+    probe: false,
   }
   assert.deepEqual(check([full]), [full])
+})
+
+test('a trace is a path below the URL, written with a slash before it or without', () => {
+  const traceOf = (trace: string) => check([{ id: 'a', url: 'https://a.example/', trace }])[0]?.trace
+  assert.equal(traceOf('/timestamp'), 'timestamp')
+  assert.equal(traceOf('project/trace'), 'project/trace')
 })
 
 test('a URL is written out in full, and ends in a slash', () => {
@@ -224,6 +233,17 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
   ['private as a text', { private: 'yes' }, '[0].private: must be true or false'],
   ['trust as a number', { trust: 1 }, '[0].trust: must be true or false'],
   ['enabled as a text', { enabled: 'no' }, '[0].enabled: must be true or false'],
+  ['redirects as a text', { redirects: 'yes' }, '[0].redirects: must be true or false'],
+  ['probe as a number', { probe: 0 }, '[0].probe: must be true or false'],
+  ['a trace that is no text', { trace: 5 }, '[0].trace: must be a path'],
+  ...['/', '', 'a//b', '/../a', './a', 'a/'].map(
+    (trace) =>
+      [
+        `the trace ${JSON.stringify(trace)}`,
+        { trace },
+        "[0].trace: must be the path of a file below the mirror's URL, such as /timestamp",
+      ] as const,
+  ),
   ['a key that nobody knows', { wieght: 5 }, '[0]: unknown key "wieght"'],
   ['neither url nor urls', { url: undefined }, '[0]: must have either a url or a list of urls'],
   ['both url and urls', { urls: ['https://m.example/'] }, '[0]: must have either a url or a list of urls'],

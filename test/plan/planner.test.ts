@@ -546,6 +546,7 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
     identify: () => undefined,
     absolute: (path) => path,
     stale: () => {},
+    broken: () => {},
     draw: () => 0,
   })
   await assert.rejects(async () => one.plan(request('/a')), /the store is away/)

@@ -1,3 +1,4 @@
+import type { Ailments } from '../../lib/mirrors/ailment.js'
 import { type Choosing, createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import type { Client, Field, Identity, IndexedFile, Mirror, Pieces } from '../../lib/model.js'
 import { Entries } from '../../lib/plan/entries.js'
@@ -31,6 +32,8 @@ export interface World {
   readonly onDisk?: Readonly<Record<string, Identity | undefined>>
   readonly draw?: () => number
   readonly choosing?: Partial<Choosing>
+  /** By the places of mirrors. */
+  readonly ailments?: Ailments
   /** Default: everyone is at an unknown place. */
   readonly locate?: (address: string) => Client
   /** Whether the store answers by promise. */
@@ -42,6 +45,8 @@ export interface Planned {
   /** Whether the plan was there at once. */
   atOnce(view: RequestView): boolean
   readonly stale: string[]
+  /** Names of mirrors that clients said are broken, each report joined by commas. */
+  readonly broken: string[]
 }
 
 export const FILES: readonly IndexedFile[] = [
@@ -98,8 +103,10 @@ export function planner(world: World = {}): Planned {
   const memory = memoryStore()
   void memory.apply(files.map((file) => put(file, pieces[file.path])))
   const store = byPromise ? slow(memory) : memory
-  const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, ...choosing })
+  const prepared = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, ...choosing })
+  const snapshot = world.ailments === undefined ? prepared : prepared.with(world.ailments)
   const stale: string[] = []
+  const broken: string[] = []
   const made = () =>
     new Planner(
       { ...OPTIONS, ...world.options },
@@ -113,6 +120,7 @@ export function planner(world: World = {}): Planned {
           path in onDisk ? onDisk[path] : files.find((file) => file.path === path)?.identity,
         absolute: (path) => `/srv/${path}`,
         stale: (path) => stale.push(path),
+        broken: (names) => broken.push([...names].join()),
         draw,
       },
     )
@@ -121,6 +129,7 @@ export function planner(world: World = {}): Planned {
     plan: async (view) => one.plan(view),
     atOnce: (view) => !(made().plan(view) instanceof Promise),
     stale,
+    broken,
   }
 }
 

@@ -1,9 +1,15 @@
 import { createOrigin, memoryStore, type Origin, type OriginOptions } from '../../lib/index.js'
 import type { Scope } from './folder.js'
 
-/** An origin with its first pass complete, in memory unless told otherwise, closed when the test ends. */
+/** An origin with its first pass complete, in memory and without probes unless told otherwise, closed when the test ends. */
 export async function startOrigin(scope: Scope, options: OriginOptions): Promise<Origin> {
-  const origin = await createOrigin({ store: memoryStore(), settle: 50, workers: 1, ...options })
+  const origin = await createOrigin({
+    store: memoryStore(),
+    settle: 50,
+    workers: 1,
+    probe: false,
+    ...options,
+  })
   scope.after(() => origin.close())
   await origin.ready
   return origin

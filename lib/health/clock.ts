@@ -1,0 +1,22 @@
+/** Time as it passes here: a parameter, so that what takes minutes is tested without waiting. */
+export interface Clock {
+  /** Milliseconds since 1970. Somebody may set it. */
+  wall(): number
+  /** Milliseconds since some moment. Nobody sets it. */
+  steady(): number
+  /**
+   * Does something later.
+   *
+   * @returns what makes that undone
+   */
+  after(milliseconds: number, action: () => void): () => void
+}
+
+export const SYSTEM_CLOCK: Clock = {
+  wall: () => Date.now(),
+  steady: () => performance.now(),
+  after: (milliseconds, action) => {
+    const timer = setTimeout(action, milliseconds)
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import Sqlite from 'better-sqlite3'
+import { mirroredBy } from '../../lib/adapters/node.js'
+import { createOrigin, memoryStore, type Origin, type OriginOptions } from '../../lib/index.js'
+import { sqliteStates } from '../../lib/store/sqlite-states.js'
+import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { startOrigin } from '../support/origin.js'
+import { rawRequest, values } from '../support/raw.js'
+import { listen } from '../support/server.js'
+import { plainFiles } from '../support/setups.js'
+import { until } from '../support/until.js'
+import { startFaulty } from './faulty.js'
+import { Member } from './member.js'
+
+const INTERVAL = 3000
+/** Found out within three seconds, even when it hangs. */
+const PROBE = { interval: INTERVAL }
+const FILES = { 'a.bin': 'content', 'sub/b.bin': 'more content' }
+
+/** A mirror that can be stopped, and started again at the same place. */
+class Mirror {
+  readonly #listener: RequestListener
+  readonly #host: string
+  #server: Server | undefined
+  #port = 0
+  requests = 0
+
+  constructor(scope: Scope, root: string, host: string) {
+    const send = plainFiles(root)
+    this.#host = host
+    this.#listener = (request, response) => {
+      this.requests += 1
+      if (request.headers.range === undefined || request.url === '/') {
+        send(request, response)
+        return
+      }
+      const { length } = readFileSync(join(root, request.url ?? ''))
+      const fields = { 'Content-Range': `bytes 0-0/${length}`, 'Content-Length': 1 }
+      response.writeHead(206, fields).end('c')
+    }
+    scope.after(() => this.stop())
+  }
+
+  get url(): string {
+    return `http://${this.#host}:${this.#port}/`
+  }
+
+  async start(): Promise<this> {
+    this.#server = createServer(this.#listener).listen(this.#port, this.#host)
+    await once(this.#server, 'listening')
+    this.#port = (this.#server.address() as AddressInfo).port
+    return this
+  }
+
+  stop(): void {
+    this.#server?.closeAllConnections()
+    this.#server?.close()
+    this.#server = undefined
+  }
+}
+
+interface Setting {
+  readonly folder: string
+  readonly root: string
+  readonly store: string
+  readonly mirrors: readonly Mirror[]
+  readonly options: OriginOptions
+}
+
+/** Three mirrors of the same files, and options of an origin that knows them. */
+async function setting(t: TestContext): Promise<Setting> {
+  const folder = temporaryFolder(t)
+  const root = join(folder, 'root')
+  writeFiles(root, FILES)
+  const mirrors = await Promise.all([2, 3, 4].map((host) => new Mirror(t, root, `127.0.0.${host}`).start()))
+  const store = join(folder, 'index.sqlite')
+  const list = mirrors.map(({ url }, index) => ({ id: `m${index}`, url }))
+  return { folder, root, store, mirrors, options: { root, store, mirrors: list, probe: PROBE, geo: false } }
+}
+
+async function open(t: TestContext, options: OriginOptions): Promise<{ origin: Origin; port: number }> {
+  const origin = await startOrigin(t, options)
+  const { port } = await listen(t, mirroredBy(origin, plainFiles(origin.root)))
+  return { origin, port }
+}
+
+/** The mirrors that an answer names: in links, and where it redirects to. */
+async function named(port: number, target = '/a.bin', fields = {}): Promise<string[]> {
+  const answer = await rawRequest(port, 'GET', target, fields)
+  assert.ok(answer.status === 200 || answer.status === 302, `${answer.status}`)
+  const links = values(answer, 'Link').filter((link) => link.includes('rel=duplicate'))
+  const urls = [...links.map((link) => link.slice(1, link.indexOf('>'))), ...values(answer, 'Location')]
+  return [...new Set(urls.map((url) => `${new URL(url).origin}/`))]
+}
+
+function states(origin: Origin): string[] {
+  return origin.mirrors().map(({ health }) => health.state)
+}
+
+async function untilAllUp(origin: Origin): Promise<void> {
+  await until('all are up', () => states(origin).every((state) => state === 'up'))
+}
+
+describe('an origin with three mirrors', { concurrency: true }, () => {
+  for (const mode of ['decorate', 'redirect'] as const) {
+    test(`one of which dies, names it no more within the interval, and again when it is back (${mode})`, async (t) => {
+      const { mirrors, options } = await setting(t)
+      const { origin, port } = await open(t, { ...options, mode })
+      const changes: string[] = []
+      origin.on('mirror', ({ id, state, reason }) => changes.push(`${id} ${state}: ${reason}`))
+      await untilAllUp(origin)
+      const [one, ...others] = mirrors
+      assert.ok(one)
+      one.stop()
+      const death = performance.now()
+      await until('it is named no more', async () => {
+        const urls = await named(port)
+        assert.ok(
+          others.some(({ url }) => urls.includes(url)),
+          'meanwhile there are others',
+        )
+        return origin.mirrors()[0]?.health.state === 'down'
+      })
+      const after = performance.now() - death
+      assert.ok(after <= INTERVAL, `${after} ms`)
+      t.diagnostic(`left out after ${Math.round(after)} ms`)
+      for (let round = 0; round < 50; round += 1) assert.ok(!(await named(port)).includes(one.url))
+      assert.match(
+        origin.rank('a.bin', '198.51.100.1').omitted[0]?.reason ?? '',
+        /^down since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ: connection refused$/,
+      )
+      assert.deepEqual(changes.slice(-1), ['m0 down: connection refused'])
+
+      await one.start()
+      await until('it is named again', async () => (await named(port)).includes(one.url))
+      assert.equal(origin.mirrors()[0]?.health.state, 'up')
+      assert.deepEqual(changes.slice(-1), ['m0 up: it answers'])
+      assert.equal(origin.mirrors()[0]?.health.history[1]?.reason, 'connection refused')
+    })
+  }
+
+  test('all of which die, sends its files itself', async (t) => {
+    const { mirrors, options } = await setting(t)
+    const { origin, port } = await open(t, { ...options, mode: 'redirect' })
+    await untilAllUp(origin)
+    for (const mirror of mirrors) mirror.stop()
+    const answer = await until('no client is redirected', async () => {
+      const found = await rawRequest(port, 'GET', '/a.bin')
+      return found.status === 200 && found
+    })
+    assert.equal(answer.body.toString(), FILES['a.bin'])
+    assert.deepEqual(
+      values(answer, 'Link').filter((link) => link.includes('duplicate')),
+      [],
+    )
+    assert.deepEqual(values(answer, 'X-Mirrored-By'), [])
+    const metalink = await rawRequest(port, 'GET', '/a.bin.meta4')
+    assert.equal(metalink.body.toString().match(/<url/g)?.length, 1)
+    await Promise.all(mirrors.map((mirror) => mirror.start()))
+    await until('clients are redirected again', async () => (await named(port)).length > 0)
+  })
+
+  test('asks no mirror in a request', async (t) => {
+    const { mirrors, options } = await setting(t)
+    const probe = { interval: 600_000 }
+    const { origin, port } = await open(t, { ...options, probe })
+    await untilAllUp(origin)
+    const before = mirrors.map(({ requests }) => requests)
+    for (let round = 0; round < 100; round += 1) await named(port)
+    assert.deepEqual(
+      mirrors.map(({ requests }) => requests),
+      before,
+    )
+  })
+
+  test('probes early what a client says is broken, and believes nobody else', async (t) => {
+    const { mirrors, options } = await setting(t)
+    // Every four seconds and more; early, a second and a third after the last.
+    const probe = { interval: 8000, timeout: 1000 }
+    const { origin, port } = await open(t, { ...options, probe })
+    await untilAllUp(origin)
+    const [first, , last] = mirrors.map(({ requests }) => requests)
+    const before = mirrors[1]?.requests ?? 0
+    assert.equal((await named(port, '/a.bin', { 'X-Broken-Mirrors': 'm1' })).length, 2)
+    await until('it is probed', () => (mirrors[1]?.requests ?? 0) > before)
+    assert.deepEqual([mirrors[0]?.requests, mirrors[2]?.requests], [first, last])
+    assert.deepEqual(states(origin), ['up', 'up', 'up'])
+    assert.equal((await named(port)).length, 3)
+  })
+
+  test('knows after a restart what it knew before', async (t) => {
+    const { mirrors, options } = await setting(t)
+    const first = await open(t, options)
+    await untilAllUp(first.origin)
+    mirrors[1]?.stop()
+    await until('one is down', () => states(first.origin)[1] === 'down')
+    const { since, history } = first.origin.mirrors()[1]?.health ?? {}
+    await first.origin.close()
+    const second = await createOrigin(options)
+    t.after(() => second.close())
+    assert.deepEqual(states(second), ['up', 'down', 'up'])
+    const { health } = second.mirrors()[1] ?? {}
+    assert.deepEqual([health?.since, health?.history], [since, history])
+    assert.equal(second.rank('a.bin', '198.51.100.1').ranked.length, 2)
+  })
+
+  test('keeps what operators said when its index is broken and set aside', async (t) => {
+    const { store, options, folder } = await setting(t)
+    const first = await open(t, options)
+    await untilAllUp(first.origin)
+    await first.origin.close()
+    const file = join(folder, 'index.mirrors.sqlite')
+    const operator = sqliteStates(file)
+    await operator.apply([{ kind: 'disable', mirror: 'm2', at: Date.now() }])
+    await operator.close()
+    const checkpoint = new Sqlite(store)
+    checkpoint.pragma('wal_checkpoint(TRUNCATE)')
+    checkpoint.close()
+    const descriptor = openSync(store, 'r+')
+    writeSync(descriptor, Buffer.alloc(8192, 7), 0, 8192, 0)
+    closeSync(descriptor)
+    const warnings: string[] = []
+    const second = await createOrigin(options)
+    second.on('warning', ({ code }) => warnings.push(code))
+    t.after(() => second.close())
+    await second.ready
+    assert.ok(warnings.includes('ERR_STORE_BROKEN'))
+    assert.deepEqual(states(second), ['up', 'up', 'disabled'])
+    assert.equal(second.mirrors()[0]?.health.history.length, 1)
+  })
+
+  test('sees within two seconds that somebody switches a mirror off, or on', async (t) => {
+    const { options, folder } = await setting(t)
+    const { origin, port } = await open(t, options)
+    await untilAllUp(origin)
+    const operator = sqliteStates(join(folder, 'index.mirrors.sqlite'))
+    t.after(() => operator.close())
+    for (const [at, count] of [
+      [Date.now(), 2],
+      [undefined, 3],
+    ] as const) {
+      const start = performance.now()
+      await operator.apply([{ kind: 'disable', mirror: 'm0', at }])
+      await until(`${count} are named`, async () => (await named(port)).length === count)
+      assert.ok(performance.now() - start < 2000)
+    }
+  })
+
+  test('has states in a file that cannot be used: they are kept in memory, with one warning', async (t) => {
+    const { folder, options } = await setting(t)
+    writeFiles(folder, { 'a file': '' })
+    const origin = await createOrigin({ ...options, states: join(folder, 'a file', 'states.sqlite') })
+    t.after(() => origin.close())
+    const warnings: string[] = []
+    origin.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
+    await untilAllUp(origin)
+    assert.equal(warnings.length, 1)
+    assert.match(
+      warnings[0] ?? '',
+      /^ERR_STORE cannot use .* as the states of mirrors: .* name another file by `states`; until the next start the states of mirrors are kept in memory$/,
+    )
+  })
+
+  test('asks for a trace where a mirror has one, and for the folder where there is nothing else', async (t) => {
+    const traced = await startFaulty(t, 'good')
+    const bare = await startFaulty(t, 'good', '127.0.0.2')
+    const partial = await startFaulty(t, 'good', '127.0.0.3')
+    const root = temporaryFolder(t)
+    writeFiles(root, { 'x.bin': 'xx', 'y/deep/z 1.bin': 'zz', 'y/empty': '' })
+    const mirrors = [
+      { id: 'traced', url: `${traced.url}pub/`, trace: '/time stamp' },
+      { id: 'bare', url: `${bare.url}pub/`, paths: ['nothing/**'] },
+      { id: 'partial', url: `${partial.url}pub/`, paths: ['y/**'] },
+    ]
+    // The index is complete before the mirrors are probed for the first time.
+    const store = memoryStore()
+    await startOrigin(t, { root, store, mirrors: [], geo: false }).then((origin) => origin.close())
+    const origin = await startOrigin(t, { root, store, mirrors, geo: false, probe: PROBE })
+    await untilAllUp(origin)
+    assert.equal(traced.requests[0], 'GET /pub/time%20stamp bytes=0-0')
+    assert.equal(bare.requests[0], 'GET /pub/ bytes=0-0')
+    assert.equal(partial.requests[0], 'GET /pub/y/deep/z%201.bin bytes=0-0')
+  })
+
+  test('is closed at once while a mirror hangs', async (t) => {
+    const mirror = await startFaulty(t, 'hangs')
+    const root = temporaryFolder(t)
+    writeFiles(root, FILES)
+    const mirrors = [{ id: 'a', url: mirror.url }]
+    const origin = await startOrigin(t, { root, mirrors, geo: false, probe: true })
+    await until('it is probed', () => mirror.connections() === 1)
+    const start = performance.now()
+    await origin.close()
+    assert.ok(performance.now() - start < 1000)
+    await until('its connection is closed', () => mirror.connections() === 0)
+    const { length } = mirror.requests
+    await sleep(300)
+    assert.equal(mirror.requests.length, length)
+  })
+})
+
+test('of several processes that share the states one probes, and when it is killed another does', async (t) => {
+  const { root, store, mirrors } = await setting(t)
+  const urls = mirrors.map(({ url }) => url)
+  const members = [1, 2, 3].map(() => Member.fork(t, root, store, urls, PROBE))
+  await until('all see that all are up', () => members.every(({ states }) => states.join() === 'up,up,up'))
+  const requests = mirrors[0]?.requests ?? 0
+  await sleep(INTERVAL)
+  // Each probes every second or so; three of them would have asked nine times.
+  const asked = (mirrors[0]?.requests ?? 0) - requests
+  assert.ok(asked >= 2 && asked <= 5, `${asked} probes`)
+
+  mirrors[1]?.stop()
+  await until('all see that it is down', () => members.every(({ states }) => states[1] === 'down'))
+  const leader = members.find(({ leads }) => leads)
+  assert.ok(leader)
+  assert.equal(members.filter(({ leads }) => leads).length, 1)
+  await leader.kill()
+  const left = members.filter((member) => member !== leader)
+  mirrors[2]?.stop()
+  await mirrors[1]?.start()
+  await until('the others see what changes', () => left.every(({ states }) => states.join() === 'up,up,down'))
+  assert.equal(left.filter(({ leads }) => leads).length, 1)
+  await Promise.all(left.map((member) => member.kill()))
+})

@@ -1,0 +1,140 @@
+import type { AddressBook, HostAddresses } from '../../lib/health/addresses.js'
+import type { Clock } from '../../lib/health/clock.js'
+import { Health, type Probing } from '../../lib/health/health.js'
+import type { Ask } from '../../lib/health/http.js'
+import { rank } from '../../lib/mirrors/rank.js'
+import { Registry } from '../../lib/mirrors/registry.js'
+import { DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
+import type { Client, Mirror } from '../../lib/model.js'
+import { memoryStore } from '../../lib/store/memory.js'
+import { memoryStates } from '../../lib/store/memory-states.js'
+import type { MirrorEvent, StateStore } from '../../lib/store/states.js'
+import type { Store } from '../../lib/store/store.js'
+
+/** A clock that stands still until it is told to go on. */
+export class FakeClock implements Clock {
+  #now = 0
+  #plans: { readonly at: number; readonly action: () => void }[] = []
+
+  wall(): number {
+    return Date.UTC(2026, 0, 1) + this.#now
+  }
+
+  steady(): number {
+    return this.#now
+  }
+
+  after(milliseconds: number, action: () => void): () => void {
+    const plan = { at: this.#now + milliseconds, action }
+    this.#plans.push(plan)
+    return () => {
+      this.#plans = this.#plans.filter((one) => one !== plan)
+    }
+  }
+
+  /** Whatever is planned. */
+  get plans(): number {
+    return this.#plans.length
+  }
+
+  /** Lets so much time pass, with everything that happens in it. */
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds
+    await settled()
+    for (;;) {
+      const [next] = this.#plans.filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)
+      if (next === undefined) break
+      this.#plans = this.#plans.filter((one) => one !== next)
+      this.#now = Math.max(this.#now, next.at)
+      next.action()
+      await settled()
+    }
+    this.#now = end
+  }
+}
+
+/** Lets everything happen that needs no time. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+}
+
+/** What a mirror does when it is asked: a status, or the code of an error. */
+export type Doing = number | 'ECONNREFUSED' | 'ENETUNREACH' | 'whole file' | 'hangs'
+
+export interface FakeWorld {
+  readonly clock: FakeClock
+  readonly health: Health
+  readonly registry: Registry
+  readonly events: MirrorEvent[]
+  readonly warnings: string[]
+  /** Those who were asked, by origin and family, with the time. */
+  readonly asked: { readonly at: number; readonly whom: string }[]
+  /** By origin, or by origin and family; 206 otherwise. */
+  readonly doing: Record<string, Doing>
+  /** By host; one of each family otherwise. */
+  readonly addresses: Record<string, HostAddresses>
+  ids(client?: Client, secure?: boolean): string[]
+}
+
+export interface FakeChoices {
+  readonly mirrors: readonly Mirror[]
+  readonly probing?: Probing | undefined
+  readonly states?: StateStore
+  readonly index?: Store
+  readonly clock?: FakeClock
+}
+
+export const PROBING: Probing = { interval: 60_000, privateAddresses: false }
+export const SOMEONE4: Client = { address: '198.51.100.1' }
+export const SOMEONE6: Client = { address: '2001:db8::1' }
+
+const PUBLIC: HostAddresses = { ipv4: ['93.184.216.34'], ipv6: [] }
+
+/** Health with everything around it made up. */
+export function fakeWorld(choices: FakeChoices): FakeWorld {
+  const { mirrors, states = memoryStates(), index = memoryStore(), clock = new FakeClock() } = choices
+  const probing = 'probing' in choices ? choices.probing : PROBING
+  const events: MirrorEvent[] = []
+  const warnings: string[] = []
+  const asked: { at: number; whom: string }[] = []
+  const doing: Record<string, Doing> = {}
+  const addresses: Record<string, HostAddresses> = {}
+  const registry = new Registry(mirrors, false, DEFAULT_CHOOSING, {
+    replaced: () => {},
+    warning: (error) => warnings.push(error.message),
+  })
+  const ask: Ask = async (url, [address = ''], signal, read) => {
+    const family = address.includes(':') ? 'ipv6' : 'ipv4'
+    asked.push({ at: clock.steady(), whom: `${url.origin} ${family}` })
+    const does = doing[`${url.origin} ${family}`] ?? doing[url.origin] ?? 206
+    if (does === 'hangs') {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    if (does === 'ECONNREFUSED' || does === 'ENETUNREACH')
+      throw Object.assign(new Error(does), { code: does })
+    const fields: Record<string, string> = does === 206 ? { 'content-range': 'bytes 0-0/9' } : {}
+    return read({
+      status: does === 'whole file' ? 200 : Number(does),
+      header: (name) => fields[name],
+      count: async () => 1,
+    })
+  }
+  const book: AddressBook = { find: async (host) => addresses[host] ?? PUBLIC, close: () => {} }
+  const health = new Health(
+    probing,
+    { states, index, registry, ask, book, clock, draw: () => 0 },
+    { changed: (event) => events.push(event), warning: (error) => warnings.push(error.message) },
+  )
+  return {
+    clock,
+    health,
+    registry,
+    events,
+    warnings,
+    asked,
+    doing,
+    addresses,
+    ids: (client = SOMEONE4, secure = false) =>
+      rank(registry.snapshot, { path: 'p', secure }, client, 100).map(({ mirror }) => mirror.id),
+  }
+}
