@@ -97,7 +97,14 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   const server = await listen(port)
   undo.push(() => close(server))
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  const origin = await createOrigin({ ...options, baseUrl, store: memoryStore(), settle: '50ms' })
+  // No probes, for what mirrors send is counted here.
+  const origin = await createOrigin({
+    ...options,
+    baseUrl,
+    store: memoryStore(),
+    settle: '50ms',
+    probe: false,
+  })
   undo.push(() => origin.close())
   const app = new Koa()
   // aria2 breaks off what it has from a mirror by now: that is no error to show.

@@ -4,8 +4,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import * as v from 'valibot'
 import { type ErrorCode, MirroredByError, reason } from '../errors.js'
 import { MODES } from '../model.js'
-import { checkOptions } from '../options.js'
+import { type CheckedOptions, checkOptions } from '../options.js'
 import { type Configuration, portSchema, readConfiguration } from './config.js'
+import { addHealthCommands } from './health-commands.js'
 import { index } from './index-command.js'
 import { addMirrorsCommands } from './mirrors.js'
 import type { Output } from './output.js'
@@ -36,6 +37,11 @@ interface CommonFlags extends Omit<Configuration, 'root'> {
   json?: boolean
 }
 
+/** Those that name a server. */
+interface ServerFlags extends CommonFlags {
+  root?: string
+}
+
 const program = new Command('mirrored-by')
   .description('Tells clients of a download server which mirrors hold each file, and its digests.')
   .exitOverride()
@@ -45,6 +51,10 @@ const config = new Option('--config <file>', 'YAML file with the options of crea
 const mirrors = new Option('--mirrors <file>', 'mirrors file')
 const geo = new Option('--geo <mmdb...>', 'databases of where clients are, most trusted first')
 const store = new Option('--store <file>', 'file that keeps the index')
+const folder = new Option(
+  '--root <folder>',
+  "folder of the server's repository, which tells its store (default: .)",
+)
 const json = new Option('--json', 'print data as JSON')
 
 program
@@ -105,32 +115,47 @@ program
   .option('--https', 'as for a client that came by https')
   .addOption(mirrors)
   .addOption(geo)
+  .addOption(folder)
+  .addOption(store)
   .addOption(config)
   .addOption(json)
-  .action(async (path: string, flags: CommonFlags & { ip: string; https?: boolean }) => {
+  .action(async (path: string, flags: ServerFlags & { ip: string; https?: boolean }) => {
     const { ip, https = false, json: asJson, ...rest } = flags
-    const { port: _port, host: _host, ...options } = merge('.', rest)
-    const result = await ranking(checkOptions(options), path, ip, https, output)
+    const result = await ranking(readServer(rest), path, ip, https, output)
     output.line(asJson ? JSON.stringify(result) : rankingText(result))
   })
 
-addMirrorsCommands(program.command('mirrors').description('work with lists of mirrors'), output)
+const mirrorsCommand = program.command('mirrors').description('see to mirrors, and make lists of them')
+addHealthCommands(mirrorsCommand, {
+  output,
+  server: [mirrors, folder, store, config],
+  json,
+  read: readServer,
+})
+addMirrorsCommands(mirrorsCommand, output)
+
+/** Options of a server that this process is not: where nothing tells its root, it is the working directory. */
+function readServer({ root, ...flags }: ServerFlags): CheckedOptions {
+  const { port: _port, host: _host, ...options } = merge(root, flags, '.')
+  return checkOptions(options)
+}
 
 /** Flags stand above the configuration file. */
 function merge(
   root: string | undefined,
   { config: file, ...flags }: CommonFlags,
+  otherwise?: string,
 ): Configuration & { root: string } {
   const configuration = file === undefined ? {} : readConfiguration(file)
   const merged = { ...configuration, ...flags }
-  const folder = root ?? configuration.root
-  if (folder === undefined) {
+  const known = root ?? configuration.root ?? otherwise
+  if (known === undefined) {
     throw new MirroredByError(
       'ERR_OPTIONS',
       'root is missing: name the folder of the repository as argument, or in --config',
     )
   }
-  return { ...merged, root: folder }
+  return { ...merged, root: known }
 }
 
 function parsePort(text: string): number {

@@ -1,11 +1,14 @@
 import { urlPath } from '../fields/url.js'
 import { openLocator } from '../geo/locator.js'
+import { ailmentOf } from '../health/standing.js'
 import { nameServers } from '../mirrors/hosts.js'
 import { explain, type Ranking } from '../mirrors/rank.js'
 import { Registry } from '../mirrors/registry.js'
 import type { Client } from '../model.js'
 import type { CheckedOptions } from '../options.js'
+import { knownOf } from './mirror-states.js'
 import type { Output } from './output.js'
+import { readStates } from './states.js'
 import { table } from './table.js'
 
 /**
@@ -27,6 +30,9 @@ export async function ranking(
   const hosts = options.resolve ? { ...nameServers(), locate } : undefined
   const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)
   await registry.complete
+  const states = await readStates(options).catch(warning)
+  if (states !== undefined)
+    registry.heed((candidate) => ailmentOf(candidate, knownOf(candidate.mirror.id, states, options)))
   const relative = path.replace(/^\/+/, '')
   const wanted = { path: relative, secure }
   const result = explain(registry.snapshot, wanted, locate(ip), urlPath(relative))

@@ -65,7 +65,10 @@ export function timeText(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-export function healthOf(mirror: Mirror, known: Known, events: readonly MirrorEvent[]): MirrorHealth {
+/** What of a mirror it takes to say how it fares. */
+export type Described = Pick<Mirror, 'id' | 'urls' | 'enabled' | 'probe'>
+
+export function healthOf(mirror: Described, known: Known, events: readonly MirrorEvent[]): MirrorHealth {
   const { id } = mirror
   const ways = waysOf(mirror, known)
   const history = events.map(({ at, state, reason }) => ({ id, at: new Date(at), state, reason })).reverse()
@@ -73,7 +76,7 @@ export function healthOf(mirror: Mirror, known: Known, events: readonly MirrorEv
 }
 
 /** What clients and operators notice: where it is another one, that is an event. */
-export function signature(mirror: Mirror, known: Known): string {
+export function signature(mirror: Described, known: Known): string {
   const { state } = conditionOf(mirror, known)
   const ways = waysOf(mirror, known)
   const down = ways.filter(isDown).map(({ url, family }) => `${family} ${url}`)
@@ -81,7 +84,7 @@ export function signature(mirror: Mirror, known: Known): string {
 }
 
 /** A mirror's state, and what is to be said of it, as an event at that moment. */
-export function eventOf(mirror: Mirror, known: Known, at: number): MirrorEvent {
+export function eventOf(mirror: Described, known: Known, at: number): MirrorEvent {
   const { state, reason } = conditionOf(mirror, known)
   return {
     mirror: mirror.id,
@@ -119,13 +122,13 @@ function isClosed(ways: readonly KnownWay[], url: string, family: Family): boole
 }
 
 /** Those that there still are: of URLs that the mirror has. */
-function waysOf(mirror: Mirror, { ways }: Known): readonly KnownWay[] {
+function waysOf(mirror: Described, { ways }: Known): readonly KnownWay[] {
   if (!mirror.probe) return []
   const urls = probedUrls(mirror)
   return ways.filter(({ url }) => urls.includes(url))
 }
 
-function conditionOf(mirror: Mirror, known: Known): Pick<MirrorHealth, 'state' | 'since' | 'reason'> {
+function conditionOf(mirror: Described, known: Known): Pick<MirrorHealth, 'state' | 'since' | 'reason'> {
   if (!mirror.enabled) return { state: 'disabled', reason: 'the list of mirrors says so' }
   if (known.disabled !== undefined) {
     return { state: 'disabled', since: new Date(known.disabled), reason: 'its operator said so' }
@@ -179,7 +182,7 @@ function isDown({ condition }: KnownWay): boolean {
 }
 
 /** Whether no way is left, of any of its URLs. */
-function isAllDown(mirror: Mirror, ways: readonly KnownWay[]): boolean {
+function isAllDown(mirror: Described, ways: readonly KnownWay[]): boolean {
   const urls = probedUrls(mirror)
   return urls.length > 0 && urls.every((url) => ways.some((way) => way.url === url)) && ways.every(isDown)
 }
@@ -202,7 +205,7 @@ function nameOf({ url, family }: KnownWay): string {
   return `${new URL(url).protocol.slice(0, -1)} by ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`
 }
 
-function downText(mirror: Mirror, ways: readonly KnownWay[]): string {
+function downText(mirror: Described, ways: readonly KnownWay[]): string {
   const down = ways.filter(isDown)
   if (down.length === 0) return 'it ignores Range'
   const which = isAllDown(mirror, ways) ? '' : `${down.map(nameOf).join(', ')} `

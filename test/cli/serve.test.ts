@@ -11,7 +11,8 @@ import { mirroredBy, type Serving, serving, withOwnCache } from './command.js'
 
 withOwnCache({ after: (hook) => after(hook as () => void) })
 
-const MIRRORS = 'mirrors:\n  - id: a\n    url: https://a.example/repo/\n'
+/** They are made up: not to be probed. */
+const MIRRORS = 'mirrors:\n  - id: a\n    url: https://a.example/repo/\n    probe: false\n'
 
 function repository(scope: Scope): string {
   const folder = temporaryFolder(scope)
@@ -94,7 +95,10 @@ describe('a server', { concurrency: 4 }, () => {
       'etc/config.yaml':
         'root: ../root\nmirrors: ../mirrors.yaml\nstore: index.sqlite\nport: 0\nmode: redirect\nignore: [d.txt]\n',
     })
-    writeFileSync(join(folder, 'other.yaml'), 'mirrors:\n  - id: z\n    url: https://z.example/\n')
+    writeFileSync(
+      join(folder, 'other.yaml'),
+      'mirrors:\n  - id: z\n    url: https://z.example/\n    probe: false\n',
+    )
     const config = ['--config', join(folder, 'etc', 'config.yaml')]
 
     const configured = await serving(context, config, '/')

@@ -12,9 +12,10 @@ const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url))
 const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url))
 
 const CONTENT = pseudoRandomBytes(100_000)
+/** They are made up: not to be probed. */
 const MIRRORS = `mirrors:
-  - { id: one, url: https://one.example.org/repo/, location: de, weight: 200, paths: ['!own/**'] }
-  - { id: two, url: http://two.example.net/, paths: ['!own/**'] }
+  - { id: one, url: https://one.example.org/repo/, location: de, weight: 200, paths: ['!own/**'], probe: false }
+  - { id: two, url: http://two.example.net/, paths: ['!own/**'], probe: false }
 `
 
 describe('the examples', { timeout: 60_000 }, () => {

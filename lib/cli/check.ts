@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs'
+import { systemAddresses } from '../health/addresses.js'
+import { askByUndici } from '../health/http.js'
+import { probeMirror } from '../health/round.js'
+import type { Outcome } from '../health/state.js'
+import { Subjects } from '../health/subjects.js'
+import { timingOf } from '../health/timing.js'
+import type { Family, Mirror } from '../model.js'
+import type { CheckedOptions } from '../options.js'
+import { sqliteStore } from '../store/sqlite.js'
+import { configuredMirrors, findMirror } from './mirror-states.js'
+import { existingStatesFile, indexFile, storeStates, useStates } from './states.js'
+import { table } from './table.js'
+
+/** What one probe told, just now and from here. */
+export interface Checked {
+  readonly id: string
+  /** Whether some way to it is open. */
+  readonly up: boolean
+  readonly ways: readonly {
+    readonly url: string
+    readonly family: Family
+    /** `answered`, `failed`, or `nothing` where this machine or its name servers do not work. */
+    readonly outcome: Outcome['kind']
+    readonly reason?: string
+    /** Milliseconds. */
+    readonly roundTrip?: number | undefined
+    readonly ranges?: boolean | undefined
+    readonly redirect?: string | undefined
+    readonly note?: string | undefined
+  }[]
+}
+
+const DEFAULT_INTERVAL = 60_000
+
+/**
+ * Probes a mirror now: `mirrored-by mirrors check`. It changes no state; a running server is asked to look for itself.
+ *
+ * @throws MirroredByError ERR_OPTIONS where there is no such mirror, ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION
+ */
+export async function checkMirror(options: CheckedOptions, id: string): Promise<Checked> {
+  const mirror = findMirror(id, await configuredMirrors(options))
+  const { interval = DEFAULT_INTERVAL, timeout, privateAddresses = false } = options.probe ?? {}
+  const book = systemAddresses()
+  const parts = {
+    ask: askByUndici,
+    book,
+    now: () => performance.now(),
+    allowsPrivate: privateAddresses,
+  }
+  const subjects = await subjectsOf(mirror, options)
+  // Whoever looks on wants to hear of IPv6 that does not work here, too.
+  const proven = new Set(['ipv4', 'ipv6'] as const)
+  const limit = timingOf(interval, timeout).timeout
+  const { told } = await probeMirror(mirror, [], subjects, parts, proven, limit, new AbortController().signal)
+  book.close()
+  const file = existingStatesFile(options)
+  if (file !== undefined)
+    await useStates(file, (states) => storeStates(states, [{ kind: 'ask', mirror: id, at: Date.now() }]))
+  return {
+    id,
+    up: told.some(({ outcome }) => outcome.kind === 'answered'),
+    ways: told.map(({ way: { url, family }, outcome }) => ({ url, family, ...wordsOf(outcome) })),
+  }
+}
+
+/** The same as a person reads it. */
+export function checkText({ id, up, ways }: Checked): string {
+  if (ways.length === 0) return `${id} has no http or https URL: it is not probed`
+  const rows = ways.map(({ url, family, outcome, reason, roundTrip, ranges, redirect, note }) => [
+    url,
+    family === 'ipv4' ? 'IPv4' : 'IPv6',
+    outcome === 'nothing' ? 'not known' : outcome,
+    roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`,
+    [reason, ranges === false ? 'it ignores Range' : undefined, redirect && `redirected to ${redirect}`, note]
+      .filter((text) => text !== undefined)
+      .join('; '),
+  ])
+  return [
+    `${id} is ${up ? 'up' : 'down'}`,
+    '',
+    ...table([['URL', 'BY', 'RESULT', 'RTT', 'WHAT'], ...rows]),
+  ].join('\n')
+}
+
+function wordsOf(outcome: Outcome) {
+  if (outcome.kind !== 'answered') return { outcome: outcome.kind, reason: outcome.reason }
+  const { kind, ...rest } = outcome
+  return { outcome: kind, ...rest }
+}
+
+/** What a server would ask for, where there is an index to choose from. */
+async function subjectsOf(mirror: Mirror, options: CheckedOptions) {
+  const index = indexOf(options)
+  if (index === undefined) return new Subjects(NO_INDEX, () => 0).of(mirror)
+  const store = sqliteStore(index)
+  try {
+    return await new Subjects(store, () => 0).of(mirror)
+  } finally {
+    await store.close()
+  }
+}
+
+const NO_INDEX = { get: () => undefined, sample: () => [] }
+
+function indexOf(options: CheckedOptions): string | undefined {
+  try {
+    const file = indexFile(options)
+    return existsSync(file) ? file : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { sqliteStates } from '../../lib/store/sqlite-states.js'
+import { refusingUrl, startFaulty } from '../health/faulty.js'
+import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { rawRequest, values } from '../support/raw.js'
+import { until } from '../support/until.js'
+import { mirroredBy, serving, withOwnCache } from './command.js'
+
+const scope: Scope = { after: (hook) => after(hook as () => void) }
+withOwnCache(scope)
+
+interface Place {
+  readonly folder: string
+  /** What names the server on the command line. */
+  readonly flags: readonly string[]
+}
+
+/** A repository with a file of mirrors, each by its id and URL. */
+function place(t: Scope, urls: Readonly<Record<string, string>>, more = ''): Place {
+  const folder = temporaryFolder(t)
+  const mirrors = Object.entries(urls).map(([id, url]) => `  - { id: ${id}, url: "${url}" }\n`)
+  writeFiles(folder, {
+    'root/a.txt': 'content',
+    'mirrors.yaml': `mirrors:\n${mirrors.join('')}`,
+    'config.yaml': `root: root\nmirrors: mirrors.yaml\nstore: index.sqlite\nport: 0\ngeo: false\nprobe: { interval: 3s }\n${more}`,
+  })
+  return { folder, flags: ['--config', join(folder, 'config.yaml')] }
+}
+
+/** A mirror that has the file. */
+const sevenBytes: RequestListener = (_, response) => {
+  response.writeHead(206, { 'Content-Range': 'bytes 0-0/7', 'Content-Length': 1 }).end('c')
+}
+
+async function said(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await mirroredBy(['mirrors', ...args])
+  assert.deepEqual([status, stderr], [0, ''])
+  return stdout
+}
+
+describe('mirrors', { concurrency: true }, () => {
+  test('list tells how mirrors fare, before any server ran and after', async (t) => {
+    const up = await startFaulty(t, sevenBytes)
+    const { folder, flags } = place(t, { good: up.url, dead: await refusingUrl(t) })
+    assert.equal(
+      await said('list', ...flags),
+      'ID    STATE    SINCE  RTT  REASON\ngood  unknown  -      -\ndead  unknown  -      -\n',
+    )
+    assert.equal(existsSync(join(folder, 'index.mirrors.sqlite')), false)
+
+    const server = await serving(t, flags)
+    await until('they are probed', async () => /^dead +down/m.test(await said('list', ...flags)))
+    server.child.kill('SIGTERM')
+    await server.ended
+    const time = String.raw`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`
+    const text = await said('list', ...flags)
+    assert.match(text, /^ID +STATE +SINCE +RTT +REASON\n/)
+    assert.match(text, new RegExp(`^dead +down +${time} +- +connection refused$`, 'm'))
+    const list = JSON.parse(await said('list', '--json', ...flags))
+    assert.deepEqual(
+      list.map(({ id }: { id: string }) => id),
+      ['good', 'dead'],
+    )
+    const [, dead] = list
+    assert.deepEqual([dead.state, dead.reason, dead.ways.length], ['down', 'connection refused', 1])
+    assert.deepEqual(Object.keys(dead.history[0]), ['id', 'at', 'state', 'reason'])
+    assert.equal(new Date(dead.since).toISOString(), dead.since)
+  })
+
+  test('disable outlives the server, even one that is killed, until enable', async (t) => {
+    const mirror = await startFaulty(t, sevenBytes)
+    const { flags } = place(t, { one: mirror.url, two: mirror.url })
+    const first = await serving(t, flags)
+    assert.equal(await said('disable', 'one', ...flags), 'one is disabled\n')
+    assert.equal(await said('disable', 'one', ...flags), 'one is disabled already\n')
+    first.child.kill('SIGKILL')
+    await first.ended
+    assert.match(await said('list', ...flags), /^one +disabled +20\S+Z +\S.* +its operator said so$/m)
+    const second = await serving(t, flags)
+    const answer = await rawRequest(second.port, 'GET', '/a.txt')
+    assert.deepEqual(values(answer, 'X-Mirrored-By').length, 1)
+    assert.equal(await said('enable', 'one', ...flags), 'one is enabled\n')
+    assert.equal(await said('enable', 'one', ...flags), 'one is not disabled\n')
+    await until('it is up', async () => /^one +up +20\S+Z +\d/m.test(await said('list', ...flags)))
+  })
+
+  test('a running server sees it within two seconds, and rank tells why', async (t) => {
+    const mirror = await startFaulty(t, sevenBytes)
+    const { flags } = place(t, { one: mirror.url, two: mirror.url })
+    const server = await serving(t, flags)
+    const links = async () => values(await rawRequest(server.port, 'GET', '/a.txt'), 'X-Mirrored-By').length
+    assert.equal(await links(), 2)
+    for (const [command, count] of [
+      ['disable', 1],
+      ['enable', 2],
+    ] as const) {
+      await said(command, 'one', ...flags)
+      const start = performance.now()
+      await until(`${count} are named`, async () => (await links()) === count)
+      assert.ok(performance.now() - start < 2000)
+      const { stdout } = await mirroredBy(['rank', 'a.txt', '--ip', '198.51.100.1', ...flags])
+      assert.equal(/^one +disabled since 20\S+Z$/m.test(stdout), command === 'disable', stdout)
+    }
+  })
+
+  test('check probes a mirror now, and says what it found', async (t) => {
+    const good = await startFaulty(t, (_, response) => {
+      response.writeHead(206, { 'Content-Range': 'bytes 0-0/8', 'Content-Length': 1 }).end('c')
+    })
+    const whole = await startFaulty(t, 'without Range, of another size')
+    const { flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
+    // Without an index it asks for the folder.
+    assert.match(await said('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
+    assert.equal(good.requests[0], 'GET / bytes=0-0')
+    const index = await mirroredBy(['index', ...flags])
+    assert.equal(index.status, 0, index.stderr)
+    assert.match(
+      await said('check', 'good', ...flags),
+      /^http:\S+ +IPv4 +answered +\d+(\.\d)? ms +it has 8 bytes of a\.txt, and not 7$/m,
+    )
+    assert.equal(good.requests[1], 'GET /a.txt bytes=0-0')
+    assert.match(
+      await said('check', 'whole', ...flags),
+      /it ignores Range; it has 5 bytes of a\.txt, and not 7$/m,
+    )
+    const dead = await mirroredBy(['mirrors', 'check', 'dead', '--json', ...flags])
+    assert.equal(dead.status, 1)
+    const { up, ways } = JSON.parse(dead.stdout)
+    assert.deepEqual([up, ways[0].outcome, ways[0].reason], [false, 'failed', 'connection refused'])
+  })
+
+  test('check asks a running server to look for itself', async (t) => {
+    const mirror = await startFaulty(t, 'good')
+    const { folder, flags } = place(t, { one: mirror.url }, 'states: own.sqlite\n')
+    const server = await serving(t, flags)
+    await said('check', 'one', ...flags)
+    const states = sqliteStates(join(folder, 'own.sqlite'))
+    const { asked } = await states.read()
+    await states.close()
+    assert.ok((asked.get('one') ?? 0) > Date.now() - 60_000)
+    server.child.kill('SIGTERM')
+    assert.equal(await server.ended, 0)
+  })
+
+  test('a mirror that is not there is named, with those that are', async (t) => {
+    const { folder, flags } = place(t, { one: 'http://a.invalid/', two: 'http://b.invalid/' })
+    for (const command of ['enable', 'disable', 'check']) {
+      const { status, stdout, stderr } = await mirroredBy(['mirrors', command, 'three', ...flags])
+      assert.deepEqual(
+        [status, stdout, stderr],
+        [2, '', 'mirrored-by: there is no mirror "three": there are one, two\n'],
+      )
+    }
+    const flagless = ['--root', join(folder, 'root')]
+    assert.equal(await said('list', ...flagless), 'no mirrors\n')
+    const { status, stderr } = await mirroredBy(['mirrors', 'disable', 'one', ...flagless])
+    assert.equal(status, 2)
+    assert.match(
+      stderr,
+      /there is no mirror "one": none is known here: name the list by --mirrors or --config/,
+    )
+  })
+
+  test('without a list, those are known of which a server has stored something', async (t) => {
+    const { folder, flags } = place(t, { one: 'http://a.invalid/', two: 'http://b.invalid/' })
+    await said('disable', 'two', ...flags)
+    const store = ['--store', join(folder, 'index.sqlite')]
+    assert.match(await said('list', ...store), /^two +disabled/m)
+    assert.equal(await said('enable', 'two', ...store), 'two is enabled\n')
+  })
+})
