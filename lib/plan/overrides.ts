@@ -120,6 +120,10 @@ function avoided(list: string): ReadonlySet<string> | undefined {
 /** What was given, as an id; and the host of it, as a URL, or as a host with a port. */
 function namesIn(text: string): readonly string[] {
   const name = text.toLowerCase()
-  const url = name.includes('://') ? name : `http://${name}`
-  return URL.canParse(url) ? [name, new URL(url).hostname] : [name]
+  try {
+    // Not asked by `URL.canParse` before: of text beyond ASCII it says yes in vain, once it is called often (Node 20).
+    return [name, new URL(name.includes('://') ? name : `http://${name}`).hostname]
+  } catch {
+    return [name]
+  }
 }
