@@ -120,11 +120,18 @@ async function follow(
 
 function targetOf(from: URL, answer: Answer): URL {
   const location = answer.header('location')
-  if (location === undefined || !URL.canParse(location, from.href))
-    throw new Refusal('it redirects to nowhere')
-  const to = new URL(location, from)
+  const to = location === undefined ? undefined : parse(location, from)
+  if (to === undefined) throw new Refusal('it redirects to nowhere')
   if (!/^https?:$/.test(to.protocol)) throw new Refusal(`it redirects to ${to.protocol}`)
   return to
+}
+
+function parse(url: string, base: URL): URL | undefined {
+  try {
+    return new URL(url, base)
+  } catch {
+    return undefined
+  }
 }
 
 /** Of another host, to which a mirror redirects: by the same family, where that has it. */

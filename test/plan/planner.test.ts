@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { lineBytes } from '../../lib/fields/budget.js'
+import { type Ailment, CLOSED } from '../../lib/mirrors/ailment.js'
 import { createSnapshot } from '../../lib/mirrors/snapshot.js'
 import type { Mirror } from '../../lib/model.js'
 import { Entries } from '../../lib/plan/entries.js'
@@ -12,7 +13,7 @@ import type { Store } from '../../lib/store/store.js'
 import { mirror } from '../mirrors/mirrors.js'
 import { allDigests, fileAt, piecesOf } from '../store/files.js'
 import { request } from './requests.js'
-import { FILES, linesOf, OPTIONS, planFor, planner, type World } from './world.js'
+import { FILES, linesOf, MIRRORS, OPTIONS, planFor, planner, type World } from './world.js'
 
 const M4 = 'application/metalink4+xml'
 
@@ -551,4 +552,59 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
   })
   await assert.rejects(async () => one.plan(request('/a')), /the store is away/)
   await new Promise(setImmediate)
+})
+
+describe('mirrors that fare badly', () => {
+  const DOWN: Ailment = { closed: CLOSED, reason: 'down', plainUrl: undefined, ignoresRange: false }
+  const WHOLE: Ailment = {
+    closed: 0,
+    reason: '',
+    plainUrl: 'https://heavy.example/repo/',
+    ignoresRange: true,
+  }
+  const urls = (plan: Plan) => linesOf(plan, 'X-Mirrored-By').map((url) => new URL(url).hostname)
+
+  test('are named nowhere while they are down', async () => {
+    const ailments = [undefined, DOWN, undefined, undefined]
+    assert.deepEqual(urls(await planFor({ ailments }, '/a.bin')), ['plain.example', 'light.example'])
+    const document = await planFor({ ailments }, '/a.bin.meta4')
+    assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
+    const redirect = await planFor({ ailments, options: { mode: 'redirect' } }, '/a.bin')
+    assert.ok(redirect.kind === 'redirect')
+    assert.equal(new URL(redirect.location).hostname, 'plain.example')
+    assert.ok(!urls(redirect).includes('heavy.example'))
+  })
+
+  test('are all down: the origin answers, without duplicates', async () => {
+    const ailments = MIRRORS.map(() => DOWN)
+    for (const mode of ['decorate', 'redirect'] as const) {
+      const plan = await planFor({ ailments, options: { mode } }, '/a.bin')
+      assert.equal(plan.kind, 'decorate')
+      assert.deepEqual(linesOf(plan, 'Link').length, 1)
+      assert.deepEqual(urls(plan), [])
+    }
+  })
+
+  test('are redirected to, and listed nowhere, where they ignore Range', async () => {
+    const ailments = [undefined, WHOLE, undefined, undefined]
+    assert.deepEqual(urls(await planFor({ ailments }, '/a.bin')), ['plain.example', 'light.example'])
+    const document = await planFor({ ailments }, '/a.bin.meta4')
+    assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
+    const redirect = await planFor({ ailments, options: { mode: 'redirect' } }, '/a.bin')
+    assert.ok(redirect.kind === 'redirect')
+    assert.equal(new URL(redirect.location).hostname, 'heavy.example')
+    assert.deepEqual(urls(redirect), ['plain.example', 'light.example'])
+    assert.match(linesOf(redirect, 'Link').at(-2) ?? '', /plain\.example.*pri=1/)
+  })
+
+  test('are told of by clients, on whatever is answered with mirrors', async () => {
+    const one = planner({})
+    const fields = { 'x-broken-mirrors': 'HEAVY, https://Light.example/repo/a.bin' }
+    for (const target of ['/a.bin', '/a.bin.meta4']) await one.plan(request(target, fields))
+    const names = 'heavy,https://light.example/repo/a.bin,light.example'
+    assert.deepEqual(one.broken, [names, names])
+    await one.plan(request('/a.bin?avoid=heavy'))
+    await one.plan(request('/nowhere', fields))
+    assert.equal(one.broken.length, 2)
+  })
 })

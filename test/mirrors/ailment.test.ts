@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { type Ailment, CLOSED, isClosed, wayBit, wayBits } from '../../lib/mirrors/ailment.js'
+import { explain, rank } from '../../lib/mirrors/rank.js'
+import { createSnapshot } from '../../lib/mirrors/snapshot.js'
+import type { Client } from '../../lib/model.js'
+import { ids, mirror, seededDraw } from './mirrors.js'
+
+const FOUR: Client = { address: '198.51.100.1' }
+const SIX: Client = { address: '2001:db8::1' }
+const NOBODY: Client = { address: '' }
+const DOWN: Ailment = { closed: CLOSED, reason: 'down since then', plainUrl: undefined, ignoresRange: false }
+const WHOLE: Ailment = { closed: 0, reason: '', plainUrl: 'https://x.example/', ignoresRange: true }
+const MIRRORS = ['a', 'b', 'c', 'd'].map((id) => mirror(id))
+
+describe('a client is told by its family, and by https', () => {
+  const bit4 = wayBit(false, 'ipv4')
+  const bit6 = wayBit(false, 'ipv6')
+  test('by one bit, or two where its family is not known', () => {
+    assert.deepEqual([wayBits(FOUR, false), wayBits(SIX, false)], [bit4, bit6])
+    assert.equal(wayBits(NOBODY, false), bit4 | bit6)
+    assert.equal(wayBits({ address: '', family: 'ipv6' }, false), bit6)
+    assert.notEqual(wayBits(FOUR, true), wayBits(FOUR, false))
+  })
+
+  test('a mirror is closed for who cannot come by any family', () => {
+    const closed4 = { ...DOWN, closed: bit4 }
+    assert.deepEqual(
+      [FOUR, SIX, NOBODY].map((client) => isClosed(closed4, wayBits(client, false))),
+      [true, false, false],
+    )
+    assert.equal(isClosed(closed4, wayBits(FOUR, true)), false)
+    for (const client of [FOUR, SIX, NOBODY])
+      for (const secure of [false, true]) assert.ok(isClosed(DOWN, wayBits(client, secure)))
+  })
+})
+
+describe('what ails mirrors', () => {
+  const prepared = createSnapshot(MIRRORS)
+  const wanted = { path: 'p', secure: false }
+
+  test('leaves them out, in lists and by chance, and is the reason that is given', () => {
+    const snapshot = prepared.with([undefined, DOWN, undefined, DOWN])
+    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 9)), ['a', 'c'])
+    for (let seed = 0; seed < 50; seed += 1)
+      assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 9, seededDraw(seed))).toSorted(), ['a', 'c'])
+    const { ranked, omitted } = explain(snapshot, wanted, FOUR, 'p')
+    assert.deepEqual(
+      ranked.map(({ id, share }) => [id, share]),
+      [
+        ['a', 0.5],
+        ['c', 0.5],
+      ],
+    )
+    assert.deepEqual(omitted, [
+      { id: 'b', reason: 'down since then' },
+      { id: 'd', reason: 'down since then' },
+    ])
+  })
+
+  test('lets the next come after those that are out', () => {
+    const snapshot = prepared.with([DOWN, DOWN, undefined, undefined])
+    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 1)), ['c'])
+    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 1, () => 0)), ['c'])
+  })
+
+  test('takes those who ignore Range from who may use several, and from nobody else', () => {
+    const snapshot = prepared.with([WHOLE, undefined, undefined, undefined])
+    assert.deepEqual(ids(rank(snapshot, { ...wanted, several: true }, FOUR, 9)), ['b', 'c', 'd'])
+    assert.deepEqual(ids(rank(snapshot, { ...wanted, redirectable: true }, FOUR, 9)), ['a', 'b', 'c', 'd'])
+  })
+
+  test('may change the URL for clients of http', () => {
+    const both = createSnapshot([mirror('x', { urls: ['https://x.example/', 'http://x.example/'] })])
+    const ailing = both.with([{ ...WHOLE, ignoresRange: false, plainUrl: 'http://x.example/' }])
+    const url = (secure: boolean) => explain(ailing, { path: 'p', secure }, FOUR, 'p').ranked[0]?.url
+    assert.deepEqual([url(false), url(true)], ['http://x.example/p', 'https://x.example/p'])
+  })
+
+  test('is all of them: none is left', () => {
+    const snapshot = prepared.with(MIRRORS.map(() => DOWN))
+    assert.deepEqual(rank(snapshot, wanted, FOUR, 9), [])
+    assert.deepEqual(rank(snapshot, wanted, FOUR, 9, seededDraw(1)), [])
+    assert.equal(explain(snapshot, wanted, FOUR, 'p').omitted.length, 4)
+  })
+
+  test('is another one from snapshot to snapshot, and orders are the same objects', () => {
+    const one = prepared.with([DOWN, undefined, undefined, undefined])
+    const other = one.with([undefined, undefined, undefined, DOWN])
+    assert.equal(one.orderFor(FOUR, false), prepared.orderFor(FOUR, false))
+    assert.equal(other.orderFor(FOUR, false), prepared.orderFor(FOUR, false))
+    assert.deepEqual(
+      [prepared, one, other].map((snapshot) => ids(rank(snapshot, wanted, FOUR, 9)).join('')),
+      ['abcd', 'bcd', 'abc'],
+    )
+  })
+
+  test('whatever it is, the others are given as if the ailing were not in the list', () => {
+    const ailments = fc.array(fc.constantFrom(undefined, DOWN), { minLength: 8, maxLength: 8 })
+    const all = Array.from({ length: 8 }, (_, index) => mirror(`m${index}`, { weight: 1 + index }))
+    const snapshot = createSnapshot(all)
+    fc.assert(
+      fc.property(ailments, fc.nat(8), (list, limit) => {
+        const left = createSnapshot(all.filter((_, index) => list[index] === undefined))
+        assert.deepEqual(
+          ids(rank(snapshot.with(list), wanted, FOUR, limit)),
+          ids(rank(left, wanted, FOUR, limit)),
+        )
+      }),
+    )
+  })
+})
