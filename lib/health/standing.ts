@@ -131,7 +131,7 @@ function waysOf(mirror: Described, { ways }: Known): readonly KnownWay[] {
 function conditionOf(mirror: Described, known: Known): Pick<MirrorHealth, 'state' | 'since' | 'reason'> {
   if (!mirror.enabled) return { state: 'disabled', reason: 'the list of mirrors says so' }
   if (known.disabled !== undefined) {
-    return { state: 'disabled', since: new Date(known.disabled), reason: 'its operator said so' }
+    return { state: 'disabled', since: new Date(known.disabled), reason: 'its operator disabled it' }
   }
   if (!mirror.probe) return { state: 'unknown', reason: 'it is not to be probed' }
   const ways = waysOf(mirror, known)

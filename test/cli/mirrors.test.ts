@@ -79,7 +79,7 @@ describe('mirrors', { concurrency: true }, () => {
     assert.equal(await said('disable', 'one', ...flags), 'one is disabled already\n')
     first.child.kill('SIGKILL')
     await first.ended
-    assert.match(await said('list', ...flags), /^one +disabled +20\S+Z +\S.* +its operator said so$/m)
+    assert.match(await said('list', ...flags), /^one +disabled +20\S+Z +\S.* +its operator disabled it$/m)
     const second = await serving(t, flags)
     const answer = await rawRequest(second.port, 'GET', '/a.txt')
     assert.deepEqual(values(answer, 'X-Mirrored-By').length, 1)

@@ -175,6 +175,9 @@ import {
   type MirrorOptions, type Mode, type Origin, type OriginEvents, type OriginOptions, type Part, type PassPlan,
   type Pieces, type Place, type Plan, type Progress, type Range, type RankedMirror, type Ranking, type RedirectPlan,
   type RejectPlan, type Representation, type RequestView, type Size, type Store, type StoredFile, type Totals,
+  type Condition, type KnownStates, type KnownWay, type MirrorChange, type MirrorEvent, type MirrorHealth,
+  type MirrorInForce, type MirrorState, type ProbeOptions, type StateChange, type StateStore, type StoredEvent,
+  type Way, type WayHealth, type WayState, memoryStates, sqliteStates,
   answer, createOrigin, decoration, ERROR_CODES, memoryStore, MirroredByError, sqliteStore,
 } from 'mirrored-by'
 import { mirroredBy as forKoa, routes } from 'mirrored-by/koa'
@@ -184,8 +187,14 @@ export type All = [
   Answer, AnswerView, Algorithm, Awaitable<1>, Change, CheckedOptions, Client, Coordinates, DecoratePlan, Decoration,
   Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, Home, Identity, Indexed, IndexedFile, Mirror,
   MirrorOptions, Mode, OriginEvents, OriginOptions, Part, PassPlan, Pieces, Place, Plan, Progress, Range, RankedMirror,
-  Ranking, RedirectPlan, RejectPlan, Representation, RequestView, Size, StoredFile, Totals,
+  Ranking, RedirectPlan, RejectPlan, Representation, RequestView, Size, StoredFile, Totals, Condition, KnownStates,
+  KnownWay, MirrorChange, MirrorEvent, MirrorInForce, MirrorState, ProbeOptions, StateChange, StoredEvent, Way, WayHealth,
+  WayState,
 ]
+const states: StateStore = memoryStates()
+export const fares: readonly MirrorHealth[] = (await createOrigin({ root: '.', states, probe: false }))
+  .mirrors()
+  .map(({ health }) => health)
 const store: Store = memoryStore()
 const origin: Origin = await createOrigin({ root: '.', store, mirrors: [{ id: 'a', url: 'https://a.example/' }] })
 origin.on('warning', (error: MirroredByError) => error.code satisfies ErrorCode)
@@ -197,7 +206,7 @@ createServer(forNode(origin))
 await createOrigin({ root: '.', colour: 'blue' })
 // @ts-expect-error: there is no such mode
 await createOrigin({ root: '.', mode: 'teleport' })
-export { answer, decoration, ERROR_CODES, middleware, routes, sqliteStore }
+export { answer, decoration, ERROR_CODES, middleware, routes, sqliteStates, sqliteStore }
 `,
     )
     writeFileSync(
