@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import type { Identity } from './model.js'
+import { ALGORITHMS, type Algorithm, type Digests, type HashedFile, type Identity } from './model.js'
 
 export function identityOf(stats: BigIntStats): Identity {
   return {
@@ -15,8 +15,40 @@ export function sameIdentity(a: Identity, b: Identity): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.inode === b.inode
 }
 
+/** What is known of the bytes of a file. */
+export interface Content {
+  readonly size: number
+  readonly digests: Digests
+}
+
+export function contentOf({ identity: { size }, digests }: HashedFile): Content {
+  return { size, digests }
+}
+
+/**
+ * Whether two files are the same bytes. SHA-256 has the last word; without it, every algorithm counts of which both have a
+ * digest. Where there is none, nobody knows, and they are taken to differ.
+ */
+export function sameContent(one: Content, other: Content): boolean {
+  if (one.size !== other.size) return false
+  const results = new Map<Algorithm, boolean>()
+  for (const algorithm of ALGORITHMS) {
+    const [digest, otherDigest] = [one.digests[algorithm], other.digests[algorithm]]
+    if (digest && otherDigest) results.set(algorithm, Buffer.compare(digest, otherDigest) === 0)
+  }
+  return results.get('sha-256') ?? (results.size > 0 && ![...results.values()].includes(false))
+}
+
+/** When a file changed last, its content or its name: milliseconds since 1970, no earlier than it was. */
+export function changedAt({ mtimeNs, ctimeNs }: Identity): number {
+  const latest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
+  const milliseconds = latest / MILLISECOND
+  return Number(milliseconds * MILLISECOND < latest ? milliseconds + 1n : milliseconds)
+}
+
 /** Nanoseconds. */
 export const SECOND = 1_000_000_000n
+export const MILLISECOND = 1_000_000n
 export const MICROSECOND = 1000n
 
 /** The mtime in whole units of so many nanoseconds, rounded down: before 1970 too, where bigint division rounds up. */

@@ -26,12 +26,21 @@ export interface Identity {
   readonly inode: bigint
 }
 
-/** A file as the index knows it. */
-export interface IndexedFile {
+/** A file, read and digested. */
+export interface HashedFile {
   /** Below the root, parts joined by `/`, without a leading one: `iso/disk 1.iso`. */
   readonly path: string
   readonly identity: Identity
   readonly digests: Digests
+}
+
+/** A file as the index knows it. */
+export interface IndexedFile extends HashedFile {
+  /**
+   * Stands for this content of this path: another content gets another one. None is given twice, not even by a new index
+   * to what an old one has held. A safe integer, not negative.
+   */
+  readonly number: number
 }
 
 /** Digests of a file's equal parts; the last part may be shorter. */
@@ -85,7 +94,7 @@ export interface Mirror {
   readonly id: string
   /** Base URLs of the repository there, each ending in `/`, in the operator's order. */
   readonly urls: readonly string[]
-  /** For scanning only; may carry credentials and is never shown. */
+  /** For scanning only, and never shown; may carry the name of a user, whose password is in `RSYNC_PASSWORD`. */
   readonly rsync?: string | undefined
   readonly location?: string | undefined
   /** Other countries that it serves as its own. */
@@ -106,8 +115,10 @@ export interface Mirror {
   readonly private: boolean
   readonly trust: boolean
   readonly enabled: boolean
-  /** Repository path of a small file that is on every good copy: probes ask for it. */
+  /** Repository path of a small file that is on every good copy, and says when that was made: probes read it. */
   readonly trace?: string | undefined
+  /** Milliseconds: a copy that is older is not given for files that changed since. Absent: it may be of any age. */
+  readonly maxAge?: number | undefined
   /** Whether it may send clients on to other hosts. */
   readonly redirects: boolean
   /** Whether it is probed; where it is not, it counts as up. */

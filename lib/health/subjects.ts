@@ -1,8 +1,8 @@
 import mime from 'mime-types'
 import { urlPath } from '../fields/url.js'
 import { basesOf, createCarries } from '../mirrors/paths.js'
-import type { IndexedFile, Mirror } from '../model.js'
-import type { Store } from '../store/store.js'
+import type { Mirror } from '../model.js'
+import type { SampledFile, Store } from '../store/store.js'
 import type { Subject } from './subject.js'
 
 /** Files that one probe asks for: the second where the first is not there. */
@@ -58,9 +58,9 @@ export class Subjects {
     return present.map(({ path, identity }) => subjectOf('file', path, identity.size))
   }
 
-  async #choose(globs: readonly string[]): Promise<readonly Pick<IndexedFile, 'path' | 'identity'>[]> {
+  async #choose(globs: readonly string[]): Promise<readonly SampledFile[]> {
     const carries = createCarries(globs) ?? (() => true)
-    const found: Pick<IndexedFile, 'path' | 'identity'>[] = []
+    const found: SampledFile[] = []
     for (const base of basesOf(globs).slice(0, MOST_BASES)) {
       const itself = base === '' ? undefined : await this.#store.get(base)
       if (itself !== undefined && carries(base)) found.push(itself)

@@ -1,6 +1,8 @@
-import { ALGORITHMS, type IndexedFile, type Pieces } from '../model.js'
+import { randomInt } from 'node:crypto'
+import { contentOf, sameContent } from '../identity.js'
+import { ALGORITHMS, type HashedFile, type IndexedFile, type Pieces } from '../model.js'
 import { isWithin, splitPath } from '../repository/names.js'
-import type { Store } from './store.js'
+import type { SampledFile, Store } from './store.js'
 
 interface Entry {
   readonly file: IndexedFile
@@ -12,6 +14,9 @@ export function memoryStore(): Store {
   const folders = new Map<string, Map<string, Entry>>()
   let files = 0
   let bytes = 0
+  // Where no other index is likely to have been: numbers of one that was lost stay unused. There is room for 2^20 before
+  // the next such place, and for far more before integers cease to be safe.
+  let next = randomInt(2 ** 31) * 2 ** 20
 
   function find(path: string): Entry | undefined {
     const [folder, name] = splitPath(path)
@@ -29,12 +34,20 @@ export function memoryStore(): Store {
     if (entries.size === 0) folders.delete(folder)
   }
 
-  function put(file: IndexedFile, pieces: Pieces | undefined): void {
+  function numberOf(file: HashedFile): number {
+    const stored = find(file.path)?.file
+    if (stored !== undefined && sameContent(contentOf(stored), contentOf(file))) return stored.number
+    next += 1
+    return next - 1
+  }
+
+  function put(file: HashedFile, pieces: Pieces | undefined): void {
+    const number = numberOf(file)
     remove(file.path)
     const [folder, name] = splitPath(file.path)
     const entries = folders.get(folder) ?? new Map<string, Entry>()
     folders.set(folder, entries)
-    entries.set(name, { file, pieces })
+    entries.set(name, { file: { ...file, number }, pieces })
     files += 1
     bytes += file.identity.size
   }
@@ -46,16 +59,18 @@ export function memoryStore(): Store {
       [...(folders.get(folder) ?? [])].map(([name, { file }]) => ({
         name,
         identity: file.identity,
+        number: file.number,
         algorithms: ALGORITHMS.filter((algorithm) => file.digests[algorithm] !== undefined),
       })),
     folders: (within) => [...folders.keys()].filter((folder) => isWithin(within, folder)),
     sample: (after, most) => {
       const [start, first] = splitPath(after)
-      const found: Pick<IndexedFile, 'path' | 'identity'>[] = []
+      const found: SampledFile[] = []
       for (const [folder, entries] of [...folders].filter(([name]) => name >= start).sort(byName)) {
         for (const [name, { file }] of [...entries].sort(byName)) {
           if (found.length >= most) return found
-          if (folder > start || name > first) found.push({ path: file.path, identity: file.identity })
+          const { path, identity, number } = file
+          if (folder > start || name > first) found.push({ path, identity, number })
         }
       }
       return found

@@ -1,10 +1,11 @@
 import { crc32 } from 'node:zlib'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
-import { ALGORITHMS, type Algorithm, type Identity, type IndexedFile, type Pieces } from '../model.js'
+import { contentOf, sameContent } from '../identity.js'
+import { ALGORITHMS, type Algorithm, type HashedFile, type Identity, type Pieces } from '../model.js'
 import { isWithin, joinPath, splitPath } from '../repository/names.js'
 import { openDatabase } from './database.js'
 import { INDEX } from './migrations.js'
-import type { Change, Lease, Store, StoredFile, Totals } from './store.js'
+import type { Change, Lease, SampledFile, Store, StoredFile, Totals } from './store.js'
 
 const COLUMN: { readonly [A in Algorithm]: string } = {
   'sha-256': 'sha256',
@@ -44,6 +45,11 @@ class SqliteStore implements Store {
   readonly #folders: Statement<[string, string, string], unknown>
   readonly #sample: Statement<[string, string, number], readonly unknown[]>
   readonly #totals: Statement<[], readonly unknown[]>
+  readonly #content: Statement<[string, string], readonly unknown[]>
+  readonly #getCounter: Statement<[], number>
+  readonly #putCounter: Statement<[number]>
+  /** The next number, while changes are applied. */
+  #next = 0
   readonly #putFile: Statement<unknown[]>
   readonly #putPieces: Statement<unknown[]>
   readonly #removals: readonly Statement<[string, string]>[]
@@ -60,10 +66,10 @@ class SqliteStore implements Store {
       database.prepare<P, readonly unknown[]>(sql).raw().safeIntegers()
     const identity = 'size, mtime_ns, ctime_ns, inode'
     this.#get = prepareRows(
-      `SELECT ${identity}, seal, ${DIGEST_COLUMNS} FROM file WHERE folder = ? AND name = ?`,
+      `SELECT ${identity}, number, seal, ${DIGEST_COLUMNS} FROM file WHERE folder = ? AND name = ?`,
     )
     this.#pieces = prepareRows('SELECT length, sha256, sha1, seal FROM pieces WHERE folder = ? AND name = ?')
-    this.#list = prepareRows(`SELECT ${identity}, name, ${DIGEST_MASK} FROM file WHERE folder = ?`)
+    this.#list = prepareRows(`SELECT ${identity}, number, name, ${DIGEST_MASK} FROM file WHERE folder = ?`)
     // From each folder to the next by the index, however many files they hold: DISTINCT would read every row.
     this.#folders = database
       .prepare<[string, string, string], unknown>(
@@ -77,12 +83,19 @@ class SqliteStore implements Store {
       )
       .pluck()
     this.#sample = prepareRows(
-      `SELECT ${identity}, folder, name FROM file WHERE (folder, name) > (?, ?) ORDER BY folder, name LIMIT ?`,
+      `SELECT ${identity}, number, folder, name FROM file WHERE (folder, name) > (?, ?) ORDER BY folder, name LIMIT ?`,
     )
     this.#totals = prepareRows('SELECT count(*), coalesce(sum(size), 0) FROM file')
+    this.#content = database
+      .prepare<[string, string], readonly unknown[]>(
+        `SELECT number, size, ${DIGEST_COLUMNS} FROM file WHERE folder = ? AND name = ?`,
+      )
+      .raw()
+    this.#getCounter = database.prepare<[], number>('SELECT next FROM counter').pluck()
+    this.#putCounter = database.prepare('UPDATE counter SET next = ?')
     this.#putFile = database.prepare(
-      `INSERT OR REPLACE INTO file (folder, name, ${identity}, seal, ${DIGEST_COLUMNS})
-       VALUES (?, ?, ?, ?, ?, ?, ?, ${ALGORITHMS.map(() => '?').join(', ')})`,
+      `INSERT OR REPLACE INTO file (folder, name, ${identity}, number, seal, ${DIGEST_COLUMNS})
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${ALGORITHMS.map(() => '?').join(', ')})`,
     )
     this.#putPieces = database.prepare(
       'INSERT INTO pieces (folder, name, length, sha256, sha1, seal) VALUES (?, ?, ?, ?, ?, ?)',
@@ -104,18 +117,18 @@ class SqliteStore implements Store {
       this.#takeLease(...asked),
     )
     this.#clear = () => database.exec('DELETE FROM file; DELETE FROM pieces')
-    this.#apply = database.transaction((changes: readonly Change[]) => {
-      for (const change of changes) this.#applyOne(change)
-    })
+    this.#apply = (changes) => applyAll.immediate(changes)
+    const applyAll = database.transaction((changes: readonly Change[]) => this.#applyAll(changes))
   }
 
   get(path: string) {
     const row = this.#get.get(...splitPath(path))
     if (row === undefined) return undefined
     const identity = identityFrom(row)
-    const digests = row.slice(5) as DigestRow
-    checkSeal(path, Number(row[4]), sealOf(path, identity, digests))
-    return { path, identity, digests: digestsFrom(digests) }
+    const [number, seal] = row.slice(4) as [bigint, bigint]
+    const digests = row.slice(6) as DigestRow
+    checkSeal(path, Number(seal), sealOf(path, identity, digests))
+    return { path, identity, digests: digestsFrom(digests), number: Number(number) }
   }
 
   pieces(path: string): Pieces | undefined {
@@ -129,8 +142,9 @@ class SqliteStore implements Store {
 
   list(folder: string): readonly StoredFile[] {
     return this.#list.all(folder).map((row) => {
-      const [name, mask] = row.slice(4) as [string, bigint]
-      return { name, identity: identityFrom(row), algorithms: algorithmsFrom(Number(mask)) }
+      const [number, name, mask] = row.slice(4) as [bigint, string, bigint]
+      const algorithms = algorithmsFrom(Number(mask))
+      return { name, identity: identityFrom(row), number: Number(number), algorithms }
     })
   }
 
@@ -141,10 +155,10 @@ class SqliteStore implements Store {
     return folders.filter((folder) => isWithin(within, folder))
   }
 
-  sample(after: string, most: number): readonly Pick<IndexedFile, 'path' | 'identity'>[] {
+  sample(after: string, most: number): readonly SampledFile[] {
     return this.#sample.all(...splitPath(after), most).map((row) => {
-      const [folder, name] = row.slice(4) as [string, string]
-      return { path: joinPath(folder, name), identity: identityFrom(row) }
+      const [number, folder, name] = row.slice(4) as [bigint, string, string]
+      return { path: joinPath(folder, name), identity: identityFrom(row), number: Number(number) }
     })
   }
 
@@ -180,6 +194,15 @@ class SqliteStore implements Store {
     return { held: expires > 0, holder, expires, complete }
   }
 
+  /** To be called with the lock for writing, or another process could give the same numbers. */
+  #applyAll(changes: readonly Change[]): void {
+    const next = this.#getCounter.get()
+    if (next === undefined) throw new Sqlite.SqliteError('the counter is gone', 'SQLITE_CORRUPT')
+    this.#next = next
+    for (const change of changes) this.#applyOne(change)
+    if (this.#next > next) this.#putCounter.run(this.#next)
+  }
+
   #applyOne(change: Change): void {
     if (change.kind === 'removeFolder') {
       const { folder } = change
@@ -197,10 +220,21 @@ class SqliteStore implements Store {
     const digests = ALGORITHMS.map((algorithm) => file.digests[algorithm] ?? null)
     for (const removal of this.#removals.slice(1)) removal.run(...key)
     const seal = sealOf(file.path, file.identity, digests)
-    this.#putFile.run(...key, size, mtimeNs, ctimeNs, inode, seal, ...digests)
+    this.#putFile.run(...key, size, mtimeNs, ctimeNs, inode, this.#numberOf(key, file), seal, ...digests)
     if (pieces === undefined) return
     const { length, sha256, sha1 } = pieces
     this.#putPieces.run(...key, length, sha256, sha1, pieceSeal(file.path, pieces))
+  }
+
+  #numberOf(key: readonly [string, string], file: HashedFile): number {
+    const row = this.#content.get(...key)
+    if (row !== undefined) {
+      const [number, size] = row as [number, number]
+      const stored = { size, digests: digestsFrom(row.slice(2) as DigestRow) }
+      if (sameContent(stored, contentOf(file))) return number
+    }
+    this.#next += 1
+    return this.#next - 1
   }
 }
 

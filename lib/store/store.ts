@@ -1,19 +1,24 @@
 import { MirroredByError, reason } from '../errors.js'
-import type { Algorithm, Awaitable, Identity, IndexedFile, Pieces } from '../model.js'
+import type { Algorithm, Awaitable, HashedFile, Identity, IndexedFile, Pieces } from '../model.js'
 
 /** What a scan needs to know of an indexed file to see whether it must be hashed again. */
 export interface StoredFile {
   /** Its name in the folder. */
   readonly name: string
   readonly identity: Identity
+  readonly number: number
   /** The algorithms whose digests are stored. */
   readonly algorithms: readonly Algorithm[]
 }
 
+/** What is told of a file where many are asked for. */
+export type SampledFile = Pick<IndexedFile, 'path' | 'identity' | 'number'>
+
 export type Change =
   | {
       readonly kind: 'put'
-      readonly file: IndexedFile
+      /** It keeps the number of the file that is stored at its path where that is the same content by `sameContent`. */
+      readonly file: HashedFile
       /** Only where the file has several; see `onlyPiece`. */
       readonly pieces?: Pieces | undefined
     }
@@ -56,7 +61,7 @@ export interface Store {
    * Some files, at most so many, in the order of folders and then of names: those after a path, which need not be there.
    * The empty path is before all of them.
    */
-  sample(after: string, most: number): Awaitable<readonly Pick<IndexedFile, 'path' | 'identity'>[]>
+  sample(after: string, most: number): Awaitable<readonly SampledFile[]>
   totals(): Awaitable<Totals>
   /** All of them or none, in their order. */
   apply(changes: readonly Change[]): Awaitable<void>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Digests, Identity, IndexedFile, Pieces } from '../../lib/model.js'
+import type { Digests, HashedFile, Identity, IndexedFile, Pieces } from '../../lib/model.js'
 
 export const IDENTITY: Identity = {
   size: 1234,
@@ -32,8 +32,13 @@ export function fileAt(
   path: string,
   identity: Partial<Identity> = {},
   digests: Digests = allDigests(path),
-): IndexedFile {
+): HashedFile {
   return { path, identity: { ...IDENTITY, ...identity }, digests }
+}
+
+/** The same as an index would give it. */
+export function indexedAt(...file: Parameters<typeof fileAt>): IndexedFile {
+  return { ...fileAt(...file), number: 1 }
 }
 
 export function piecesOf(count: number, seed: string): Pieces {

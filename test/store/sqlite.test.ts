@@ -3,8 +3,11 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { crc32 } from 'node:zlib'
 import Sqlite from 'better-sqlite3'
 import { MirroredByError } from '../../lib/errors.js'
+import { ALGORITHMS, type HashedFile } from '../../lib/model.js'
+import { splitPath } from '../../lib/repository/names.js'
 import { SCHEMA_VERSION } from '../../lib/store/migrations.js'
 import { sqliteStore } from '../../lib/store/sqlite.js'
 import { run } from '../support/client.js'
@@ -96,7 +99,7 @@ test('a new index and one brought up from each older version have the same schem
   const fresh = join(folder, 'fresh.sqlite')
   await sqliteStore(fresh).close()
   // Version 0 is the empty file that every index begins as; each released version is another line here.
-  const released: readonly string[] = ['']
+  const released: readonly string[] = ['', VERSION_1]
   assert.equal(released.length, SCHEMA_VERSION, 'add the schema of the version before the new step')
   for (const [version, schema] of released.entries()) {
     const old = join(folder, `${version}.sqlite`)
@@ -107,13 +110,62 @@ test('a new index and one brought up from each older version have the same schem
   }
 })
 
+test('an index of the version before numbers keeps its files, and each gets a number of its own', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  const paths = ['b', 'a/2', 'a/1', 'a', "a/it's/3"]
+  edit(file, `${VERSION_1}; PRAGMA user_version = 1`)
+  const old = new Sqlite(file)
+  for (const path of paths) insertVersion1(old, fileAt(path))
+  old.close()
+  const store = sqliteStore(file)
+  context.after(() => store.close())
+  assert.deepEqual(await pathsIn(store), [...paths].sort())
+  const files = await store.sample('', 10)
+  const [first = Number.NaN] = files.map(({ number }) => number)
+  assert.equal(first % 2 ** 20, 0)
+  assert.deepEqual(
+    files.map(({ number }) => number - first),
+    paths.map((_, index) => index),
+  )
+  for (const path of paths) assertSameFile(await store.get(path), fileAt(path))
+  await store.apply([put(fileAt('new')), put(fileAt('a/1', { inode: 1n }))])
+  assert.equal((await store.get('new'))?.number, first + paths.length)
+  assert.equal((await store.get('a/1'))?.number, files.find(({ path }) => path === 'a/1')?.number)
+})
+
+test('numbers go on where they were when an index is opened again, or by another process', async (context) => {
+  const file = join(temporaryFolder(context), 'index.sqlite')
+  const before = sqliteStore(file)
+  await before.apply([put(fileAt('a')), put(fileAt('b'))])
+  const first = (await before.get('a'))?.number ?? Number.NaN
+  await before.apply([{ kind: 'removeFolder', folder: '' }])
+  await before.close()
+  const [one, other] = [sqliteStore(file), sqliteStore(file)]
+  context.after(() => Promise.all([one.close(), other.close()]))
+  for (const [index, store] of [one, other, one].entries()) {
+    await store.apply([put(fileAt(`f${index}`))])
+    assert.equal((await other.get(`f${index}`))?.number, first + 2 + index)
+  }
+})
+
+test('a batch that is refused gives no numbers', async (context) => {
+  const store = sqliteStore(join(temporaryFolder(context), 'index.sqlite'))
+  context.after(() => store.close())
+  await store.apply([put(fileAt('a'))])
+  const first = (await store.get('a'))?.number ?? Number.NaN
+  assert.throws(() => store.apply([put(fileAt('b')), put(fileAt('impossible', { inode: 2n ** 64n }))]))
+  await store.apply([put(fileAt('c'))])
+  assert.equal((await store.get('c'))?.number, first + 1)
+})
+
 test('the schema is what the first release wrote', async (context) => {
   const file = join(temporaryFolder(context), 'index.sqlite')
   await sqliteStore(file).close()
   assert.deepEqual(
     schemaOf(file).map(({ name, columns }) => `${name}: ${columns.join(' ')}`),
     [
-      'file: folder name size mtime_ns ctime_ns inode sha256 sha512 sha1 md5 blake3 crc32c seal',
+      'counter: only next',
+      'file: folder name size mtime_ns ctime_ns inode number sha256 sha512 sha1 md5 blake3 crc32c seal',
       'lease: only holder expires_ms complete',
       'pieces: folder name length sha256 sha1 seal',
     ],
@@ -169,6 +221,40 @@ test('a place that cannot be written is named, with the remedy', (context) => {
   assertRefused(() => sqliteStore(join(folder, 'text')), join(folder, 'text'), /not a database/)
   assert.equal(existsSync(join(folder, 'text-wal')), false)
 })
+
+/** The schema before files had numbers. */
+const VERSION_1 = `
+  CREATE TABLE file (
+    folder TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 BLOB, sha512 BLOB, sha1 BLOB, md5 BLOB, blake3 BLOB,
+    crc32c BLOB, seal INTEGER NOT NULL, PRIMARY KEY (folder, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE pieces (
+    folder TEXT NOT NULL, name TEXT NOT NULL, length INTEGER NOT NULL, sha256 BLOB NOT NULL, sha1 BLOB NOT NULL,
+    seal INTEGER NOT NULL, PRIMARY KEY (folder, name)
+  ) STRICT;
+  CREATE TABLE lease (
+    only INTEGER PRIMARY KEY CHECK (only = 1), holder TEXT NOT NULL, expires_ms INTEGER NOT NULL,
+    complete INTEGER NOT NULL
+  ) STRICT`
+
+/** Puts a file with all digests as mirrored-by did then. */
+function insertVersion1(database: Sqlite.Database, { path, identity, digests }: HashedFile): void {
+  const columns = ALGORITHMS.map((algorithm) => digests[algorithm])
+  let seal = crc32(`${path}\0${identity.size} ${identity.mtimeNs} ${identity.ctimeNs} ${identity.inode}`)
+  for (const [index, digest] of columns.entries()) seal = crc32(digest ?? '', (seal ^ index) >>> 0)
+  database
+    .prepare(`INSERT INTO file VALUES (?, ?, ?, ?, ?, ?, ${columns.map(() => '?').join(', ')}, ?)`)
+    .run(
+      ...splitPath(path),
+      identity.size,
+      identity.mtimeNs,
+      identity.ctimeNs,
+      identity.inode,
+      ...columns,
+      seal,
+    )
+}
 
 function assertRefused(open: () => unknown, file: string, why: RegExp): void {
   assert.throws(open, (error) => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import type { Digests, IndexedFile, Pieces } from '../../lib/model.js'
+import fc from 'fast-check'
+import type { Digests, HashedFile, IndexedFile, Pieces } from '../../lib/model.js'
 import type { Change, Store } from '../../lib/store/store.js'
-import { allDigests, fileAt, piecesOf } from './files.js'
+import { allDigests, bytesOf, fileAt, piecesOf } from './files.js'
 
 /** Names that a pattern, a quote or a range of SQL could take for something else. */
 const ODD_NAMES = [
@@ -178,6 +179,7 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.deepEqual(listed, {
         name: 'three',
         identity: fileAt('', { inode: 9n }).identity,
+        number: (await store.get('a/b/three'))?.number,
         algorithms: ['sha-256'],
       })
     })
@@ -259,6 +261,122 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.deepEqual(await pathsIn(store), paths.slice(0, 500).sort())
     })
 
+    test('numbers every content of every path, one after the other, and tells the number wherever it tells the file', async (context) => {
+      const store = open(context)
+      const paths = ['a/1', 'a/2', 'b', 'a/3']
+      await store.apply(paths.map((path) => put(fileAt(path, {}, allDigests('the same')))))
+      const first = await numberOf(store, 'a/1')
+      assert.ok(Number.isSafeInteger(first) && first >= 0, `${first}`)
+      assert.equal(first % 2 ** 20, 0)
+      for (const [index, path] of paths.entries()) assert.equal(await numberOf(store, path), first + index)
+      const listed = (await store.list('a')).map(({ name, number }) => [name, number - first])
+      assert.deepEqual(
+        new Map(listed as [string, number][]),
+        new Map([
+          ['1', 0],
+          ['2', 1],
+          ['3', 3],
+        ]),
+      )
+      const sampled = (await store.sample('', 10)).map(({ path, number }) => [path, number - first])
+      assert.deepEqual(sampled, [
+        ['b', 2],
+        ['a/1', 0],
+        ['a/2', 1],
+        ['a/3', 3],
+      ])
+    })
+
+    test('begins where no other index of the past or the future is likely to have been', async (context) => {
+      const stores = [open(context), open(context), open(context)]
+      const blocks = new Set<number>()
+      for (const store of stores) {
+        await store.apply([put(fileAt('a'))])
+        blocks.add(Math.floor((await numberOf(store, 'a')) / 2 ** 20))
+      }
+      assert.equal(blocks.size, 3)
+    })
+
+    const { 'sha-256': sha256, 'sha-512': sha512, md5 } = allDigests('one')
+    const other = allDigests('other')
+    const isKept: readonly [what: string, before: Digests, after: Digests, kept: boolean][] = [
+      ['an equal SHA-256', { 'sha-256': sha256, md5 }, { 'sha-256': sha256, 'sha-512': sha512 }, true],
+      [
+        'an equal SHA-256, whatever the others say',
+        { 'sha-256': sha256, md5 },
+        { 'sha-256': sha256, md5: other.md5 },
+        true,
+      ],
+      ['another SHA-256', { 'sha-256': sha256, md5 }, { 'sha-256': other['sha-256'], md5 }, false],
+      ['one equal digest in common', { 'sha-256': sha256, md5 }, { 'sha-512': sha512, md5 }, true],
+      ['equal digests', { 'sha-512': sha512, md5 }, { 'sha-512': sha512, md5 }, true],
+      ['one equal digest of two', { 'sha-512': sha512, md5 }, { 'sha-512': sha512, md5: other.md5 }, false],
+      ['no digest in common', { 'sha-256': sha256 }, { 'sha-512': sha512 }, false],
+      ['no digests', {}, {}, false],
+      ['a digest that is cut off', { md5 }, { md5: md5.subarray(0, 8) }, false],
+    ]
+    for (const [what, before, after, kept] of isKept) {
+      test(`${kept ? 'keeps' : 'does not keep'} the number of a file of the same size with ${what}`, async (context) => {
+        const store = open(context)
+        await store.apply([put(fileAt('a/b', {}, before))])
+        const number = await numberOf(store, 'a/b')
+        await store.apply([put(fileAt('a/b', { mtimeNs: 1n, ctimeNs: 2n, inode: 3n }, after))])
+        assert.equal(await numberOf(store, 'a/b'), kept ? number : number + 1)
+        assert.equal((await store.get('a/b'))?.identity.inode, 3n)
+      })
+    }
+
+    test('does not keep the number of a file of another size', async (context) => {
+      const store = open(context)
+      await store.apply([put(fileAt('a', { size: 1 }))])
+      const number = await numberOf(store, 'a')
+      await store.apply([put(fileAt('a', { size: 2 }))])
+      assert.equal(await numberOf(store, 'a'), number + 1)
+      await store.apply([put(fileAt('a', { size: 1 }))])
+      assert.equal(await numberOf(store, 'a'), number + 2)
+    })
+
+    test('gives the next number to every content that is new at its path, whatever happened before', async (context) => {
+      const store = open(context)
+      const path = fc.constantFrom('a', 'f/a', 'f/b', 'f/g/a')
+      const content = fc.constantFrom('x', 'y')
+      const change = fc.oneof(
+        { weight: 3, arbitrary: fc.record({ path, content, inode: fc.bigInt({ min: 0n, max: 9n }) }) },
+        fc.record({ kind: fc.constant('remove' as const), path }),
+        fc.record({ kind: fc.constant('removeFolder' as const), folder: fc.constantFrom('', 'f', 'f/g') }),
+      )
+      await store.apply([put(fileAt('a'))])
+      let next = (await numberOf(store, 'a')) + 1
+      const batches = fc.array(fc.array(change, { maxLength: 6 }), { maxLength: 6 })
+      await fc.assert(
+        fc.asyncProperty(batches, async (batches) => {
+          await store.apply([{ kind: 'removeFolder', folder: '' }])
+          const expected = new Map<string, { readonly content: string; readonly number: number }>()
+          for (const one of batches.flat()) {
+            if ('content' in one) {
+              if (expected.get(one.path)?.content === one.content) continue
+              expected.set(one.path, { content: one.content, number: next })
+              next += 1
+            } else {
+              const within = one.kind === 'remove' ? one.path : one.folder
+              for (const path of expected.keys()) if (path.startsWith(within)) expected.delete(path)
+            }
+          }
+          for (const batch of batches) {
+            const changes = batch.map((one) =>
+              'content' in one
+                ? put(fileAt(one.path, { inode: one.inode }, { md5: bytesOf(16, one.content) }))
+                : one,
+            )
+            await store.apply(changes)
+          }
+          assert.deepEqual(await pathsIn(store), [...expected.keys()].sort())
+          for (const [path, { number }] of expected) assert.equal(await numberOf(store, path), number, path)
+        }),
+        { numRuns: 50 },
+      )
+    })
+
     test('takes no changes for none', async (context) => {
       const store = open(context)
       await store.apply([put(fileAt('a'))])
@@ -268,7 +386,7 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
   })
 }
 
-export function put(file: IndexedFile, pieces?: Pieces): Change {
+export function put(file: HashedFile, pieces?: Pieces): Change {
   return { kind: 'put', file, pieces }
 }
 
@@ -281,12 +399,18 @@ export async function pathsIn(store: Store): Promise<string[]> {
   return paths.sort()
 }
 
+async function numberOf(store: Store, path: string): Promise<number> {
+  const file = await store.get(path)
+  assert.ok(file, `${path} is not there`)
+  return file.number
+}
+
 async function namesIn(store: Store, folder: string): Promise<string[]> {
   return (await store.list(folder)).map(({ name }) => name).sort()
 }
 
 /** Compares digests as bytes: a store may give them as any kind of Uint8Array. */
-export function assertSameFile(actual: IndexedFile | undefined, expected: IndexedFile): void {
+export function assertSameFile(actual: IndexedFile | undefined, expected: HashedFile): void {
   assert.ok(actual, `${expected.path} is not there`)
   assert.equal(actual.path, expected.path)
   assert.deepEqual(actual.identity, expected.identity)
