@@ -39,6 +39,7 @@ export function guardedStates(file: string, events: GuardEvents): StateStore {
   return {
     read: () => guard.ask((store) => store.read()),
     events: (after) => guard.ask((store) => store.events(after)),
+    presence: (after) => guard.ask((store) => store.presence(after)),
     apply: (changes) => guard.ask((store) => store.apply(changes)),
     version: () => {
       guard.followFile()

@@ -1,4 +1,12 @@
-import { type KnownWay, MOST_EVENTS, type StateStore, type StoredEvent, wayKey } from './states.js'
+import { MemoryPresence } from './memory-presence.js'
+import {
+  type KnownWay,
+  MOST_EVENTS,
+  type PresenceChange,
+  type StateStore,
+  type StoredEvent,
+  wayKey,
+} from './states.js'
 
 /** States that are gone with the process. */
 export function memoryStates(): StateStore {
@@ -7,6 +15,7 @@ export function memoryStates(): StateStore {
   const asked = new Map<string, number>()
   let events: readonly StoredEvent[] = []
   let number = 0
+  const presence = new MemoryPresence()
 
   function bounded(mirror: string): readonly StoredEvent[] {
     const own = events.filter((event) => event.mirror === mirror)
@@ -17,7 +26,9 @@ export function memoryStates(): StateStore {
   return {
     read: () => ({ ways: [...ways.values()], disabled: new Map(disabled), asked: new Map(asked) }),
     events: (after) => events.filter((event) => event.number > after),
+    presence: (after) => presence.read(after),
     apply: (changes) => {
+      const ofPresence: PresenceChange[] = []
       for (const change of changes) {
         switch (change.kind) {
           case 'way':
@@ -38,8 +49,11 @@ export function memoryStates(): StateStore {
           case 'ask':
             asked.set(change.mirror, change.at)
             break
+          default:
+            ofPresence.push(change)
         }
       }
+      if (ofPresence.length > 0) presence.apply(ofPresence)
     },
     // Nobody else can see it.
     version: () => 0,

@@ -49,6 +49,40 @@ const INDEX_STEPS: readonly string[] = [
      expires_ms INTEGER NOT NULL,
      complete   INTEGER NOT NULL
    ) STRICT;`,
+
+  // Numbers begin where no other index is likely to have been: those of one that was lost stay unused. There is room for
+  // 2^20 before the next such place, and for far more before integers cease to be safe.
+  `CREATE TABLE counter (
+     only INTEGER PRIMARY KEY CHECK (only = 1),
+     next INTEGER NOT NULL
+   ) STRICT;
+   INSERT INTO counter (only, next) VALUES (1, (random() & 0x7fffffff) << 20);
+
+   CREATE TABLE numbered (
+     folder   TEXT NOT NULL,
+     name     TEXT NOT NULL,
+     size     INTEGER NOT NULL,
+     mtime_ns INTEGER NOT NULL,
+     ctime_ns INTEGER NOT NULL,
+     inode    INTEGER NOT NULL,
+     number   INTEGER NOT NULL,
+     sha256   BLOB,
+     sha512   BLOB,
+     sha1     BLOB,
+     md5      BLOB,
+     blake3   BLOB,
+     crc32c   BLOB,
+     seal     INTEGER NOT NULL,
+     PRIMARY KEY (folder, name)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO numbered
+     SELECT folder, name, size, mtime_ns, ctime_ns, inode,
+       (SELECT next FROM counter) + row_number() OVER (ORDER BY folder, name) - 1,
+       sha256, sha512, sha1, md5, blake3, crc32c, seal
+     FROM file;
+   DROP TABLE file;
+   ALTER TABLE numbered RENAME TO file;
+   UPDATE counter SET next = next + (SELECT count(*) FROM file);`,
 ]
 
 const STATES_STEPS: readonly string[] = [
@@ -88,6 +122,72 @@ const STATES_STEPS: readonly string[] = [
      mirror TEXT PRIMARY KEY,
      at_ms  INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+
+  // Versions begin where those of no other file are likely to have been: who comes with one from a file that was lost is
+  // known by it.
+  `CREATE TABLE presence (
+     only    INTEGER PRIMARY KEY CHECK (only = 1),
+     version INTEGER NOT NULL
+   ) STRICT;
+   INSERT INTO presence (only, version) VALUES (1, ((random() & 0x7fffffff) + 1) << 20);
+
+   -- Mirrors that miss the same files share it.
+   CREATE TABLE content (
+     id     INTEGER PRIMARY KEY,
+     sha256 BLOB NOT NULL UNIQUE,
+     bytes  BLOB NOT NULL
+   ) STRICT;
+
+   -- Without content it was removed in that version.
+   CREATE TABLE block (
+     mirror   TEXT NOT NULL,
+     set_name TEXT NOT NULL CHECK (set_name IN ('held', 'stale', 'absent', 'preferred')),
+     block    INTEGER NOT NULL,
+     content  INTEGER REFERENCES content (id),
+     version  INTEGER NOT NULL,
+     PRIMARY KEY (mirror, set_name, block)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX block_of_version ON block (version);
+   CREATE INDEX block_of_content ON block (content, version);
+   CREATE TRIGGER unused_content AFTER UPDATE OF content ON block WHEN OLD.content IS NOT NULL
+   BEGIN
+     DELETE FROM content
+     WHERE id = OLD.content AND NOT EXISTS (SELECT 1 FROM block WHERE content = OLD.content);
+   END;
+
+   CREATE TABLE scan (
+     mirror       TEXT PRIMARY KEY,
+     source       TEXT NOT NULL,
+     at_ms        INTEGER NOT NULL,
+     complete     INTEGER NOT NULL CHECK (complete IN (0, 1)),
+     reason       TEXT,
+     files        INTEGER NOT NULL,
+     offset_ms    REAL,
+     completed_ms INTEGER
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE corrupt (
+     mirror     TEXT NOT NULL,
+     number     INTEGER NOT NULL,
+     path       TEXT NOT NULL,
+     piece      INTEGER NOT NULL,
+     at_ms      INTEGER NOT NULL,
+     url        TEXT NOT NULL,
+     expected   TEXT NOT NULL,
+     got        TEXT NOT NULL,
+     first_byte INTEGER NOT NULL,
+     last_byte  INTEGER NOT NULL,
+     PRIMARY KEY (mirror, number)
+   ) STRICT, WITHOUT ROWID;
+
+   CREATE TABLE wanted (
+     mirror TEXT NOT NULL,
+     path   TEXT NOT NULL,
+     at_ms  INTEGER NOT NULL,
+     PRIMARY KEY (mirror, path)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX wanted_at ON wanted (at_ms, path, mirror);`,
+  'ALTER TABLE way ADD COLUMN trace_ms INTEGER;',
 ]
 
 export const INDEX: Schema = { what: 'the index', option: 'store', steps: INDEX_STEPS }

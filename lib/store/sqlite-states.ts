@@ -2,7 +2,16 @@ import type { Database, Statement } from 'better-sqlite3'
 import type { Condition, Family, MirrorState } from '../model.js'
 import { openDatabase } from './database.js'
 import { STATES } from './migrations.js'
-import { type KnownWay, MOST_EVENTS, type StateChange, type StateStore, type StoredEvent } from './states.js'
+import { SqlitePresence } from './sqlite-presence.js'
+import {
+  type KnownPresence,
+  type KnownWay,
+  MOST_EVENTS,
+  type PresenceChange,
+  type StateChange,
+  type StateStore,
+  type StoredEvent,
+} from './states.js'
 
 /**
  * The states of mirrors in a SQLite file of their own. What was applied survives the death of the process at any moment;
@@ -33,6 +42,7 @@ interface WayRow {
   readonly ranges: number | null
   readonly redirect: string | null
   readonly note: string | null
+  readonly trace: number | null
 }
 
 interface MomentRow {
@@ -62,10 +72,12 @@ const COLUMNS = {
   ranges: 'ranges',
   redirect: 'redirect',
   note: 'note',
+  trace: 'trace_ms',
 } as const satisfies Record<keyof WayRow, string>
 
 class SqliteStates implements StateStore {
   readonly #database: Database
+  readonly #presence: SqlitePresence
   readonly #ways: Statement<[], WayRow>
   readonly #disabled: Statement<[], MomentRow>
   readonly #asked: Statement<[], MomentRow>
@@ -82,6 +94,7 @@ class SqliteStates implements StateStore {
 
   constructor(database: Database) {
     this.#database = database
+    this.#presence = new SqlitePresence(database)
     const columns = Object.entries(COLUMNS)
     this.#ways = database.prepare(
       `SELECT ${columns.map(([name, column]) => `${column} AS ${name}`).join(', ')} FROM way`,
@@ -109,9 +122,7 @@ class SqliteStates implements StateStore {
       disabled: momentsOf(this.#disabled.all()),
       asked: momentsOf(this.#asked.all()),
     }))
-    this.#apply = database.transaction((changes: readonly StateChange[]) => {
-      for (const change of changes) this.#applyOne(change)
-    })
+    this.#apply = database.transaction((changes: readonly StateChange[]) => this.#applyAll(changes))
   }
 
   read() {
@@ -120,6 +131,10 @@ class SqliteStates implements StateStore {
 
   events(after: number): readonly StoredEvent[] {
     return this.#events.all(after)
+  }
+
+  presence(after: number): KnownPresence {
+    return this.#presence.read(after)
   }
 
   apply(changes: readonly StateChange[]): void {
@@ -141,32 +156,38 @@ class SqliteStates implements StateStore {
     this.#database.close()
   }
 
-  #applyOne(change: StateChange): void {
-    switch (change.kind) {
-      case 'way':
-        this.#putWay.run(rowOf(change.way))
-        break
-      case 'removeWay':
-        this.#removeWay.run(change.way.mirror, change.way.url, change.way.family)
-        break
-      case 'event': {
-        const { mirror, at, state, reason } = change.event
-        this.#putEvent.run(mirror, at, state, reason)
-        this.#removeEvents.run(mirror, mirror, MOST_EVENTS)
-        break
+  #applyAll(changes: readonly StateChange[]): void {
+    const ofPresence: PresenceChange[] = []
+    for (const change of changes) {
+      switch (change.kind) {
+        case 'way':
+          this.#putWay.run(rowOf(change.way))
+          break
+        case 'removeWay':
+          this.#removeWay.run(change.way.mirror, change.way.url, change.way.family)
+          break
+        case 'event': {
+          const { mirror, at, state, reason } = change.event
+          this.#putEvent.run(mirror, at, state, reason)
+          this.#removeEvents.run(mirror, mirror, MOST_EVENTS)
+          break
+        }
+        case 'disable':
+          if (change.at === undefined) this.#enable.run(change.mirror)
+          else this.#disable.run(change.mirror, change.at)
+          break
+        case 'ask':
+          this.#ask.run(change.mirror, change.at)
+          break
+        default:
+          ofPresence.push(change)
       }
-      case 'disable':
-        if (change.at === undefined) this.#enable.run(change.mirror)
-        else this.#disable.run(change.mirror, change.at)
-        break
-      case 'ask':
-        this.#ask.run(change.mirror, change.at)
-        break
     }
+    if (ofPresence.length > 0) this.#presence.apply(ofPresence)
   }
 }
 
-function wayOf({ fell, reason, roundTrip, ranges, redirect, note, ...way }: WayRow): KnownWay {
+function wayOf({ fell, reason, roundTrip, ranges, redirect, note, trace, ...way }: WayRow): KnownWay {
   return {
     ...way,
     ...(reason === null ? {} : { reason }),
@@ -175,10 +196,11 @@ function wayOf({ fell, reason, roundTrip, ranges, redirect, note, ...way }: WayR
     ...(ranges === null ? {} : { ranges: ranges === 1 }),
     ...(redirect === null ? {} : { redirect }),
     ...(note === null ? {} : { note }),
+    ...(trace === null ? {} : { trace }),
   }
 }
 
-function rowOf({ fell, reason, roundTrip, ranges, redirect, note, ...way }: KnownWay): WayRow {
+function rowOf({ fell, reason, roundTrip, ranges, redirect, note, trace, ...way }: KnownWay): WayRow {
   return {
     ...way,
     reason: reason ?? null,
@@ -187,6 +209,7 @@ function rowOf({ fell, reason, roundTrip, ranges, redirect, note, ...way }: Know
     ranges: ranges === undefined ? null : Number(ranges),
     redirect: redirect ?? null,
     note: note ?? null,
+    trace: trace ?? null,
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type StateStore,
   wayKey,
 } from '../../lib/store/states.js'
+import { keepsPresence } from './presence-suite.js'
 
 /** A way with everything that can be known of it. */
 export const FULL: KnownWay = {
@@ -25,6 +26,7 @@ export const FULL: KnownWay = {
   ranges: false,
   redirect: 'https://fra1.example/new/',
   note: 'ünïcödé "note"',
+  trace: 1_699_990_000_500,
 }
 /** One with nothing that need not be known. */
 export const BARE: KnownWay = {
@@ -172,5 +174,7 @@ export function behavesAsAStateStore(
       assert.deepEqual(before, { ways: [BARE], disabled: new Map([['a', 1]]), asked: new Map() })
       assert.equal(events.length, 1)
     })
+
+    keepsPresence(open)
   })
 }

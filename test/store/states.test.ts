@@ -154,3 +154,20 @@ test('what was applied survives kill -9 at any moment', async (t) => {
     database.close()
   }
 })
+
+test('a file of every earlier version is brought up to date, with what is in it', async (t) => {
+  for (let version = 1; version < STATES.steps.length; version += 1) {
+    const file = join(temporaryFolder(t), 'states.sqlite')
+    const old = new Sqlite(file)
+    for (const step of STATES.steps.slice(0, version)) old.exec(step)
+    old.exec(`INSERT INTO way (mirror, url, family, condition, since_ms, against, falls, probed_ms)
+              VALUES ('nyc1', 'http://nyc1.example/', 'ipv4', 'unknown', 0, 0, 0, 0)`)
+    old.pragma(`user_version = ${version}`)
+    old.close()
+    const store = sqliteStates(file)
+    t.after(() => store.close())
+    assert.deepEqual((await store.read()).ways, [BARE])
+    await store.apply([way(FULL)])
+    assert.equal((await store.read()).ways.length, 2)
+  }
+})

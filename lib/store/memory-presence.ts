@@ -1,0 +1,110 @@
+import {
+  KEPT_VERSIONS,
+  type KnownCorrupt,
+  type KnownPresence,
+  type KnownScan,
+  MOST_WANTED,
+  needsWhole,
+  type PresenceChange,
+  type StoredBlock,
+  type WantedFile,
+} from './states.js'
+
+interface Block extends StoredBlock {
+  /** In which it was put or removed. */
+  readonly version: number
+}
+
+/** What mirrors hold, gone with the process. */
+export class MemoryPresence {
+  readonly #blocks = new Map<string, Block>()
+  readonly #scans = new Map<string, KnownScan>()
+  readonly #corrupt = new Map<string, KnownCorrupt>()
+  #wanted: readonly WantedFile[] = []
+  #version = 1
+
+  read(after: number): KnownPresence {
+    const whole = needsWhole(after, this.#version)
+    const blocks = [...this.#blocks.values()].filter(({ content, version }) =>
+      whole ? content !== undefined : version > after,
+    )
+    return {
+      version: this.#version,
+      whole,
+      blocks: blocks.map(({ mirror, set, block, content }) => ({ mirror, set, block, content })),
+      scans: [...this.#scans.values()],
+      corrupt: [...this.#corrupt.values()],
+      wanted: this.#wanted,
+    }
+  }
+
+  apply(changes: readonly PresenceChange[]): void {
+    this.#version += 1
+    for (const change of changes) this.#applyOne(change)
+    this.#wanted = this.#wanted.slice(-MOST_WANTED)
+    for (const [key, { content, version }] of this.#blocks) {
+      if (content === undefined && version <= this.#version - KEPT_VERSIONS) this.#blocks.delete(key)
+    }
+  }
+
+  #applyOne(change: PresenceChange): void {
+    switch (change.kind) {
+      case 'block':
+        this.#put(change)
+        break
+      case 'scan':
+        this.#scans.set(change.mirror, { ...change.scan, mirror: change.mirror })
+        break
+      case 'corrupt':
+        this.#corrupt.set(corruptKey(change.corrupt), change.corrupt)
+        break
+      case 'removeCorrupt':
+        this.#corrupt.delete(corruptKey(change))
+        break
+      case 'want':
+        this.#wanted = [...this.#without(change), wantedFile(change)].sort(byTime)
+        break
+      case 'unwant':
+        this.#wanted = this.#without(change)
+        break
+      case 'forget':
+        this.#forget(change.mirror)
+        break
+    }
+  }
+
+  #put({ mirror, set, block, content }: StoredBlock): void {
+    const key = `${mirror} ${set} ${block}`
+    const stored = this.#blocks.get(key)?.content
+    if (content === undefined && stored === undefined) return
+    if (content !== undefined && stored !== undefined && Buffer.compare(content, stored) === 0) return
+    // A copy, for who has put it may go on changing it.
+    const kept = content && new Uint8Array(content)
+    this.#blocks.set(key, { mirror, set, block, content: kept, version: this.#version })
+  }
+
+  #forget(mirror: string): void {
+    for (const block of [...this.#blocks.values()]) {
+      if (block.mirror === mirror) this.#put({ ...block, content: undefined })
+    }
+    this.#scans.delete(mirror)
+    this.#wanted = this.#wanted.filter((wanted) => wanted.mirror !== mirror)
+    for (const [key, corrupt] of this.#corrupt) if (corrupt.mirror === mirror) this.#corrupt.delete(key)
+  }
+
+  #without({ mirror, path }: Pick<WantedFile, 'mirror' | 'path'>): readonly WantedFile[] {
+    return this.#wanted.filter((wanted) => wanted.mirror !== mirror || wanted.path !== path)
+  }
+}
+
+function corruptKey({ mirror, number }: Pick<KnownCorrupt, 'mirror' | 'number'>): string {
+  return `${mirror} ${number}`
+}
+
+function wantedFile({ mirror, path, at }: WantedFile): WantedFile {
+  return { mirror, path, at }
+}
+
+function byTime(one: WantedFile, other: WantedFile): number {
+  return one.at - other.at || (`${one.path}\0${one.mirror}` < `${other.path}\0${other.mirror}` ? -1 : 1)
+}
