@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { hostOf, isLiteral, isPrivate } from '../../lib/health/addresses.js'
+import { hostOf, isLiteral, isPrivate } from '../../lib/network/addresses.js'
 
 describe('an address is private', () => {
   const PRIVATE = [

@@ -1,0 +1,109 @@
+import { isIP, type LookupFunction } from 'node:net'
+import type { Agent } from 'undici'
+import { reason } from '../errors.js'
+import { FAMILIES } from '../model.js'
+import { type AddressBook, type HostAddresses, isLiteral, isPrivate } from './addresses.js'
+import { loadUndici } from './undici.js'
+
+export interface GuardOptions {
+  /** Whether hosts may have private addresses that their URLs do not name. Default: not. */
+  readonly allowsPrivate?: boolean
+  /** Connections to one origin at a time. Default: 4. */
+  readonly connections?: number
+  /** Milliseconds without a byte, or until there is a connection. Default: a minute. */
+  readonly silence?: number
+}
+
+/** Milliseconds that one of several addresses has before the next is tried. */
+const ATTEMPT = 1000
+const DEFAULT_CONNECTIONS = 4
+const DEFAULT_SILENCE = 60_000
+
+/**
+ * An agent of HTTP that keeps its connections, and connects to public addresses only: a name that a mirror's operator can
+ * change leads to nothing within our own network. Each new connection asks for the addresses, and goes to one of those that
+ * were looked at; no name server is asked in between. Hosts that are written as addresses, or as `localhost`, are connected
+ * to as they are: whoever follows redirects looks at those. The caller closes it.
+ */
+export async function guardedAgent(
+  book: Pick<AddressBook, 'find'>,
+  options: GuardOptions = {},
+): Promise<Agent> {
+  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, silence = DEFAULT_SILENCE } = options
+  const undici = await loadUndici()
+  return new undici.Agent({
+    connections,
+    headersTimeout: silence,
+    bodyTimeout: silence,
+    connect: {
+      timeout: silence,
+      lookup: guardedLookup(book, allowsPrivate),
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ATTEMPT,
+    },
+  })
+}
+
+function guardedLookup(book: Pick<AddressBook, 'find'>, allowsPrivate: boolean): LookupFunction {
+  const look = async (host: string): Promise<readonly string[]> => {
+    const found = openAddresses(host, await book.find(host), allowsPrivate)
+    if (typeof found === 'string') throw new Error(found)
+    return found
+  }
+  return (host, { all }, done) => {
+    look(host).then(
+      (found) => {
+        const [first = ''] = found
+        if (all)
+          done(
+            null,
+            found.map((address) => ({ address, family: isIP(address) })),
+          )
+        else done(null, first, isIP(first))
+      },
+      (error: unknown) => done(error instanceof Error ? error : new Error(reason(error)), '', 0),
+    )
+  }
+}
+
+/**
+ * Those of a host's addresses that may be connected to, or why there are none.
+ *
+ * @param host without brackets
+ */
+export function openAddresses(
+  host: string,
+  addresses: HostAddresses,
+  allowsPrivate: boolean,
+): readonly string[] | string {
+  const all = FAMILIES.flatMap((family) => addresses[family] ?? [])
+  const [first] = all
+  if (first === undefined) {
+    const isCertain = FAMILIES.every((family) => addresses[family] !== undefined)
+    return isCertain ? `its host ${host} has no address` : 'name servers are silent'
+  }
+  if (allowsPrivate || isLiteral(host)) return all
+  const open = all.filter((address) => !isPrivate(address))
+  return open.length > 0 ? open : `its host ${host} has the private address ${first}`
+}
+
+/**
+ * Looks at a host before something asks it that chooses its address by itself, such as rsync: not one of its addresses may be
+ * private, unless its URL names it. A name server may give another answer a moment later, which only `guardedAgent` rules
+ * out.
+ *
+ * @param host without brackets
+ * @returns why it is not to be asked; undefined where it may be
+ */
+export async function checkHost(
+  host: string,
+  book: Pick<AddressBook, 'find'>,
+  allowsPrivate: boolean,
+): Promise<string | undefined> {
+  if (allowsPrivate || isLiteral(host)) return undefined
+  const addresses = await book.find(host)
+  const open = openAddresses(host, addresses, false)
+  if (typeof open === 'string') return open
+  const closed = FAMILIES.flatMap((family) => addresses[family] ?? []).find(isPrivate)
+  return closed === undefined ? undefined : `its host ${host} has the private address ${closed}`
+}
