@@ -1,4 +1,4 @@
-import { type Listed, TIME_UNITS } from './listing.js'
+import { type Listed, TIME_UNITS } from './listings/listing.js'
 
 /** A file as we and a mirror give its time, where both give the same size. */
 export interface TimePair {

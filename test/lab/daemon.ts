@@ -14,8 +14,11 @@ export interface Daemon {
   readonly zone?: string | undefined
 }
 
+/** Kills a server at once. */
+export type Kill = () => Promise<void>
+
 /** Runs a server in the foreground until the test ends, and waits until it listens. */
-export async function startDaemon(scope: Scope, daemon: Daemon): Promise<void> {
+export async function startDaemon(scope: Scope, daemon: Daemon): Promise<Kill> {
   const { program, args, host, port, zone = 'UTC' } = daemon
   const child = spawn(program, [...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -23,11 +26,12 @@ export async function startDaemon(scope: Scope, daemon: Daemon): Promise<void> {
     detached: true,
     env: { ...process.env, TZ: zone },
   })
-  scope.after(async () => {
+  const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
     process.kill(-child.pid, 'SIGKILL')
     await once(child, 'exit')
-  })
+  }
+  scope.after(kill)
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text: Buffer) => {
@@ -38,4 +42,5 @@ export async function startDaemon(scope: Scope, daemon: Daemon): Promise<void> {
     assert.equal(child.exitCode, null, `${program} ended: ${said}`)
     return listens(host, port)
   })
+  return kill
 }

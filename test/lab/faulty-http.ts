@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import type { Scope } from '../support/folder.js'
 import { listen } from '../support/server.js'
 
@@ -37,15 +38,46 @@ export const HTTP_FAULTS = {
   },
   'lists for ever': (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).write(HEAD)
+    pour(response, (part) => Array.from({ length: 100 }, (_, at) => row(`file ${100 * part + at}`)).join(''))
+  },
+  /** No faster than others can do something beside. */
+  'lists on and on': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).write(HEAD)
     let count = 0
-    const more = (): void => {
-      while (
-        !response.destroyed &&
-        response.write(Array.from({ length: 100 }, () => row(`file ${count++}`)).join(''))
-      );
-    }
-    response.on('drain', more)
-    more()
+    const timer = setInterval(() => response.write(row(`file ${count++}`).repeat(20)), 5)
+    response.once('close', () => clearInterval(timer))
+  },
+  'lists JSON for ever': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).write('[')
+    pour(response, (count) => `{"name":"file ${count}","type":"file","size":1},`)
+  },
+  'writes one object for ever': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).write('[{"name":"one","other":{')
+    pour(response, (count) => `"${count}":"${'x'.repeat(100)}",`)
+  },
+  'writes one tag for ever': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).write(`${HEAD}${row('one')}<a href="`)
+    pour(response, () => 'x'.repeat(1000))
+  },
+  'writes one comment for ever': (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).write(`${HEAD}${row('one')}<!-- `)
+    pour(response, () => '- - > '.repeat(100))
+  },
+  'sends one head for ever': (request) => {
+    request.socket.write('HTTP/1.1 200 OK\r\n')
+    pour(request.socket, (count) => `X-${count}: ${'x'.repeat(1000)}\r\n`)
+  },
+  /** From each folder to another. */
+  'leads on for ever': (request, response) => {
+    if (request.url === '/') return page(response, `${row('one')}${row('0/')}`)
+    const count = Number(request.url?.slice(1, -1)) + 1
+    response.writeHead(302, { Location: `/${count}/` }).end()
+  },
+  /** And two files that can be. */
+  'lists what is outside': (_, response) => page(response, ['one', ...OUTSIDE, 'two'].map(row).join('')),
+  'lists JSON of what is outside': (_, response) => {
+    const entries = ['one', ...OUTSIDE, 'two'].map((name) => ({ name, type: 'file', size: 1 }))
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(entries))
   },
   /** Every folder has a folder, and a file of its own. */
   'nests for ever': (request, response) => {
@@ -105,6 +137,25 @@ export async function startFaultyHttp(
   }
 }
 
+/** Names that lead out of a folder, or would, for somebody; and such as a terminal would obey. */
+export const OUTSIDE: readonly string[] = [
+  '..',
+  '.',
+  '../up',
+  '/etc/passwd',
+  '//other.example/x',
+  'http://other.example/x',
+  'file:///etc/passwd',
+  'a/../../b',
+  'a/b',
+  './../x',
+  '..\0',
+  '\0',
+  '../\u001b[31mred',
+  '../\u202egnp.exe',
+  '../\r\nSet-Cookie: x',
+]
+
 const HEAD = '<html><head><title>Index of /</title></head><body><pre>'
 const END = '</pre></body></html>'
 
@@ -114,6 +165,16 @@ function row(name: string): string {
 
 function page(response: ServerResponse, rows: string): void {
   response.writeHead(200, { 'Content-Type': 'text/html' }).end(HEAD + rows + END)
+}
+
+/** Writes as much as is taken, without end. */
+function pour(stream: Writable, next: (count: number) => string): void {
+  let count = 0
+  const more = (): void => {
+    while (!stream.destroyed && stream.write(next(count++)));
+  }
+  stream.on('error', () => {}).on('drain', more)
+  more()
 }
 
 function drip(response: ServerResponse, text: string): void {

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join, posix } from 'node:path'
 import type { Scope } from '../support/folder.js'
+import { OUTSIDE } from './faulty-http.js'
 
 /** How a server with MLSD does its work. */
 export type FtpBehaviour =
@@ -16,6 +17,16 @@ export type FtpBehaviour =
   | 'knows no MLSD'
   /** Only PASV, and that with the address of another host. */
   | 'names another host'
+  | 'names no port that can be'
+  | 'greets for ever'
+  | 'writes one line for ever'
+  /** Every folder has a folder, and a file. */
+  | 'nests for ever'
+  /** Every folder has the same ten folders, and a file. */
+  | 'repeats for ever'
+  /** And two files that can be. */
+  | 'lists what is outside'
+  | 'lists what is outside, by LIST'
 
 /** A small FTP server of our own that knows MLSD, and misbehaves when told to. */
 export async function startMlsdServer(
@@ -27,6 +38,8 @@ export async function startMlsdServer(
   const connections = new Set<Socket>()
   const track = (socket: Socket): void => {
     connections.add(socket)
+    // An answer after another waits for nobody.
+    socket.setNoDelay(true)
     socket.on('error', () => {}).once('close', () => connections.delete(socket))
   }
   const control = createServer((socket) => {
@@ -67,7 +80,8 @@ class MlsdConnection {
     this.#host = host
     this.#scope = scope
     this.#track = track
-    if (behaviour !== 'hangs before its greeting') this.#say('220 ready')
+    if (behaviour === 'greets for ever') this.#pour(socket, '220-Welcome to a mirror\r\n'.repeat(1000))
+    else if (behaviour !== 'hangs before its greeting') this.#say('220 ready')
     let begun = ''
     socket.setEncoding('utf8').on('data', (part: string) => {
       const lines = (begun + part).split('\r\n')
@@ -100,16 +114,18 @@ class MlsdConnection {
         return this.#enter(argument)
       case 'EPSV':
         if (this.#behaviour === 'names another host') return this.#say('500 what?')
+        if (this.#behaviour === 'names no port that can be') return this.#say('229 Entering (|||70000|)')
         return this.#say(`229 Entering (|||${await this.#openData()}|)`)
       case 'PASV': {
         const port = await this.#openData()
         return this.#say(`227 Entering (192,0,2,1,${port >> 8},${port & 255})`)
       }
       case 'MLSD':
-        if (this.#behaviour === 'knows no MLSD') return this.#say('500 what?')
-        return this.#list(mlsdLine)
+        if (this.#behaviour === 'knows no MLSD' || this.#behaviour.endsWith('by LIST'))
+          return this.#say('500 what?')
+        return this.#list(mlsdLine, mlsdText)
       case 'LIST':
-        return this.#list(listLine)
+        return this.#list(listLine, listText)
       default:
         return this.#say('500 what?')
     }
@@ -117,8 +133,9 @@ class MlsdConnection {
 
   #enter(folder: string): void {
     const path = posix.resolve(this.#folder, folder)
+    const hasAll = this.#behaviour.startsWith('nests') || this.#behaviour.startsWith('repeats')
     const stats = statSync(join(this.#root, path), { throwIfNoEntry: false })
-    if (stats?.isDirectory()) {
+    if (hasAll || stats?.isDirectory()) {
       this.#folder = path
       this.#say('250 ok')
     } else this.#say(`550 ${path}: no such folder`)
@@ -137,18 +154,28 @@ class MlsdConnection {
     return (server.address() as AddressInfo).port
   }
 
-  async #list(format: (path: string, name: string) => string): Promise<void> {
+  async #list(
+    format: (path: string, name: string) => string,
+    write: (type: 'file' | 'dir', name: string) => string,
+  ): Promise<void> {
     if (this.#behaviour === 'refuses the listing') return this.#say('450 not now')
     const data = await this.#data
     if (data === undefined) return this.#say('425 no data connection')
     this.#say('150 here it comes')
+    if (this.#behaviour === 'lists for ever')
+      return this.#pour(data, (count) => `${write('file', `file${count}`)}\r\n`.repeat(100))
+    if (this.#behaviour === 'writes one line for ever') return this.#pour(data, 'x'.repeat(1000))
+    const invented = this.#invent(write)
+    if (invented !== undefined) {
+      data.end(invented.map((line) => `${line}\r\n`).join(''))
+      return this.#say('226 done')
+    }
     const folder = join(this.#root, this.#folder)
     const lines = readdirSync(folder).map((name) => `${format(join(folder, name), name)}\r\n`)
     if (this.#behaviour === 'hangs in the listing') {
       data.write(lines[0] ?? '')
       return
     }
-    if (this.#behaviour === 'lists for ever') return this.#listForEver(data)
     if (this.#behaviour === 'breaks off the listing') {
       data.write(lines.join('').slice(0, -10), () => data.resetAndDestroy())
       return this.#say('426 the connection broke')
@@ -157,24 +184,55 @@ class MlsdConnection {
     this.#say('226 done')
   }
 
-  #listForEver(data: Socket): void {
+  /** Lines of what is on no disk; undefined where the disk is listed. */
+  #invent(write: (type: 'file' | 'dir', name: string) => string): readonly string[] | undefined {
+    switch (this.#behaviour) {
+      case 'nests for ever':
+        return [write('file', `file${this.#folder.length}`), write('dir', 'deeper')]
+      case 'repeats for ever':
+        return [
+          write('file', 'one'),
+          ...Array.from({ length: 10 }, (_, index) => write('dir', `folder${index}`)),
+        ]
+      case 'lists what is outside':
+      case 'lists what is outside, by LIST': {
+        // A line has no ends within.
+        const names = OUTSIDE.filter((name) => !name.includes('\n'))
+        const strays = names.flatMap((name) => [write('file', name), write('dir', name)])
+        return [write('file', 'one'), ...strays, write('file', 'two')]
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Sends as much as is taken, without end. */
+  #pour(socket: Socket, next: string | ((count: number) => string)): void {
     let count = 0
     const more = (): void => {
-      while (data.writable && data.write(`type=file;size=1; file${++count}\r\n`.repeat(100)));
+      while (socket.writable && socket.write(typeof next === 'string' ? next : next(count++)));
     }
-    data.on('drain', more)
+    socket.on('drain', more)
     more()
   }
 }
 
 function mlsdLine(path: string, name: string): string {
   const stats = statSync(path)
-  const modify = stats.mtime.toISOString().replace(/\D/g, '').slice(0, 14)
-  return `type=${stats.isDirectory() ? 'dir' : 'file'};size=${stats.size};modify=${modify}; ${name}`
+  return mlsdText(stats.isDirectory() ? 'dir' : 'file', name, stats.size, stats.mtime)
 }
 
 function listLine(path: string, name: string): string {
   const stats = statSync(path)
-  const time = stats.mtime.toISOString().slice(0, 16).replace('T', ' ')
-  return `${stats.isDirectory() ? 'd' : '-'}rw-r--r-- 1 owner group ${stats.size} ${time} ${name}`
+  return listText(stats.isDirectory() ? 'dir' : 'file', name, stats.size, stats.mtime)
+}
+
+function mlsdText(type: 'file' | 'dir', name: string, size = 1, mtime = new Date(0)): string {
+  const modify = mtime.toISOString().replace(/\D/g, '').slice(0, 14)
+  return `type=${type};size=${size};modify=${modify}; ${name}`
+}
+
+function listText(type: 'file' | 'dir', name: string, size = 1, mtime = new Date(0)): string {
+  const time = mtime.toISOString().slice(0, 16).replace('T', ' ')
+  return `${type === 'dir' ? 'd' : '-'}rw-r--r-- 1 owner group ${size} ${time} ${name}`
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scope, temporaryFolder } from '../support/folder.js'
-import { startDaemon } from './daemon.js'
+import { type Kill, startDaemon } from './daemon.js'
 import { freePort } from './port.js'
 
 /**
@@ -12,11 +12,11 @@ import { freePort } from './port.js'
 export async function startNginx(
   scope: Scope,
   location: readonly string[],
-  choices: { readonly host?: string; readonly zone?: string } = {},
-): Promise<{ readonly url: string; readonly port: number }> {
+  choices: { readonly host?: string; readonly port?: number; readonly zone?: string } = {},
+): Promise<{ readonly url: string; readonly port: number; readonly kill: Kill }> {
   const { host = '127.0.0.1', zone } = choices
   const folder = temporaryFolder(scope)
-  const port = await freePort(host)
+  const port = choices.port ?? (await freePort(host))
   const configuration = [
     'daemon off;',
     'master_process off;',
@@ -31,6 +31,6 @@ export async function startNginx(
   ]
   writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
   const args = ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
-  await startDaemon(scope, { program: 'nginx', args, host, port, zone })
-  return { url: `http://${host}:${port}/`, port }
+  const kill = await startDaemon(scope, { program: 'nginx', args, host, port, zone })
+  return { url: `http://${host}:${port}/`, port, kill }
 }

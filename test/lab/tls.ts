@@ -3,13 +3,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scope, temporaryFolder } from '../support/folder.js'
 
-/** A key and a certificate for 127.0.0.1 that nobody trusts who is not told to. Needs `openssl`. */
-export function makeCertificate(scope: Scope): { readonly key: string; readonly cert: string } {
+export interface Certificate {
+  readonly key: string
+  readonly cert: string
+}
+
+/** A key and a certificate for a loopback address that nobody trusts who is not told to. Needs `openssl`. */
+export function makeCertificate(scope: Scope, host = '127.0.0.1'): Certificate {
   const folder = temporaryFolder(scope)
   const key = join(folder, 'key.pem')
   const cert = join(folder, 'cert.pem')
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const name = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=IP:${host}`]
   const args = ['req', '-x509', ...kind, '-days', '2', ...name, '-keyout', key, '-out', cert]
   execFileSync('openssl', args, { stdio: 'pipe' })
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
-import { type Listing, type Outcome, type RemoteFile, TIME_UNITS } from '../../lib/presence/listing.js'
+import {
+  type Listing,
+  type Outcome,
+  type RemoteFile,
+  TIME_UNITS,
+} from '../../lib/presence/listings/listing.js'
 import { findOffset } from '../../lib/presence/offset.js'
 import type { DiskFile } from '../lab/tree.js'
 

@@ -4,10 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { listFtp } from '../../lib/presence/ftp.js'
-import { listHttp } from '../../lib/presence/http.js'
-import type { Listing, ScanLimits, ScanOptions } from '../../lib/presence/listing.js'
-import { listRsync } from '../../lib/presence/rsync.js'
+import { listFtp } from '../../lib/presence/listings/ftp.js'
+import { listHttp } from '../../lib/presence/listings/http.js'
+import type { Listing, ScanLimits, ScanOptions } from '../../lib/presence/listings/listing.js'
+import { listRsync } from '../../lib/presence/listings/rsync.js'
 import { type HttpFault, startFaultyHttp } from '../lab/faulty-http.js'
 import { type FtpBehaviour, startMlsdServer } from '../lab/mlsd.js'
 import { freePort } from '../lab/port.js'
@@ -28,6 +28,8 @@ interface Expected {
   readonly files?: readonly string[] | ((count: number) => boolean)
   readonly limits?: Partial<ScanLimits>
   readonly requests?: (count: number) => boolean
+  /** Of the repository, below the server's root, where links cannot lead further up. Default: the root. */
+  readonly base?: string
 }
 
 const HTTP: Readonly<Record<HttpFault, Expected>> = {
@@ -43,6 +45,29 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
   'breaks off': { reason: /the root: (terminated|other side closed|aborted)/, files: ['one'] },
   'ends too soon': { reason: /the root: the page breaks off/, files: ['one', 'two'] },
   'lists for ever': { reason: /more than 50000 files/, files: (count) => count === 50_000 },
+  'lists on and on': {
+    reason: /it took longer than 1 s/,
+    files: (count) => count > 0,
+    limits: { total: 1000 },
+  },
+  'lists JSON for ever': { reason: /more than 50000 files/, files: (count) => count === 50_000 },
+  'writes one object for ever': { reason: /the root: the JSON is no index of a folder/ },
+  'writes one tag for ever': {
+    reason: /more than 5000000 bytes/,
+    limits: { bytes: 5_000_000 },
+  },
+  'writes one comment for ever': {
+    reason: /more than 5000000 bytes/,
+    limits: { bytes: 5_000_000 },
+  },
+  'sends one head for ever': { reason: /the root: Headers Overflow/ },
+  'leads on for ever': {
+    reason: /"0": there are too many redirects/,
+    files: ['one'],
+    requests: (count) => count < 10,
+  },
+  'lists what is outside': { reason: /^$/, files: ['one', 'two'], base: 'a/repo/' },
+  'lists JSON of what is outside': { reason: /^$/, files: ['one', 'two'] },
   'nests for ever': {
     reason: /"(deeper\/){7}deeper" has folders deeper than 8/,
     files: (count) => count === 9,
@@ -68,6 +93,8 @@ async function ends(listing: Listing, expected: Expected): Promise<void> {
   const took = performance.now() - start
   assert.ok(took < TOTAL + PATIENCE, `it took ${took} ms`)
   assert.match(outcome.reason ?? '', expected.reason)
+  for (const said of [outcome.reason ?? '', ...outcome.problems])
+    assert.doesNotMatch(said, /[\p{Cc}\p{Cf}]/u, JSON.stringify(said))
   assert.equal(outcome.complete, outcome.reason === undefined)
   assert.equal(outcome.files, files.length)
   if (typeof expected.files === 'function') assert.ok(expected.files(files.length), `${files.length} files`)
@@ -78,7 +105,7 @@ describe('a web server that', { timeout: 60_000 }, () => {
   for (const [fault, expected] of Object.entries(HTTP) as [HttpFault, Expected][]) {
     test(`${fault} costs no more than its listing`, async (t) => {
       const server = await startFaultyHttp(t, fault)
-      await ends(listHttp(server.url, limited(expected.limits)), expected)
+      await ends(listHttp(server.url + (expected.base ?? ''), limited(expected.limits)), expected)
       await until('no connection is left', async () => (await server.connections()) === 0)
       assert.ok(expected.requests?.(server.requests.length) ?? true, `${server.requests.length} requests`)
     })
@@ -116,6 +143,17 @@ const FTP: Readonly<Partial<Record<FtpBehaviour, Expected>>> = {
   },
   'refuses the listing': { reason: /the root: the server says "450 not now"/ },
   'lists for ever': { reason: /more than 50000 files/, files: (count) => count === 50_000 },
+  'writes one line for ever': { reason: /more than 5000000 bytes/, limits: { bytes: 5_000_000 } },
+  'greets for ever': { reason: /exceeded maximum allowed size/ },
+  'names no port that can be': { reason: /the root: .*port.*70000/i },
+  'nests for ever': {
+    reason: /"(deeper\/){7}deeper" has folders deeper than 8/,
+    files: (count) => count === 9,
+    limits: { depth: 8 },
+  },
+  'repeats for ever': { reason: /^$/, files: (count) => count === 111 },
+  'lists what is outside': { reason: /^$/, files: ['one', 'two'] },
+  'lists what is outside, by LIST': { reason: /^$/, files: ['one', 'two'] },
 }
 
 describe('an FTP server that', { timeout: 60_000 }, () => {
@@ -124,7 +162,7 @@ describe('an FTP server that', { timeout: 60_000 }, () => {
       const root = temporaryFolder(t)
       writeFiles(root, { a: '', b: '', c: '' })
       const server = await startMlsdServer(t, root, behaviour)
-      await ends(listFtp(server.url, limited()), expected)
+      await ends(listFtp(server.url, limited(expected.limits)), expected)
       await until('no connection is left', () => server.connections.size === 0)
     })
   }
@@ -234,6 +272,16 @@ const RSYNC: Readonly<Record<string, Expected & { readonly script: string }>> = 
     script: `echo '${ROOT}'; for name in ../up /etc/passwd a/../../b a//b 'a/./b' '\\#000' 'a\\#000b' ..; do echo "${LINE} $name"; done`,
     reason: /^$/,
   },
+  'lists folders for ever': {
+    script: `echo '${ROOT}'; yes 'drwxr-xr-x 4096 2024/02/03 04:05:06 folder'`,
+    reason: /more than 1000 folders/,
+    limits: { folders: 1000 },
+  },
+  'lists links for ever': {
+    script: `echo '${ROOT}'; awk 'BEGIN { for (;;) print "lrwxrwxrwx 3 2024/02/03 04:05:06 " n++ " -> ../" }'`,
+    reason: /more than 1000 links/,
+    limits: { links: 1000 },
+  },
   'lists what is too deep': {
     script: `echo '${ROOT}'; echo '${LINE} a/b/c'; echo '${LINE} a/b/c/d'`,
     reason: /"a\/b\/c\/d" is deeper than 2 folders/,
@@ -338,15 +386,17 @@ describe('a listing that has ended', () => {
     const { program } = playRsync(t, `echo '${ROOT}'`)
     const library = new URL('../../lib/presence/', import.meta.url)
     const source = `
-      import { listFtp } from '${new URL('ftp.js', library)}'
-      import { listHttp } from '${new URL('http.js', library)}'
-      import { listRsync } from '${new URL('rsync.js', library)}'
-      import { checkFile } from '${new URL('head.js', library)}'
+      import { listFtp } from '${new URL('listings/ftp.js', library)}'
+      import { listHttp } from '${new URL('listings/http.js', library)}'
+      import { listRsync } from '${new URL('listings/rsync.js', library)}'
+      import { challenge } from '${new URL('single/challenge.js', library)}'
+      import { checkFile } from '${new URL('single/head.js', library)}'
       const listings = [
         listFtp('${ftp.url}'), listHttp('${server.url}'), listRsync('rsync://mirror.example/repo/', { program: '${program}' }),
       ]
       for (const listing of listings) for await (const batch of listing) batch.length
       await checkFile('${server.url}')
+      await challenge({ url: '${server.url}', size: 1, piece: 0, length: 1, sha256: new Uint8Array(32) })
       // What is on its way out is given a turn or two.
       await new Promise((resolve) => setTimeout(resolve, 50))
       console.log(process.getActiveResourcesInfo().filter((name) => !name.startsWith('Pipe')).join())

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Links } from '../../lib/presence/links.js'
+import { Links } from '../../lib/presence/listings/links.js'
 import { createPathFilter } from '../../lib/repository/names.js'
 
 function links(targets: Readonly<Record<string, string | undefined>>): Links {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UNLISTED } from '../../lib/presence/columns.js'
-import { createListing, Halt, type Scan } from '../../lib/presence/scan.js'
+import { UNLISTED } from '../../lib/presence/listings/columns.js'
+import { createListing, Halt, type Scan } from '../../lib/presence/listings/scan.js'
 import { createPathFilter } from '../../lib/repository/names.js'
 import { collect } from './collect.js'
 

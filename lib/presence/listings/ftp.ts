@@ -1,6 +1,7 @@
 import { FTPError } from 'basic-ftp'
-import { reason } from '../errors.js'
-import { joinPath } from '../repository/names.js'
+import { reason } from '../../errors.js'
+import { joinPath } from '../../repository/names.js'
+import { breath } from '../breath.js'
 import { Fingerprint } from './fingerprint.js'
 import { type FtpEntry, type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
 import { type FtpPlace, FtpSession } from './ftp-session.js'
@@ -124,7 +125,11 @@ class Walk {
     try {
       for await (const chunk of this.#session.read(command)) {
         this.#scan.addBytes(chunk.length)
-        for (const line of lines.feed(text.decode(chunk, { stream: true }))) page.line(line, parse(line))
+        for (const line of lines.feed(text.decode(chunk, { stream: true }))) {
+          const pause = breath()
+          if (pause !== undefined) await pause
+          page.line(line, parse(line))
+        }
         await this.#scan.room()
       }
     } finally {

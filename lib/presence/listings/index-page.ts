@@ -17,6 +17,8 @@ export interface IndexSink {
 /** Reads the index of one folder, which comes in parts. */
 export interface IndexReader {
   feed(part: string): void
+  /** Whether it is none already, whatever follows. */
+  readonly broken: boolean
   /** @returns why it is not all of an index; undefined where it is */
   end(): string | undefined
 }

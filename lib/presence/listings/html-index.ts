@@ -18,6 +18,8 @@ const ROW_ENDS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'
  * each with columns for a time and a size behind it.
  */
 export class HtmlIndex implements IndexReader, HtmlSink {
+  /** What is odd in a page may be followed by more of an index. */
+  readonly broken = false
   readonly #page: URL
   readonly #sink: IndexSink
   readonly #html = new HtmlReader(this)

@@ -46,6 +46,10 @@ export class JsonIndex implements IndexReader {
     if (this.#object.length > LONGEST_OBJECT) this.#state = 'broken'
   }
 
+  get broken(): boolean {
+    return this.#state === 'broken'
+  }
+
   end(): string | undefined {
     if (this.#state === 'after') return undefined
     return this.#state === 'within' ? 'the JSON breaks off' : 'the JSON is no index of a folder'

@@ -1,11 +1,11 @@
-import { reason } from '../errors.js'
+import { reason } from '../../errors.js'
 import {
   createPathFilter,
   includesWholePath,
   joinPath,
   type PathFilter,
   splitPath,
-} from '../repository/names.js'
+} from '../../repository/names.js'
 import { Links } from './links.js'
 import type { Listed, Listing, Outcome, RemoteFile, ScanLimits, ScanOptions } from './listing.js'
 import { printable, quote, quoteFolder, unusable } from './names.js'
@@ -20,7 +20,7 @@ const DEFAULT_LIMITS: ScanLimits = {
   depth: 64,
 }
 
-const BATCH = 1000
+const BATCH = 250
 /** Batches that wait for the reader before the scanner does. */
 const MOST_WAITING = 4
 const MOST_PROBLEMS = 50
@@ -60,7 +60,7 @@ export function createListing(options: ScanOptions, work: (scan: Scan) => Promis
 }
 
 /** Milliseconds that timers take, Node's and the client's. */
-function timerTime(time: number): number {
+export function timerTime(time: number): number {
   return Math.min(Math.ceil(time), LONGEST_TIMER)
 }
 

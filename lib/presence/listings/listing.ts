@@ -1,4 +1,4 @@
-import type { PathFilter } from '../repository/names.js'
+import type { PathFilter } from '../../repository/names.js'
 import type { Links } from './links.js'
 
 /** Milliseconds of the steps in which listings give times. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { reason } from '../errors.js'
+import { constants, setPriority } from 'node:os'
+import { reason } from '../../errors.js'
+import { breath } from '../breath.js'
 import { IdleTimer } from './idle.js'
 import { Lines } from './lines.js'
 import type { Listing, ScanOptions } from './listing.js'
@@ -19,6 +21,7 @@ export interface RsyncScanOptions extends ScanOptions {
 
 /** A path of 4096 bytes with every one escaped, and as much for the target of a link. */
 const LONGEST_LINE = 40_000
+const { PRIORITY_BELOW_NORMAL: PRIORITY } = constants.priority
 const MOST_COMPLAINTS = 4096
 /** Some files could not be read, or vanished meanwhile. The rest of the listing is as good as any. */
 const PARTIAL = new Set([23, 24])
@@ -42,6 +45,7 @@ async function list(scan: Scan, url: string, options: RsyncScanOptions): Promise
     detached: true,
     env: environment(source.password),
   })
+  giveWay(child)
   const complaints = readComplaints(child)
   const ending = ended(child)
   const kill = (): void => killGroup(child)
@@ -105,6 +109,16 @@ function environment(password: string): NodeJS.ProcessEnv {
   return { PATH, RSYNC_PROXY, LC_ALL: 'C', TZ: 'UTC', RSYNC_PASSWORD: password }
 }
 
+/** It is in nobody's hurry: this process, which answers requests, goes first. */
+function giveWay({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, PRIORITY)
+  } catch {
+    // It has ended, or the system does not have it.
+  }
+}
+
 interface Ending {
   readonly error: Error | undefined
   /** Null where a signal ended it. */
@@ -160,7 +174,7 @@ async function readEntries(scan: Scan, child: ChildProcess, entries: Entries): P
     idle.start()
     for await (const chunk of child.stdout.setEncoding('latin1')) {
       idle.stop()
-      entries.feed(String(chunk))
+      await entries.feed(String(chunk))
       await scan.room()
       idle.start()
     }
@@ -180,9 +194,13 @@ class Entries {
     this.#scan = scan
   }
 
-  feed(text: string): void {
+  async feed(text: string): Promise<void> {
     this.#scan.addBytes(text.length)
-    for (const line of this.#lines.feed(text)) this.#addLine(line)
+    for (const line of this.#lines.feed(text)) {
+      const pause = breath()
+      if (pause !== undefined) await pause
+      this.#addLine(line)
+    }
   }
 
   end(): void {

@@ -1,6 +1,8 @@
-import { Agent, type Dispatcher, request } from 'undici'
-import { reason, systemCode } from '../errors.js'
-import { joinPath } from '../repository/names.js'
+import type { Agent, Dispatcher } from 'undici'
+import { reason, systemCode } from '../../errors.js'
+import { loadUndici } from '../../network/undici.js'
+import { joinPath } from '../../repository/names.js'
+import { breath } from '../breath.js'
 import { below, decode } from './child.js'
 import { Fingerprint } from './fingerprint.js'
 import { HtmlIndex } from './html-index.js'
@@ -26,6 +28,8 @@ const MOST_PASSED = 16 * 1024
 /** So many folders in a row that cannot be read are no accident. */
 const MOST_FAILURES = 10
 const MOST_ATTEMPTS = 2
+/** Bytes of an index that are read in one go: some twenty names. */
+const STEP = 2048
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
@@ -48,7 +52,7 @@ export function listHttp(url: string, options: HttpScanOptions = {}): Listing {
     const base = baseOf(url)
     const { dispatcher, concurrency = DEFAULT_CONCURRENCY } = options
     if (dispatcher !== undefined) return new Walk(scan, base, dispatcher).run(concurrency)
-    const agent = createAgent(scan)
+    const agent = await createAgent(scan)
     try {
       await new Walk(scan, base, agent).run(concurrency)
     } finally {
@@ -62,9 +66,10 @@ function baseOf(text: string): URL {
   return new URL(url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`, url.origin)
 }
 
-function createAgent(scan: Scan): Agent {
+async function createAgent(scan: Scan): Promise<Agent> {
   const { idle } = scan.limits
-  return new Agent({ connect: { timeout: idle }, headersTimeout: idle, bodyTimeout: idle })
+  const undici = await loadUndici()
+  return new undici.Agent({ connect: { timeout: idle }, headersTimeout: idle, bodyTimeout: idle })
 }
 
 /** A folder that is to be listed. */
@@ -156,7 +161,12 @@ class Walk {
     try {
       for await (const chunk of response.body) {
         this.#scan.addBytes(chunk.length)
-        reader.feed(text.decode(chunk, { stream: true }))
+        for (let at = 0; at < chunk.length && !reader.broken; at += STEP) {
+          const pause = breath()
+          if (pause !== undefined) await pause
+          reader.feed(text.decode(chunk.subarray(at, at + STEP), { stream: true }))
+        }
+        if (reader.broken) break
         await this.#scan.room()
       }
     } finally {
@@ -243,6 +253,7 @@ class Walk {
   /** A server may close a connection just when it is used again: that is tried once more. */
   async #request(url: URL): Promise<Dispatcher.ResponseData> {
     const { signal } = this.#scan
+    const { request } = await loadUndici()
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await request(url, { dispatcher: this.#dispatcher, headers: FIELDS, signal })
