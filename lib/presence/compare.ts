@@ -1,4 +1,6 @@
-import { type Listed, TIME_UNITS } from './listing.js'
+import { ALGORITHMS, type Digests } from '../model.js'
+import { type Listed, TIME_UNITS } from './listings/listing.js'
+import type { FileCheck } from './single/head.js'
 
 /** What the index knows of a file. */
 export interface IndexedTimes {
@@ -8,15 +10,32 @@ export interface IndexedTimes {
   readonly mtimeMs: number
 }
 
-/**
- * `same`: size and time are ours. `differs`: the size is another, so that the content is. `unsure`: neither is shown; a
- * HEAD may tell.
- */
-export type Comparison = 'same' | 'differs' | 'unsure'
+/** The same, with what a HEAD may show. */
+export interface IndexedContent extends IndexedTimes {
+  /** Ours, quotes included. */
+  readonly etag?: string | undefined
+  readonly digests?: Digests | undefined
+}
 
 /**
- * Compares what the index knows of a file with what a mirror lists. A time that differs shows nothing: many mirrors do not
- * keep times. A rounded size shows nothing by being near.
+ * - `same`: size and time are ours.
+ * - `later`: the size is ours, and the time is one at which our file had its content: it was copied since, by a mirror that
+ *   keeps no times.
+ * - `earlier`: the size is ours, and the time is of before our file got its content: an older version of the same size.
+ * - `differs`: the size is another, so that the content is.
+ * - `unsure`: nothing of this is shown; a HEAD may tell.
+ */
+export type Comparison = 'same' | 'later' | 'earlier' | 'differs' | 'unsure'
+
+/** Whether a mirror has our file, an older or other one, none, or whether that cannot be told. */
+export type Holding = 'held' | 'stale' | 'absent' | 'unsure'
+
+const HOUR = 3_600_000
+const SECOND = 1000
+
+/**
+ * Compares what the index knows of a file with what a mirror lists. A rounded size shows nothing by being near, and then the
+ * time shows nothing either.
  *
  * @param offset of the mirror's times, from `findOffset`; undefined where none was found, and times are not compared
  */
@@ -25,5 +44,41 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
   if (Math.abs(remote.size - indexed.size) > remote.sizePrecision) return 'differs'
   if (remote.sizePrecision > 0 || remote.mtime === undefined || offset === undefined) return 'unsure'
   const unit = TIME_UNITS[remote.mtimePrecision]
-  return Math.floor((indexed.mtimeMs + offset) / unit) * unit === remote.mtime ? 'same' : 'unsure'
+  const cut = (time: number): number => Math.floor(time / unit) * unit
+  const ours = indexed.mtimeMs + offset
+  if (remote.mtime === cut(ours)) return 'same'
+  if (remote.mtime > cut(ours)) return 'later'
+  // Of a mirror whose clocks have summer time, the offset is that of most of its files.
+  return remote.mtime === cut(ours - HOUR) ? 'unsure' : 'earlier'
+}
+
+/**
+ * Judges by a HEAD whether a mirror has our file. What shows most counts: another size, then a digest, then our own entity
+ * tag, then the time. A file of our size without a time is taken for ours, for nothing speaks against it.
+ */
+export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
+  if (check.state === 'absent') return 'absent'
+  if (check.state === 'unknown') return 'unsure'
+  if (check.size !== undefined && check.size !== indexed.size) return 'stale'
+  const isSame = compareDigests(indexed.digests ?? {}, check.digests)
+  if (isSame !== undefined) return isSame ? 'held' : 'stale'
+  if (check.size === undefined) return 'unsure'
+  if (isStrong(check.etag) && check.etag === indexed.etag) return 'held'
+  return check.mtime === undefined || check.mtime >= Math.floor(indexed.mtimeMs / SECOND) * SECOND
+    ? 'held'
+    : 'stale'
+}
+
+/** By the strongest algorithm that both know; undefined where there is none. */
+function compareDigests(ours: Digests, theirs: Digests): boolean | undefined {
+  for (const algorithm of ALGORITHMS) {
+    const [own, other] = [ours[algorithm], theirs[algorithm]]
+    if (own !== undefined && other !== undefined) return Buffer.compare(own, other) === 0
+  }
+  return undefined
+}
+
+/** RFC 9110 §8.8.3.2: a weak tag is equal to none. */
+function isStrong(etag: string | undefined): boolean {
+  return etag?.startsWith('"') ?? false
 }

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Agent } from 'undici'
-import { type CheckOptions, checkFile, type FileCheck } from '../../lib/presence/head.js'
+import { type CheckOptions, checkFile, type FileCheck } from '../../lib/presence/single/head.js'
 import { startApache } from '../lab/apache.js'
 import { startFaultyHttp } from '../lab/faulty-http.js'
 import { startLighttpd } from '../lab/lighttpd.js'
@@ -47,7 +47,8 @@ describe('a check of one file', { timeout: 60_000 }, () => {
         })
         assert.ok(said.state === 'present', `${path}: ${JSON.stringify(said)}`)
         // Of an empty file there are no ranges, say some.
-        const { etag, ranges, ...rest } = said
+        const { etag, ranges, digests, ...rest } = said
+        assert.deepEqual(digests, {})
         assert.deepEqual(rest, { state: 'present', size, mtime: mtimeMs }, path)
         assert.match(etag ?? '', /^(W\/)?".+"$/)
         assert.equal(ranges || size === 0, true, path)
@@ -69,7 +70,14 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       })
       response.end()
     })
-    const expected = { state: 'present', size: 5_368_709_120, mtime: MTIME, etag: 'W/"abc"', ranges: true }
+    const expected = {
+      state: 'present',
+      size: 5_368_709_120,
+      mtime: MTIME,
+      etag: 'W/"abc"',
+      ranges: true,
+      digests: {},
+    }
     assert.deepEqual(said, expected)
   })
 
@@ -77,7 +85,14 @@ describe('a check of one file', { timeout: 60_000 }, () => {
     const said = await check(t, (_, response) => {
       response.writeHead(200, { 'Last-Modified': 'yesterday', 'Accept-Ranges': 'none' }).end()
     })
-    const expected = { state: 'present', size: undefined, mtime: undefined, etag: undefined, ranges: false }
+    const expected = {
+      state: 'present',
+      size: undefined,
+      mtime: undefined,
+      etag: undefined,
+      ranges: false,
+      digests: {},
+    }
     assert.deepEqual(said, expected)
   })
 
@@ -86,6 +101,17 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       response.writeHead(200, { 'Content-Length': 12, 'Content-Encoding': 'gzip' }).end()
     })
     assert.equal(said.state === 'present' && said.size, undefined)
+  })
+
+  test('tells digests that are of the file, and none of a coding of it', async (t) => {
+    const md5 = Buffer.alloc(16, 7)
+    const fields = { 'Content-Length': 12, Digest: ['MD5=AAAA', `md5=${md5.toString('base64')}`] }
+    const plain = await check(t, (_, response) => response.writeHead(200, fields).end())
+    assert.deepEqual(plain.state === 'present' && plain.digests, { md5 })
+    const coded = await check(t, (_, response) =>
+      response.writeHead(200, { ...fields, 'Content-Encoding': 'gzip' }).end(),
+    )
+    assert.deepEqual(coded.state === 'present' && coded.digests, {})
   })
 
   for (const status of [405, 501]) {
@@ -111,7 +137,14 @@ describe('a check of one file', { timeout: 60_000 }, () => {
           response.end('x')
         }),
       )
-      const expected = { state: 'present', size: 5_368_709_120, mtime: MTIME, etag: undefined, ranges: true }
+      const expected = {
+        state: 'present',
+        size: 5_368_709_120,
+        mtime: MTIME,
+        etag: undefined,
+        ranges: true,
+        digests: {},
+      }
       assert.deepEqual(said, expected)
     })
 

@@ -1,0 +1,255 @@
+import { createHash } from 'node:crypto'
+import mime from 'mime-types'
+import type { Dispatcher } from 'undici'
+import { pieceLength } from '../../digest/pieces.js'
+import type { Draw } from '../../model.js'
+import { loadUndici } from '../../network/undici.js'
+import { type Deadline, type Unknown, within } from './deadline.js'
+import { isPlain, only, parseContentRange, parseLength } from './header.js'
+import { follow, REDIRECTS, type RedirectRules, type Said } from './redirect.js'
+
+/** A piece of a file, as it should be at a mirror. */
+export interface Target {
+  /** Of the file there, http or https. */
+  readonly url: string
+  /** Bytes of the whole file. */
+  readonly size: number
+  /** Which piece, from 0. */
+  readonly piece: number
+  /** Bytes of a piece; the last may be shorter. */
+  readonly length: number
+  /** Of the piece, 32 bytes. */
+  readonly sha256: Uint8Array
+}
+
+export type ChallengeResult =
+  /** The mirror has these very bytes. */
+  | {
+      readonly state: 'same'
+      readonly bytes: number
+      /** From the head of the answer to its last byte. */
+      readonly milliseconds: number
+      /** As sent, quotes and `W/` included. */
+      readonly etag: string | undefined
+    }
+  /** It has a file of this size with other bytes, and sent them whole. */
+  | {
+      readonly state: 'differs'
+      /** First and last byte of the piece. */
+      readonly start: number
+      readonly end: number
+      /** sha-256 in hexadecimal digits: of the piece here, and of what came. */
+      readonly expected: string
+      readonly got: string
+      readonly bytes: number
+      readonly etag: string | undefined
+    }
+  /** It promised the piece of a file of this size, and sent less than that, or more: now, and perhaps by an accident. */
+  | {
+      readonly state: 'broken'
+      readonly reason: string
+      /** First and last byte of the piece. */
+      readonly start: number
+      readonly end: number
+      /** That were sent. */
+      readonly bytes: number
+    }
+  | { readonly state: 'absent'; readonly status: number }
+  /** It has a file of another size: an older or a newer one, and no sign of a fault. */
+  | { readonly state: 'resized'; readonly size: number }
+  | Unknown
+
+export interface ChallengeParts extends RedirectRules {
+  /** What requests go through. It is not closed. Default: one of its own. */
+  readonly dispatcher?: Dispatcher
+  readonly signal?: AbortSignal
+  /** Milliseconds since some moment. Default: the steady clock. */
+  readonly now?: () => number
+}
+
+export interface ChallengeLimits {
+  /** Milliseconds for all of it. Default: 60 s. */
+  readonly timeout: number
+  /** Milliseconds without a byte. Default: 15 s. */
+  readonly silence: number
+}
+
+const DEFAULT_LIMITS: ChallengeLimits = { timeout: 60_000, silence: 15_000 }
+/** Bytes of an answer that are read to keep its connection. */
+const MOST_PASSED = 16 * 1024
+const GONE: ReadonlySet<number> = new Set([404, 410])
+const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (check of content)' }
+
+/**
+ * Fetches one piece of a file from a mirror, and compares it with what it should be. Never rejects, and reads no more than
+ * the piece and a little.
+ */
+export async function challenge(
+  target: Target,
+  parts: ChallengeParts = {},
+  limits: Partial<ChallengeLimits> = {},
+): Promise<ChallengeResult> {
+  const { now = () => performance.now() } = parts
+  const range = pieceRange(target.size, target.length, target.piece)
+  if (range === undefined) return { state: 'unknown', reason: 'the file has no such piece' }
+  const patience = { ...DEFAULT_LIMITS, ...limits }
+  return within(patience, parts.dispatcher, parts.signal, async (dispatcher, deadline) => {
+    const answer = await follow(target.url, parts, (url) => send(url, range, dispatcher, deadline))
+    if ('state' in answer) return answer
+    try {
+      const verdict = judge(target, range, answer)
+      if (verdict !== undefined) return verdict
+      return await compare(target, range, answer, deadline, now)
+    } finally {
+      await pass(answer.body, deadline)
+    }
+  })
+}
+
+/** First and last byte of a piece. */
+export interface PieceRange {
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * @param size of the file, in bytes
+ * @param length of a piece, in bytes
+ * @param piece from 0
+ * @returns undefined where there is no such piece
+ */
+export function pieceRange(size: number, length: number, piece: number): PieceRange | undefined {
+  const start = piece * length
+  if (!(Number.isInteger(piece) && piece >= 0 && length > 0 && start < size)) return undefined
+  return { start, end: Math.min(start + length, size) - 1 }
+}
+
+/**
+ * A piece of a file, any of them as likely as any other.
+ *
+ * @param size of the file, in bytes
+ * @param length of a piece, in bytes; default: that of the pieces that are indexed
+ * @returns undefined where the file is empty
+ */
+export function choosePiece(size: number, draw: Draw, length = pieceLength(size)): number | undefined {
+  const count = Math.ceil(size / length)
+  return count > 0 ? Math.min(count - 1, Math.floor(draw() * count)) : undefined
+}
+
+interface Answer extends Said {
+  readonly body: Dispatcher.ResponseData['body']
+}
+
+async function send(
+  url: URL,
+  { start, end }: PieceRange,
+  dispatcher: Dispatcher,
+  deadline: Deadline,
+): Promise<Answer> {
+  const { request } = await loadUndici()
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher,
+    method: 'GET',
+    headers: { ...FIELDS, Range: `bytes=${start}-${end}` },
+    signal: deadline.signal,
+    // The deadline ends what takes too long, whatever it is.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  })
+  deadline.heard()
+  // What is broken off after the head is told to whoever reads, and to nobody else.
+  body.on('error', () => {})
+  if (REDIRECTS.has(statusCode)) await pass(body, deadline)
+  return { status: statusCode, headers, body }
+}
+
+/** Reads what is left of an answer, if that is little, so that its connection can be used again. */
+async function pass(body: Answer['body'], { signal }: Deadline): Promise<void> {
+  if (body.destroyed) return
+  if (signal.aborted) body.destroy()
+  // What the head said stands, however the rest ends.
+  else await body.dump({ limit: MOST_PASSED, signal }).catch(() => {})
+}
+
+/** What the head of an answer says; undefined where the piece follows. */
+function judge(target: Target, range: PieceRange, answer: Answer): ChallengeResult | undefined {
+  const { status, headers } = answer
+  const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
+  if (GONE.has(status)) return { state: 'absent', status }
+  if (status !== 200 && status !== 206 && status !== 416) return unknown(`the answer is ${status}`)
+  if (!isPlain(headers)) return unknown('the answer is encoded')
+  const size = sizeIn(answer)
+  // With 416, a page is of the error.
+  if (status !== 416 && size !== target.size && isOtherPage(target, answer)) return unknown(PAGE)
+  const part = parseContentRange(only(headers, 'content-range'))?.part
+  if (status === 206 && part === undefined) return unknown('it sends a part, and does not say which')
+  if (size !== undefined && size !== target.size) return { state: 'resized', size }
+  if (status === 416) return unknown('it says that it has no such piece')
+  const wanted = lengthOf(range)
+  if (status === 200)
+    return wanted === target.size ? undefined : unknown('it sends all of the file for a piece of it')
+  if (part?.start !== range.start || part.end !== range.end)
+    return unknown('it sends another part than it was asked for')
+  const length = parseLength(only(headers, 'content-length'))
+  if (length === undefined || length === wanted) return undefined
+  return { state: 'broken', reason: 'it sends a part of another length', ...range, bytes: 0 }
+}
+
+const PAGE = 'it sends a page of HTML in the place of the file'
+
+/** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
+function isOtherPage({ url }: Target, { headers }: Answer): boolean {
+  const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(only(headers, 'content-type') ?? '')
+  return isHtml && mime.lookup(new URL(url).pathname) !== 'text/html'
+}
+
+/** Bytes of the whole file there; undefined where the answer does not say. */
+function sizeIn({ status, headers }: Answer): number | undefined {
+  if (status === 200) return parseLength(only(headers, 'content-length'))
+  return parseContentRange(only(headers, 'content-range'))?.total
+}
+
+/** Reads the piece, and not a chunk more. */
+async function compare(
+  target: Target,
+  range: PieceRange,
+  answer: Answer,
+  deadline: Deadline,
+  now: () => number,
+): Promise<ChallengeResult> {
+  const { status, headers, body } = answer
+  const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
+  const begun = now()
+  const hash = createHash('sha256')
+  const wanted = lengthOf(range)
+  let bytes = 0
+  const broken = (reason: string): ChallengeResult => ({ state: 'broken', reason, ...range, bytes })
+  try {
+    for await (const chunk of body) {
+      if (!Buffer.isBuffer(chunk)) continue
+      deadline.heard()
+      bytes += chunk.length
+      if (bytes > wanted) return broken('it sends more than the piece')
+      hash.update(chunk)
+    }
+  } catch (error) {
+    // Too slow is not broken.
+    if (deadline.signal.aborted) throw error
+    return broken(`it breaks off after ${bytes} bytes of ${wanted}`)
+  }
+  const milliseconds = now() - begun
+  if (bytes < wanted) return broken(`it sends ${bytes} bytes of ${wanted}`)
+  const etag = only(headers, 'etag')
+  const digest = hash.digest()
+  if (digest.equals(target.sha256)) return { state: 'same', bytes, milliseconds, etag }
+  // Bytes that are not ours accuse nobody who does not say that they are of a file as long as ours.
+  if (sizeIn(answer) === undefined)
+    return unknown('the piece is another, and it does not say of what size of file')
+  if (isOtherPage(target, answer)) return unknown(PAGE)
+  const expected = Buffer.from(target.sha256).toString('hex')
+  return { state: 'differs', ...range, expected, got: digest.toString('hex'), bytes, etag }
+}
+
+function lengthOf({ start, end }: PieceRange): number {
+  return end - start + 1
+}

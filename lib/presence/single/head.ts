@@ -1,0 +1,119 @@
+import type { Dispatcher } from 'undici'
+import { toldDigests } from '../../fields/told-digests.js'
+import type { Digests } from '../../model.js'
+import { loadUndici } from '../../network/undici.js'
+import { parseHttpDate } from '../listings/time.js'
+import { type Unknown, within } from './deadline.js'
+import { type Headers, isPlain, joined, only, parseContentRange, parseLength } from './header.js'
+import { follow, type RedirectRules, type Said } from './redirect.js'
+
+/** What a mirror says of one file. */
+export type FileCheck =
+  | {
+      readonly state: 'present'
+      /** Bytes; undefined where the mirror does not say, or says it of another coding. */
+      readonly size: number | undefined
+      /** Milliseconds since 1970, to the second. */
+      readonly mtime: number | undefined
+      /** As sent, quotes and `W/` included. */
+      readonly etag: string | undefined
+      /** Whether it serves parts of files. */
+      readonly ranges: boolean
+      /** Of the whole file, by `Repr-Digest`, `Digest` or `X-MD5`; mostly none. */
+      readonly digests: Digests
+    }
+  | { readonly state: 'absent'; readonly status: number }
+  | Unknown
+
+export interface CheckOptions extends RedirectRules {
+  /** What requests go through. It is not closed. Default: one of its own. */
+  readonly dispatcher?: Dispatcher
+  /** Milliseconds for all of it. Default: 30 s. */
+  readonly timeout?: number
+  readonly signal?: AbortSignal
+}
+
+const DEFAULT_TIMEOUT = 30_000
+/** Bytes of an answer that are read to keep its connection. */
+const MOST_PASSED = 16 * 1024
+const GONE = new Set([404, 410])
+/** Whoever answers so may still answer a GET (RFC 9110 §15.5.6, §15.6.2). */
+const HEAD_REFUSED = new Set([405, 501])
+const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by' }
+
+/**
+ * Asks a mirror for one file by HEAD, or by GET of its first byte where HEAD is refused or tells no size. Redirects are
+ * followed on the same host only, unless told otherwise: what another host holds says nothing of this one.
+ *
+ * Never rejects.
+ *
+ * @param url http or https
+ */
+export async function checkFile(url: string, options: CheckOptions = {}): Promise<FileCheck> {
+  const { dispatcher, timeout = DEFAULT_TIMEOUT, signal, ...rules } = options
+  return within({ timeout }, dispatcher, signal, async (through, deadline) => {
+    const said = await follow(url, rules, (at) => ask(at, through, deadline.signal))
+    return 'state' in said ? said : judge(said)
+  })
+}
+
+async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promise<Said> {
+  const said = await send(url, 'HEAD', FIELDS, dispatcher, signal)
+  if (!HEAD_REFUSED.has(said.status) && !lacksLength(said)) return said
+  return send(url, 'GET', { ...FIELDS, Range: 'bytes=0-0' }, dispatcher, signal)
+}
+
+/** A HEAD need not tell the length; of empty files, Apache does not (RFC 9110 §9.3.2). */
+function lacksLength({ status, headers }: Said): boolean {
+  return (
+    status === 200 && headers['content-length'] === undefined && headers['content-encoding'] === undefined
+  )
+}
+
+async function send(
+  url: URL,
+  method: 'HEAD' | 'GET',
+  headers: Readonly<Record<string, string>>,
+  dispatcher: Dispatcher,
+  signal: AbortSignal,
+): Promise<Said> {
+  const { request } = await loadUndici()
+  const response = await request(url, { dispatcher, method, headers, signal })
+  // A server that knows no ranges would send all of the file: more than a little ends the connection.
+  await response.body.dump({ limit: MOST_PASSED, signal })
+  return { status: response.statusCode, headers: response.headers }
+}
+
+function judge({ status, headers }: Said): FileCheck {
+  if (GONE.has(status)) return { state: 'absent', status }
+  const partial = firstByteOf(headers)
+  // Of an empty file there is no first byte.
+  const empty = status === 416 && partial === 0
+  if (status !== 200 && status !== 206 && !empty)
+    return { state: 'unknown', reason: `the answer is ${status}`, status }
+  const plain = isPlain(headers)
+  const whole = status === 200 ? parseLength(only(headers, 'content-length')) : partial
+  const modified = only(headers, 'last-modified')
+  return {
+    state: 'present',
+    size: plain ? whole : undefined,
+    mtime: modified === undefined ? undefined : parseHttpDate(modified),
+    etag: only(headers, 'etag'),
+    ranges: status !== 200 || only(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
+    digests: plain ? digestsIn(headers) : {},
+  }
+}
+
+/** The whole length in `bytes 0-0/1234`, or in what an empty file gets: a star in the place of `0-0`. */
+function firstByteOf(headers: Headers): number | undefined {
+  const range = parseContentRange(only(headers, 'content-range'))
+  return range?.part === undefined || range.part.end === 0 ? range?.total : undefined
+}
+
+function digestsIn(headers: Headers): Digests {
+  return toldDigests({
+    reprDigest: joined(headers, 'repr-digest'),
+    digest: joined(headers, 'digest'),
+    xMd5: only(headers, 'x-md5'),
+  })
+}

@@ -1,0 +1,65 @@
+import { hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
+import { quote } from '../listings/names.js'
+import type { Unknown } from './deadline.js'
+import { type Headers, only } from './header.js'
+
+/** The head of an answer. */
+export interface Said {
+  readonly status: number
+  readonly headers: Headers
+}
+
+/** Where redirects may lead. */
+export interface RedirectRules {
+  /** Whether to other hosts. Default: not, for what another host holds says nothing of this one. */
+  readonly redirects?: boolean
+  /** Whether those may be private addresses, or this machine, by name. Default: not. */
+  readonly allowsPrivate?: boolean
+}
+
+export const MOST_REDIRECTS = 5
+export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/**
+ * Asks for something, wherever redirects lead. Hosts that have private addresses by what name servers say are for the
+ * dispatcher to refuse.
+ *
+ * @param ask gives any answer, redirects too
+ */
+export async function follow<Answer extends Said>(
+  text: string,
+  rules: RedirectRules,
+  ask: (url: URL) => Promise<Answer>,
+): Promise<Answer | Unknown> {
+  if (!URL.canParse(text)) return { state: 'unknown', reason: 'the URL is not one' }
+  let url = new URL(text)
+  for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
+    const answer = await ask(url)
+    const { status, headers } = answer
+    if (!REDIRECTS.has(status)) return answer
+    const target = targetOf(url, headers, rules)
+    if (typeof target === 'string') return { state: 'unknown', reason: target, status }
+    url = target
+  }
+  return { state: 'unknown', reason: 'there are too many redirects' }
+}
+
+/** Where a redirect leads, or why it is not followed. */
+function targetOf(from: URL, headers: Headers, rules: RedirectRules): URL | string {
+  const location = only(headers, 'location')
+  if (location === undefined || !URL.canParse(location, from.href))
+    return 'the answer is a redirect to nowhere'
+  const to = new URL(location, from)
+  if (isSameHost(from, to)) return to
+  if (!rules.redirects) return `the answer is a redirect to another host, ${quote(to.host)}`
+  if (!/^https?:$/.test(to.protocol)) return `the answer is a redirect to ${quote(to.protocol)}`
+  // A mirror names it, not its operator: that it is written out makes it no better.
+  const host = hostOf(to)
+  const isClosed = to.hostname !== from.hostname && isLiteral(host) && isPrivate(host) && !rules.allowsPrivate
+  return isClosed ? `the answer is a redirect to ${quote(to.host)}, a private address` : to
+}
+
+function isSameHost(from: URL, to: URL): boolean {
+  const upgrade = from.protocol === 'http:' && to.protocol === 'https:' && from.port === '' && to.port === ''
+  return to.hostname === from.hostname && (to.origin === from.origin || upgrade)
+}
