@@ -15,6 +15,35 @@ export function mapping<const Entries extends v.ObjectEntries>(entries: Entries,
   )
 }
 
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/** A number, or a number with one of these units as a text; the number of the smallest comes out. */
+export function quantity(units: Readonly<Record<string, number>>, message: string) {
+  return v.pipe(
+    v.union([v.number(), v.string()], message),
+    v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
+      const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(String(dataset.value)) ?? []
+      const value =
+        typeof dataset.value === 'number' ? dataset.value : Number(digits) * (units[unit] ?? Number.NaN)
+      if (Number.isFinite(value) && value >= 0) return value
+      addIssue({ message })
+      return NEVER
+    }),
+  )
+}
+
+/** Milliseconds, or a text with a unit: `'90s'`. */
+export const durationSchema = quantity(
+  DURATION_UNITS,
+  "must be milliseconds, or a text such as '90s', '5m' or '12h'",
+)
+
 /**
  * Checks a value whole and gives it back with every default filled in.
  *

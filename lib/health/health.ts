@@ -3,6 +3,7 @@ import type { Candidate } from '../mirrors/candidate.js'
 import type { Registry } from '../mirrors/registry.js'
 import type { Snapshot } from '../mirrors/snapshot.js'
 import type { Awaitable, Draw, Mirror } from '../model.js'
+import type { AddressBook } from '../network/addresses.js'
 import {
   type KnownStates,
   type KnownWay,
@@ -13,12 +14,20 @@ import {
   wayKey,
 } from '../store/states.js'
 import type { Store } from '../store/store.js'
-import type { AddressBook } from './addresses.js'
 import type { Clock } from './clock.js'
 import type { Ask } from './http.js'
 import { Prober } from './prober.js'
 import { type Proven, probeMirror } from './round.js'
-import { ailmentOf, eventOf, healthOf, type Known, type MirrorHealth, signature } from './standing.js'
+import {
+  ailmentOf,
+  conditionOf,
+  eventOf,
+  healthOf,
+  isOutdated,
+  type Known,
+  type MirrorHealth,
+  signature,
+} from './standing.js'
 import { nextState, type Rules } from './state.js'
 import { BASE, Subjects } from './subjects.js'
 import { delayAfter, rulesOf, type Timing, type Told, timingOf } from './timing.js'
@@ -27,8 +36,6 @@ import { delayAfter, rulesOf, type Timing, type Told, timingOf } from './timing.
 export interface Probing {
   readonly interval: number
   readonly timeout?: number | undefined
-  /** Whether hosts may have private addresses that their URLs do not name. */
-  readonly privateAddresses: boolean
 }
 
 export interface HealthParts {
@@ -37,12 +44,16 @@ export interface HealthParts {
   readonly registry: Pick<Registry, 'snapshot' | 'heed'>
   readonly ask: Ask
   readonly book: AddressBook
+  /** Whether hosts may have private addresses that their URLs do not name. */
+  readonly privateAddresses: boolean
   readonly clock: Clock
   readonly draw: Draw
 }
 
 export interface HealthEvents {
   changed(event: MirrorEvent): void
+  /** Another process asks for an early look at a mirror. */
+  asked(mirror: string): void
   warning(error: MirroredByError): void
 }
 
@@ -71,6 +82,8 @@ export class Health {
   /** By mirror, then by `wayKey`. */
   #ways = new Map<string, Map<string, KnownWay>>()
   #disabled: ReadonlyMap<string, number> = new Map()
+  /** Mirrors whose copy is older than it may be, as of the last look. */
+  readonly #outdated = new Set<string>()
   #asked: ReadonlyMap<string, number> | undefined
   readonly #history = new Map<string, readonly MirrorEvent[]>()
   #lastEvent = 0
@@ -108,6 +121,12 @@ export class Health {
     return healthOf(mirror, this.#known(mirror.id), this.#history.get(mirror.id) ?? [])
   }
 
+  /** Whether there is any use in asking a mirror for something. */
+  isUp(mirror: Mirror): boolean {
+    const { state } = conditionOf(mirror, this.#known(mirror.id))
+    return state === 'up' || state === 'unknown'
+  }
+
   /** This process probes from now on. */
   lead(): void {
     if (this.#closed || this.#probing === undefined || this.#prober !== undefined) return
@@ -126,6 +145,7 @@ export class Health {
 
   /** The list of mirrors is another one. */
   followList(): void {
+    this.#age()
     const { mirrors } = this.#parts.registry.snapshot
     this.#prober?.follow(
       mirrors.filter(({ id, enabled, probe }) => enabled && probe && !this.#disabled.has(id)),
@@ -177,6 +197,7 @@ export class Health {
       const read = this.#parts.states.read()
       return read instanceof Promise ? read.then((states) => this.#open(states)) : this.#open(read)
     })
+    this.#age()
     this.#heed()
     this.#plan()
   }
@@ -193,6 +214,7 @@ export class Health {
       return Promise.all([version, events]).then(([number, stored]) => {
         this.#version = number
         keep(stored)
+        this.#age()
         this.#heed()
       })
     }
@@ -219,6 +241,7 @@ export class Health {
 
   /** Stores what is new here, and reads what is new elsewhere. */
   async #look(): Promise<void> {
+    this.#age()
     this.#passOn()
     // First of all, for whoever looks after a file that was lost notices it here.
     const version = await this.#parts.states.version()
@@ -240,12 +263,37 @@ export class Health {
     this.#asked = asked
     if (before !== undefined) {
       for (const [id, at] of asked) {
-        if (before.get(id) !== at) this.#prober?.hasten(id)
+        if (before.get(id) === at) continue
+        this.#prober?.hasten(id)
+        this.#events.asked(id)
       }
     }
     if (!isWhole) return
     this.#ways = new Map()
     for (const way of ways) this.#waysOf(way.mirror).set(wayKey(way), way)
+  }
+
+  /** Copies grow old while nobody probes, and clocks are set: this is looked at again and again. */
+  #age(): void {
+    const now = this.#parts.clock.wall()
+    for (const mirror of this.#parts.registry.snapshot.mirrors) {
+      if (mirror.maxAge === undefined && !this.#outdated.has(mirror.id)) continue
+      const before = this.#known(mirror.id)
+      if (!this.#judgeAge(mirror, now)) continue
+      const after = this.#known(mirror.id)
+      if (this.#prober !== undefined && signature(mirror, after) !== signature(mirror, before))
+        this.#changed(eventOf(mirror, after, now))
+      else this.#heed()
+    }
+  }
+
+  /** Whether that is another answer than before. */
+  #judgeAge(mirror: Mirror, now: number): boolean {
+    const { ways, outdated } = this.#known(mirror.id)
+    const isOld = isOutdated(mirror, ways, now)
+    if (isOld) this.#outdated.add(mirror.id)
+    else this.#outdated.delete(mirror.id)
+    return isOld !== outdated
   }
 
   #heed(): void {
@@ -256,7 +304,11 @@ export class Health {
 
   #known(id: string): Known {
     const ways = this.#probing === undefined ? undefined : this.#ways.get(id)
-    return { ways: ways === undefined ? [] : [...ways.values()], disabled: this.#disabled.get(id) }
+    return {
+      ways: ways === undefined ? [] : [...ways.values()],
+      disabled: this.#disabled.get(id),
+      outdated: this.#outdated.has(id),
+    }
   }
 
   #waysOf(id: string): Map<string, KnownWay> {
@@ -278,8 +330,8 @@ export class Health {
   async #probeNow(mirror: Mirror, signal: AbortSignal): Promise<number> {
     const { ask, book, clock, draw } = this.#parts
     const { timeout } = this.#timing
-    const allowsPrivate = this.#probing?.privateAddresses ?? false
-    const parts = { ask, book, now: () => clock.steady(), allowsPrivate }
+    const allowsPrivate = this.#parts.privateAddresses
+    const parts = { ask, book, now: () => clock.steady(), wall: () => clock.wall(), allowsPrivate }
     const ways = this.#waysOf(mirror.id)
     const subjects = await this.#subjects.of(mirror).catch(() => [BASE])
     const known = [...ways.values()]
@@ -300,6 +352,7 @@ export class Health {
       }
       return { outcome, state }
     })
+    this.#judgeAge(mirror, now)
     const after = this.#known(mirror.id)
     const event = eventOf(mirror, after, now)
     if (signature(mirror, after) !== signature(mirror, before)) this.#changed(event)

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import { buildConnector, Client } from 'undici'
+import type { buildConnector } from 'undici'
+import { loadUndici } from '../network/undici.js'
 
 /** An answer as far as its head; its content waits until it is asked for. */
 export interface Answer {
@@ -8,36 +9,40 @@ export interface Answer {
   header(name: string): string | undefined
   /** Bytes of its content, counted to the end or until there are more than `most`. Rejects where it is broken off. */
   count(most: number): Promise<number>
+  /** The same bytes themselves: at least as many as there are, up to `most` and one more. */
+  read(most: number): Promise<Uint8Array>
 }
 
 /**
- * Asks a server, over a connection of its own, for one byte of something, and gives its answer to `read`. The connection is
+ * Asks a server, over a connection of its own, for the beginning of something, and gives its answer to `read`. The connection is
  * closed when `read` is done, whatever is left of the content. Rejects with what the system or the client says, or with the
  * reason of the signal.
  *
  * @param addresses of the host: these and no others are connected to
+ * @param last of the bytes that are asked for, from 0. Default: 0, so that it is one byte
  */
 export type Ask = <T>(
   url: URL,
   addresses: readonly string[],
   signal: AbortSignal,
   read: (answer: Answer) => Promise<T>,
+  last?: number,
 ) => Promise<T>
 
 const FIELDS = {
   'user-agent': 'mirrored-by (health of mirrors)',
   accept: '*/*',
   'accept-encoding': 'identity',
-  range: 'bytes=0-0',
 }
 
 /** Milliseconds that one of several addresses has before the next is tried. */
 const ATTEMPT = 1000
 
-export const askByUndici: Ask = async (url, addresses, signal, read) => {
+export const askByUndici: Ask = async (url, addresses, signal, read, last = 0) => {
+  const undici = await loadUndici()
   signal.throwIfAborted()
-  const client = new Client(url.origin, {
-    connect: connector(addresses, signal),
+  const client = new undici.Client(url.origin, {
+    connect: undici.buildConnector(connecting(addresses, signal)),
     // The signal ends what takes too long, whatever it is.
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -47,26 +52,31 @@ export const askByUndici: Ask = async (url, addresses, signal, read) => {
     const { statusCode, headers, body } = await client.request({
       method: 'GET',
       path,
-      headers: FIELDS,
+      headers: { ...FIELDS, range: `bytes=0-${last}` },
       signal,
       reset: true,
     })
     // What is broken off after the head is told to whoever counts, and to nobody else.
     body.on('error', () => {})
+    const start = async (most: number): Promise<Uint8Array> => {
+      const chunks: Uint8Array[] = []
+      let bytes = 0
+      for await (const chunk of body) {
+        if (!Buffer.isBuffer(chunk)) continue
+        chunks.push(chunk)
+        bytes += chunk.length
+        if (bytes > most) break
+      }
+      return Buffer.concat(chunks)
+    }
     return await read({
       status: statusCode,
       header: (name) => {
         const value = headers[name]
         return Array.isArray(value) ? value[0] : value
       },
-      count: async (most) => {
-        let bytes = 0
-        for await (const chunk of body) {
-          bytes += Buffer.isBuffer(chunk) ? chunk.length : 0
-          if (bytes > most) break
-        }
-        return bytes
-      },
+      count: async (most) => (await start(most)).length,
+      read: start,
     })
   } catch (error) {
     throw signal.aborted ? signal.reason : error
@@ -76,9 +86,9 @@ export const askByUndici: Ask = async (url, addresses, signal, read) => {
   }
 }
 
-function connector(addresses: readonly string[], signal: AbortSignal): buildConnector.connector {
+function connecting(addresses: readonly string[], signal: AbortSignal): buildConnector.BuildOptions {
   const found = addresses.map((address) => ({ address, family: isIP(address) }))
-  return buildConnector({
+  return {
     timeout: 0,
     // A handshake that an earlier one made shorter would tell less.
     maxCachedSessions: 0,
@@ -90,5 +100,5 @@ function connector(addresses: readonly string[], signal: AbortSignal): buildConn
       if (options.all) done(null, found)
       else done(null, first?.address ?? '', first?.family)
     },
-  })
+  }
 }

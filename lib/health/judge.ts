@@ -1,5 +1,6 @@
 import type { Answer } from './http.js'
 import type { Subject } from './subject.js'
+import { MOST_TRACE, parseTrace } from './trace.js'
 
 /** What the answer to a probe says of a mirror. */
 export type Verdict =
@@ -7,6 +8,8 @@ export type Verdict =
       readonly kind: 'answered'
       readonly ranges?: boolean | undefined
       readonly note?: string | undefined
+      /** The time in a trace file, in milliseconds since 1970. */
+      readonly trace?: number | undefined
     }
   /** It is not there, which says little where it is new. */
   | { readonly kind: 'missing'; readonly reason: string }
@@ -36,12 +39,11 @@ export async function judge(subject: Subject, answer: Answer): Promise<Verdict> 
 }
 
 async function judgePart(subject: Subject, answer: Answer): Promise<Verdict> {
-  const [, first, last, total] =
-    /^bytes (\d+)-(\d+)\/(\d{1,16}|\*)$/.exec(answer.header('content-range') ?? '') ?? []
-  const size = total === undefined || total === '*' ? undefined : Number(total)
+  const part = partOf(answer)
+  const size = part?.size
   if (isOtherPage(subject, answer, size)) return PAGE(subject)
   const length = lengthOf(answer)
-  const isRight = first === '0' && last === '0' && (length === undefined || length === 1)
+  const isRight = part?.first === 0 && part.last === 0 && (length === undefined || length === 1)
   if (!isRight)
     return { kind: 'answered', ranges: false, note: 'it sends another part than it was asked for' }
   const bytes = await answer.count(1)
@@ -57,10 +59,44 @@ async function judgePart(subject: Subject, answer: Answer): Promise<Verdict> {
 function judgeWhole(subject: Subject, answer: Answer): Verdict {
   const size = lengthOf(answer)
   if (isOtherPage(subject, answer, size)) return PAGE(subject)
-  // One byte is all of it.
+  // Of a trace of one byte that is all of it.
   const ranges = size === 1 && subject.kind === 'trace' ? undefined : false
   return { kind: 'answered', ranges, note: noteOf(subject, size) }
 }
+
+/**
+ * Judges an answer to `Range` of as many bytes as a trace file may have, and reads them. Whoever sends all of it as if no part
+ * had been asked for may still know Range: for a part that is everything, some servers do that (RFC 9110 §14.2).
+ *
+ * @param now milliseconds since 1970
+ */
+export async function judgeTrace(subject: Subject, answer: Answer, now: number): Promise<Verdict> {
+  const { status } = answer
+  // Of an empty file there is no part.
+  if (status === 416) return { kind: 'answered', note: noTime(subject) }
+  if (status !== 200 && status !== 206) return judge(subject, answer)
+  if (isOtherPage(subject, answer, undefined)) return PAGE(subject)
+  const part = status === 206 ? partOf(answer) : undefined
+  const size = status === 206 ? part?.size : lengthOf(answer)
+  if (size !== undefined && size > MOST_TRACE) return TOO_LARGE(subject)
+  const content = await answer.read(MOST_TRACE)
+  if (content.length > MOST_TRACE) return TOO_LARGE(subject)
+  const isWhole = status === 200 || (part?.first === 0 && content.length === (size ?? part.last + 1))
+  if (!isWhole)
+    return { kind: 'answered', ranges: false, note: 'it sends another part than it was asked for' }
+  const trace = parseTrace(Buffer.from(content).toString('utf8'), now)
+  const note = trace === undefined ? noTime(subject) : undefined
+  return { kind: 'answered', ranges: status === 206 ? true : undefined, note, trace }
+}
+
+function noTime({ path }: Subject): string {
+  return `no time can be read in ${path}`
+}
+
+const TOO_LARGE = ({ path }: Subject): Verdict => ({
+  kind: 'failed',
+  reason: `${path} is larger than a trace file`,
+})
 
 const PAGE = ({ path }: Subject): Verdict => ({
   kind: 'failed',
@@ -77,6 +113,14 @@ function isOtherPage({ isPage, size }: Subject, answer: Answer, length: number |
 function noteOf({ path, size }: Subject, length: number | undefined): string | undefined {
   if (size === undefined || length === undefined || length === size) return undefined
   return `it has ${length} bytes of ${path}, and not ${size}`
+}
+
+/** Which part of how much a server says that it sends. */
+function partOf(answer: Answer) {
+  const [, first, last, total] =
+    /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/.exec(answer.header('content-range') ?? '') ?? []
+  if (total === undefined) return undefined
+  return { first: Number(first), last: Number(last), size: total === '*' ? undefined : Number(total) }
 }
 
 function lengthOf(answer: Answer): number | undefined {

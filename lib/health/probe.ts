@@ -1,10 +1,12 @@
+import { setMaxListeners } from 'node:events'
 import type { Family } from '../model.js'
-import { type AddressBook, hostOf, isPrivate } from './addresses.js'
+import { type AddressBook, hostOf, isPrivate } from '../network/addresses.js'
 import { failureOf } from './failure.js'
 import type { Answer, Ask } from './http.js'
-import { judge } from './judge.js'
+import { judge, judgeTrace, type Verdict } from './judge.js'
 import type { Outcome } from './state.js'
 import type { Subject } from './subject.js'
+import { MOST_TRACE } from './trace.js'
 
 /** One way to a mirror, and what to ask for there. */
 export interface ProbedWay {
@@ -24,6 +26,8 @@ export interface ProbeParts {
   readonly book: Pick<AddressBook, 'find'>
   /** Milliseconds since some moment. */
   readonly now: () => number
+  /** Milliseconds since 1970. */
+  readonly wall: () => number
   /** Whether a redirect may lead to private addresses. */
   readonly allowsPrivate: boolean
 }
@@ -39,7 +43,7 @@ class Silence extends Error {}
 
 /**
  * Probes one way to a mirror. Never rejects, takes no longer than `timeout` milliseconds, and reads no more than a byte or
- * two of any file.
+ * two of any file but a trace.
  *
  * @param signal ends it at once
  */
@@ -50,6 +54,8 @@ export async function probe(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const controller = new AbortController()
+  // Every redirect is a connection of its own that listens: more than Node takes for an oversight.
+  setMaxListeners(0, controller.signal)
   const seconds = `${Number((timeout / 1000).toFixed(1))} s`
   const timer = setTimeout(() => controller.abort(new Silence(`no answer within ${seconds}`)), timeout)
   const end = () => controller.abort(signal.reason)
@@ -78,35 +84,74 @@ async function ask(way: ProbedWay, parts: ProbeParts, signal: AbortSignal): Prom
   let roundTrip: number | undefined
   let missing = ''
   for (const subject of way.subjects) {
-    const { verdict, redirect } = await follow(way, subject, parts, signal, () => {
+    const answered = () => {
       roundTrip ??= parts.now() - start
-    })
+    }
+    const { verdict, redirect } = await askFor(way, subject, parts, signal, answered)
     if (verdict.kind === 'failed') return { kind: 'failed', reason: verdict.reason, weight: 'normal' }
     if (verdict.kind === 'answered') {
-      const { ranges, note } = verdict
-      return { kind: 'answered', roundTrip: roundTrip ?? 0, ranges, redirect, note }
+      const { ranges, note, trace } = verdict
+      return { kind: 'answered', roundTrip: roundTrip ?? 0, ranges, redirect, note, trace }
     }
     missing ||= verdict.reason
   }
   return { kind: 'failed', reason: missing, weight: 'normal' }
 }
 
-/** Asks for one thing, wherever redirects lead; what they lead to is noted. */
-async function follow(
+/** How much of something is asked for, and how the answer is judged. */
+interface Asking {
+  /** Of the bytes that are asked for. */
+  readonly last: number
+  readonly judge: (subject: Subject, answer: Answer) => Promise<Verdict>
+}
+
+const ONE_BYTE: Asking = { last: 0, judge }
+
+function wholeTrace({ wall }: ProbeParts): Asking {
+  return { last: MOST_TRACE - 1, judge: (subject, answer) => judgeTrace(subject, answer, wall()) }
+}
+
+/** What a thing was found to be, and where, if redirects led there. */
+interface Found {
+  readonly verdict: Verdict
+  readonly redirect: string | undefined
+}
+
+/** Asks for one byte; for a trace as a whole, and then for a byte of it where that has not told whether Range is known. */
+async function askFor(
   way: ProbedWay,
   subject: Subject,
   parts: ProbeParts,
   signal: AbortSignal,
   answered: () => void,
-) {
+): Promise<Found> {
+  if (subject.kind !== 'trace') return follow(way, subject, ONE_BYTE, parts, signal, answered)
+  const whole = await follow(way, subject, wholeTrace(parts), parts, signal, answered)
+  if (whole.verdict.kind !== 'answered' || whole.verdict.ranges !== undefined) return whole
+  const byte = await follow(way, subject, ONE_BYTE, parts, signal, answered)
+  if (byte.verdict.kind !== 'answered') return byte
+  const { trace, note = byte.verdict.note } = whole.verdict
+  return { ...whole, verdict: { ...byte.verdict, note, trace } }
+}
+
+/** Asks for one thing, wherever redirects lead; what they lead to is noted. */
+async function follow(
+  way: ProbedWay,
+  subject: Subject,
+  asking: Asking,
+  parts: ProbeParts,
+  signal: AbortSignal,
+  answered: () => void,
+): Promise<Found> {
   let url = new URL(way.url + subject.urlPath)
   let { addresses } = way
   for (let redirects = 0; ; redirects += 1) {
-    const next = await parts.ask(url, addresses, signal, async (answer) => {
+    const read = async (answer: Answer) => {
       answered()
-      if (!REDIRECTS.has(answer.status)) return judge(subject, answer)
+      if (!REDIRECTS.has(answer.status)) return asking.judge(subject, answer)
       return targetOf(url, answer)
-    })
+    }
+    const next = await parts.ask(url, addresses, signal, read, asking.last)
     if (!(next instanceof URL))
       return { verdict: next, redirect: redirects === 0 ? undefined : `${url.href}` }
     if (redirects >= MOST_REDIRECTS) throw new Refusal(`more than ${MOST_REDIRECTS} redirects`)

@@ -1,6 +1,6 @@
 import { FAMILIES, type Family, type Mirror } from '../model.js'
+import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../network/addresses.js'
 import type { Way } from '../store/states.js'
-import { type HostAddresses, hostOf, isLiteral, isPrivate } from './addresses.js'
 import { type ProbeParts, probe } from './probe.js'
 import type { Outcome } from './state.js'
 import type { Subject } from './subject.js'

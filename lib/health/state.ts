@@ -1,5 +1,8 @@
 import type { WayState } from '../store/states.js'
 
+/** What the last round trip counts in the average. */
+const SHARE_OF_LAST = 1 / 4
+
 /** What one probe of a way told. */
 export type Outcome =
   | {
@@ -12,6 +15,8 @@ export type Outcome =
       readonly redirect?: string | undefined
       /** What else was odd. */
       readonly note?: string | undefined
+      /** The time in its trace file, in milliseconds since 1970; absent where none was read. */
+      readonly trace?: number | undefined
     }
   | {
       readonly kind: 'failed'
@@ -69,13 +74,22 @@ export function neededSuccesses({ falls }: Pick<WayState, 'falls'>, rules: Rules
 
 function answered(
   before: WayState | undefined,
-  { roundTrip, ranges, redirect, note }: Outcome & { kind: 'answered' },
+  { roundTrip, ranges, redirect, note, trace }: Outcome & { kind: 'answered' },
   now: number,
   rules: Rules,
 ): WayState {
   const { condition = 'unknown', since = now, reason, against = 0, falls = 0, fell } = before ?? {}
   // What no file was asked for to tell is as it was.
-  const told = { probed: now, roundTrip, ranges: ranges ?? before?.ranges, redirect, note, falls, fell }
+  const told = {
+    probed: now,
+    roundTrip: averaged(before?.roundTrip, roundTrip),
+    ranges: ranges ?? before?.ranges,
+    redirect,
+    note,
+    trace,
+    falls,
+    fell,
+  }
   if (condition === 'up') return { ...told, condition, since, against: 0 }
   if (condition === 'down' && against + 1 < neededSuccesses({ falls }, rules))
     return { ...told, condition, since, reason, against: against + 1 }
@@ -89,8 +103,9 @@ function failed(
   rules: Rules,
 ): WayState {
   const { condition = 'unknown', since = now, against = 0, falls = 0, fell } = before ?? {}
-  const { roundTrip, ranges, redirect } = before ?? {}
-  const told = { probed: now, roundTrip, ranges, redirect }
+  // A copy that cannot be looked at gets no younger.
+  const { roundTrip, ranges, redirect, trace } = before ?? {}
+  const told = { probed: now, roundTrip, ranges, redirect, trace }
   if (condition === 'down') return { ...told, condition, since, reason, against: 0, falls, fell }
   if (weight !== 'certain' && against + 1 < rules.failures)
     return { ...told, condition, since, against: against + 1, falls, fell }
@@ -104,4 +119,9 @@ function failed(
     falls: isRemembered ? falls + 1 : 1,
     fell: now,
   }
+}
+
+/** A moving average: one probe in a bad moment says little. */
+function averaged(before: number | undefined, now: number): number {
+  return before === undefined ? now : before + (now - before) * SHARE_OF_LAST
 }

@@ -1,6 +1,6 @@
 /** What a probe asks a mirror for. */
 export interface Subject {
-  /** `trace`: a file that has to be there. `file`: one of the index. `base`: the folder where the copy begins. */
+  /** `trace`: a small file that has to be there, and is read. `file`: one of the index. `base`: the folder where the copy begins. */
   readonly kind: 'trace' | 'file' | 'base'
   /** Repository path; empty for the base. */
   readonly path: string

@@ -15,6 +15,16 @@ export interface Ailment {
   readonly plainUrl: string | undefined
   /** Whether it sends whole files only: no use for a client that takes parts from several. */
   readonly ignoresRange: boolean
+  /** Where its copy is older than it may be. */
+  readonly outdated?: Outdated | undefined
+}
+
+/** An old copy: what changed at the origin since it was made is sought elsewhere. */
+export interface Outdated {
+  /** When it was made, in milliseconds since 1970. */
+  readonly from: number
+  /** `its copy is from 2026-11-20T06:12:40Z, before the file changed`. */
+  readonly reason: string
 }
 
 /** By the place of each candidate; undefined where nothing ails it. */

@@ -3,12 +3,13 @@ import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { asnSchema, coordinatesSchema, countrySchema } from '../geo/schema.js'
 import { FAMILIES, type Mirror, SERVES } from '../model.js'
-import { mapping } from '../validation.js'
+import { durationSchema, mapping } from '../validation.js'
 import { isGlob } from './paths.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
 
-function checkedUrl(schemes: readonly string[]) {
+/** @param refusal what is wrong with the credentials of a URL; undefined where it may be as it is */
+function checkedUrl(schemes: readonly string[], refusal: (url: URL) => string | undefined) {
   return v.pipe(
     v.string('must be a URL'),
     v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
@@ -22,9 +23,8 @@ function checkedUrl(schemes: readonly string[]) {
         return refuse(`${JSON.stringify(text)} is not an absolute URL; it begins with ${names}`)
       const url = new URL(text)
       if (!schemes.includes(url.protocol)) return refuse(`${JSON.stringify(text)} must begin with ${names}`)
-      if (url.username !== '' || url.password !== '') {
-        return refuse('a URL must not carry credentials: it is sent to every client')
-      }
+      const refused = refusal(url)
+      if (refused !== undefined) return refuse(refused)
       // Looked for in the text: an empty one is not in `search` and `hash`, and stays in `href`.
       if (/[?#]/.test(text)) {
         return refuse(
@@ -35,6 +35,22 @@ function checkedUrl(schemes: readonly string[]) {
     }),
   )
 }
+
+function anyCredentials({ username, password }: URL): string | undefined {
+  return username + password === ''
+    ? undefined
+    : 'a URL must not carry credentials: it is sent to every client'
+}
+
+/** Of a URL that no client is shown, but that stands in a file which many may read. */
+function anyPassword({ password }: URL): string | undefined {
+  return password === ''
+    ? undefined
+    : 'a URL must not carry a password; set it in the environment, as RSYNC_PASSWORD'
+}
+
+const clientUrl = checkedUrl(SCHEMES, anyCredentials)
+const rsyncUrl = checkedUrl(['rsync:'], anyPassword)
 
 const subnetSchema = v.pipe(
   v.string('must be a subnet'),
@@ -74,15 +90,17 @@ const globSchema = v.pipe(
   v.check(isGlob, ({ input }) => `${JSON.stringify(input.slice(0, 40))} is no glob`),
 )
 
-/** Of a file on a mirror, below its base URL; as a repository path. */
-const traceSchema = v.pipe(
-  v.string('must be a path'),
-  v.transform((text) => text.replace(/^\//, '')),
-  v.check(
-    (path) => path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'),
-    "must be the path of a file below the mirror's URL, such as /timestamp",
-  ),
-)
+/** Of a file, from the root of the repository, with `/` at its beginning or without; as a repository path. */
+export function filePathSchema(message: string) {
+  return v.pipe(
+    v.string('must be a path'),
+    v.transform((text) => text.replace(/^\//, '')),
+    v.check((path) => path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'), message),
+  )
+}
+
+/** Of how old a copy may be. */
+export const maxAgeSchema = v.pipe(durationSchema, v.minValue(1, 'must be longer than nothing'))
 
 const weightMessage = 'must be a number, 0 or greater'
 const flag = v.boolean('must be true or false')
@@ -94,11 +112,9 @@ const entrySchema = v.pipe(
         v.string('must be a text'),
         v.regex(/^[A-Za-z0-9._-]+$/, 'must consist of letters, digits, ".", "_" and "-"'),
       ),
-      url: v.optional(checkedUrl(SCHEMES)),
-      urls: v.optional(
-        v.pipe(v.array(checkedUrl(SCHEMES), 'must be a list'), v.minLength(1, 'must not be empty')),
-      ),
-      rsync: v.optional(checkedUrl(['rsync:'])),
+      url: v.optional(clientUrl),
+      urls: v.optional(v.pipe(v.array(clientUrl, 'must be a list'), v.minLength(1, 'must not be empty'))),
+      rsync: v.optional(rsyncUrl),
       location: v.optional(countrySchema),
       countries: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
       coordinates: v.optional(coordinatesSchema),
@@ -121,7 +137,10 @@ const entrySchema = v.pipe(
       private: v.optional(flag, false),
       trust: v.optional(flag, false),
       enabled: v.optional(flag, true),
-      trace: v.optional(traceSchema),
+      trace: v.optional(
+        filePathSchema("must be the path of a file below the mirror's URL, such as /timestamp"),
+      ),
+      maxAge: v.optional(maxAgeSchema),
       redirects: v.optional(flag, false),
       probe: v.optional(flag, true),
     },
@@ -130,6 +149,13 @@ const entrySchema = v.pipe(
   v.check(
     ({ url, urls }) => (url === undefined) !== (urls === undefined),
     'must have either a url or a list of urls',
+  ),
+  v.forward(
+    v.check(
+      ({ maxAge, trace }) => maxAge === undefined || trace !== undefined,
+      'needs a trace, which tells how old the copy is',
+    ),
+    ['maxAge'],
   ),
   v.transform(
     ({ url, urls, ...rest }): Mirror => ({ ...rest, urls: urls ?? (url === undefined ? [] : [url]) }),

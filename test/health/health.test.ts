@@ -240,7 +240,7 @@ describe('hosts', () => {
     await world.clock.pass(1000)
     assert.deepEqual([world.ids(), world.asked], [[], []])
     assert.match(reasonFor(world, 'a') ?? '', /its host a\.example has the private address 10\.0\.0\.1$/)
-    const allowed = fakeWorld({ mirrors: [A], probing: { ...PROBING, privateAddresses: true } })
+    const allowed = fakeWorld({ mirrors: [A], privateAddresses: true })
     allowed.addresses['a.example'] = at
     allowed.health.lead()
     await allowed.clock.pass(1000)
@@ -493,6 +493,7 @@ describe('what others store', () => {
     const lost: StateStore = {
       read: () => states.read(),
       events: (after) => states.events(after),
+      presence: (after) => states.presence(after),
       apply: (changes) => states.apply(changes),
       version: () => 0,
       close: () => {},
@@ -550,6 +551,7 @@ describe('what others store', () => {
     const states: StateStore = {
       read: () => later(memory.read()),
       events: (after) => later(memory.events(after)),
+      presence: (after) => later(memory.presence(after)),
       apply: (changes) => later(memory.apply(changes)),
       version: () => later(memory.version()),
       close: () => later(memory.close()),

@@ -82,7 +82,13 @@ async function setting(t: TestContext): Promise<Setting> {
   const mirrors = await Promise.all([2, 3, 4].map((host) => new Mirror(t, root, `127.0.0.${host}`).start()))
   const store = join(folder, 'index.sqlite')
   const list = mirrors.map(({ url }, index) => ({ id: `m${index}`, url }))
-  return { folder, root, store, mirrors, options: { root, store, mirrors: list, probe: PROBE, geo: false } }
+  return {
+    folder,
+    root,
+    store,
+    mirrors,
+    options: { root, store, mirrors: list, probe: PROBE, presence: false, geo: false },
+  }
 }
 
 async function open(t: TestContext, options: OriginOptions): Promise<{ origin: Origin; port: number }> {
@@ -269,7 +275,9 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('asks for a trace where a mirror has one, and for the folder where there is nothing else', async (t) => {
-    const traced = await startFaulty(t, 'good')
+    const traced = await startFaulty(t, (_, response) => {
+      response.end(`${Math.floor(Date.now() / 1000)}\n`)
+    })
     const bare = await startFaulty(t, 'good', '127.0.0.2')
     const partial = await startFaulty(t, 'good', '127.0.0.3')
     const root = temporaryFolder(t)
@@ -284,7 +292,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
     await startOrigin(t, { root, store, mirrors: [], geo: false }).then((origin) => origin.close())
     const origin = await startOrigin(t, { root, store, mirrors, geo: false, probe: PROBE })
     await untilAllUp(origin)
-    assert.equal(traced.requests[0], 'GET /pub/time%20stamp bytes=0-0')
+    assert.equal(traced.requests[0], 'GET /pub/time%20stamp bytes=0-4095')
     assert.equal(bare.requests[0], 'GET /pub/ bytes=0-0')
     assert.equal(partial.requests[0], 'GET /pub/y/deep/z%201.bin bytes=0-0')
   })

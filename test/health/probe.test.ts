@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import type { RequestListener } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { type HostAddresses, systemAddresses } from '../../lib/health/addresses.js'
 import { askByUndici } from '../../lib/health/http.js'
 import { type ProbedWay, type ProbeParts, probe } from '../../lib/health/probe.js'
 import type { Outcome } from '../../lib/health/state.js'
 import type { Subject } from '../../lib/health/subject.js'
+import { type HostAddresses, systemAddresses } from '../../lib/network/addresses.js'
 import { unlessInstalled } from '../support/client.js'
 import { until } from '../support/until.js'
 import { type FaultyWay, refusingUrl, SIZE, startFaulty, startRaw, startSelfSigned } from './faulty.js'
@@ -28,6 +29,7 @@ const PARTS: ProbeParts = {
   ask: askByUndici,
   book: { find: async (host) => (/^[\d.]+$/.test(host) ? { ipv4: [host], ipv6: [] } : NOWHERE) },
   now: () => performance.now(),
+  wall: () => Date.now(),
   allowsPrivate: true,
 }
 
@@ -143,20 +145,92 @@ test('a page of the index may be one of HTML', async (t) => {
 })
 
 describe('of a trace', () => {
-  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
-    ['good', { ranges: true }],
-    ['without Range', { ranges: false }],
-    ['empty here', {}],
-    ['missing', 'the answer is 404 for trace'],
-    ['HTML for everything', 'it sends a page of HTML in the place of trace'],
+  const THEN = Date.UTC(2026, 0, 1)
+  const TEXT = `${THEN / 1000}\n`
+  const NOTHING_READ = { note: 'no time can be read in trace' }
+  const OTHER_PART = { ranges: false, note: 'it sends another part than it was asked for' }
+
+  /** Sends what it is asked for, as most servers do. */
+  const inParts =
+    (text: string): RequestListener =>
+    (request, response) => {
+      const last = Math.min(Number(/^bytes=0-(\d+)$/.exec(request.headers.range ?? '')?.[1]), text.length - 1)
+      const fields = { 'Content-Range': `bytes 0-${last}/${text.length}`, 'Content-Length': last + 1 }
+      response.writeHead(206, fields).end(text.slice(0, last + 1))
+    }
+  /** Sends all of it where that is what is asked for. */
+  const inPartsOrWhole =
+    (text: string): RequestListener =>
+    (request, response) => {
+      if (request.headers.range === 'bytes=0-0') inParts(text)(request, response)
+      else response.writeHead(200, { 'Content-Length': text.length }).end(text)
+    }
+  const whole =
+    (text: string): RequestListener =>
+    (_, response) => {
+      response.writeHead(200, { 'Content-Length': text.length }).end(text)
+    }
+  const part =
+    (range: string, text: string): RequestListener =>
+    (_, response) => {
+      response.writeHead(206, { 'Content-Range': range }).end(text)
+    }
+
+  const ALL = 'GET /repo/trace bytes=0-4095'
+  const ONE = 'GET /repo/trace bytes=0-0'
+  const TABLE: readonly (readonly [
+    what: string,
+    way: FaultyWay | RequestListener,
+    noted: unknown,
+    byte?: 1,
+  ])[] = [
+    ['in parts', inParts(TEXT), { ranges: true, trace: THEN }],
+    ['in parts, or as a whole where that is no less', inPartsOrWhole(TEXT), { ranges: true, trace: THEN }, 1],
+    ['as a whole', whole(TEXT), { ranges: false, trace: THEN }, 1],
+    ['of 4096 bytes', inParts(TEXT.padEnd(4096, 'x')), { ranges: true, trace: THEN }],
+    ['without a time', inParts('yesterday'), { ranges: true, ...NOTHING_READ }],
+    ['that is a page under another type', whole('<html>'), { ranges: false, ...NOTHING_READ }, 1],
+    ['of one byte', whole('x'), NOTHING_READ, 1],
+    ['that is empty', whole(''), { ranges: false, ...NOTHING_READ }, 1],
+    ['of no length', part(`bytes 0-${TEXT.length - 1}/*`, TEXT), { ranges: true, trace: THEN }],
+    ['another part', part(`bytes 1-${TEXT.length}/${TEXT.length + 1}`, TEXT), OTHER_PART],
+    ['less than was asked for', part(`bytes 0-3/${TEXT.length}`, TEXT.slice(0, 4)), OTHER_PART],
+    ['a part of nobody knows what', part('lines 1-2/3', TEXT), OTHER_PART],
+    ['empty here', 'empty here', NOTHING_READ, 1],
+    ['missing', 'missing', 'the answer is 404 for trace'],
+    ['failing', 'failing', 'the answer is 500 for trace'],
+    ['HTML for everything', 'HTML for everything', 'it sends a page of HTML in the place of trace'],
+    ['of 4097 bytes', inParts(TEXT.padEnd(4097, 'x')), 'trace is larger than a trace file'],
+    ['of 4097 bytes as a whole', whole(TEXT.padEnd(4097, 'x')), 'trace is larger than a trace file'],
+    ['without an end', 'without Range, without a length', 'trace is larger than a trace file'],
+    ['much more than was asked for', 'all of it as a part', 'trace is larger than a trace file'],
+    ['a part that goes on', part(`bytes 0-10/11`, 'x'.repeat(5000)), 'trace is larger than a trace file'],
   ]
-  for (const [way, expected] of TABLE) {
-    test(way, async (t) => {
+  for (const [what, way, expected, byte] of TABLE) {
+    test(what, async (t) => {
       const mirror = await startFaulty(t, way)
       assert.deepEqual(await noted(`${mirror.url}repo/`, [TRACE]), expected)
-      assert.deepEqual(mirror.requests, ['GET /repo/trace bytes=0-0'])
+      assert.deepEqual(mirror.requests, byte === undefined ? [ALL] : [ALL, ONE])
+      await until('its connections are closed', () => mirror.connections() === 0)
     })
   }
+
+  test('that fails when a byte of it is asked for', async (t) => {
+    const mirror = await startFaulty(t, (request, response) => {
+      if (request.headers.range === 'bytes=0-0') response.writeHead(500).end()
+      else response.writeHead(200).end(TEXT)
+    })
+    assert.equal(await noted(mirror.url, [TRACE]), 'the answer is 500 for trace')
+  })
+
+  test('where redirects lead, both times', async (t) => {
+    const mirror = await startFaulty(t, (request, response) => {
+      if (request.url === '/new/trace') inPartsOrWhole(TEXT)(request, response)
+      else response.writeHead(302, { Location: '/new/trace' }).end()
+    })
+    const redirect = `${mirror.url}new/trace`
+    assert.deepEqual(await noted(mirror.url, [TRACE]), { ranges: true, redirect, trace: THEN })
+  })
 })
 
 describe('of the folder where a copy begins', () => {

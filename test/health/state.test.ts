@@ -85,7 +85,7 @@ describe('a way to a mirror', () => {
     const folder = nextState(failed, OUTCOMES['+'], 3, RULES)
     assert.deepEqual(
       [folder?.roundTrip, folder?.ranges, folder?.redirect, folder?.note],
-      [5, false, undefined, undefined],
+      [6.5, false, undefined, undefined],
     )
   })
 })

@@ -1,4 +1,3 @@
-import type { AddressBook, HostAddresses } from '../../lib/health/addresses.js'
 import type { Clock } from '../../lib/health/clock.js'
 import { Health, type Probing } from '../../lib/health/health.js'
 import type { Ask } from '../../lib/health/http.js'
@@ -6,6 +5,7 @@ import { rank } from '../../lib/mirrors/rank.js'
 import { Registry } from '../../lib/mirrors/registry.js'
 import { DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
 import type { Client, Mirror } from '../../lib/model.js'
+import type { AddressBook, HostAddresses } from '../../lib/network/addresses.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import { memoryStates } from '../../lib/store/memory-states.js'
 import type { MirrorEvent, StateStore } from '../../lib/store/states.js'
@@ -73,18 +73,22 @@ export interface FakeWorld {
   readonly doing: Record<string, Doing>
   /** By host; one of each family otherwise. */
   readonly addresses: Record<string, HostAddresses>
-  ids(client?: Client, secure?: boolean): string[]
+  /** Content of trace files, by origin. */
+  readonly traces: Record<string, string>
+  /** @param changed when the file changed that is asked for */
+  ids(client?: Client, secure?: boolean, changed?: number): string[]
 }
 
 export interface FakeChoices {
   readonly mirrors: readonly Mirror[]
   readonly probing?: Probing | undefined
+  readonly privateAddresses?: boolean
   readonly states?: StateStore
   readonly index?: Store
   readonly clock?: FakeClock
 }
 
-export const PROBING: Probing = { interval: 60_000, privateAddresses: false }
+export const PROBING: Probing = { interval: 60_000 }
 export const SOMEONE4: Client = { address: '198.51.100.1' }
 export const SOMEONE6: Client = { address: '2001:db8::1' }
 
@@ -93,17 +97,19 @@ const PUBLIC: HostAddresses = { ipv4: ['93.184.216.34'], ipv6: [] }
 /** Health with everything around it made up. */
 export function fakeWorld(choices: FakeChoices): FakeWorld {
   const { mirrors, states = memoryStates(), index = memoryStore(), clock = new FakeClock() } = choices
+  const { privateAddresses = false } = choices
   const probing = 'probing' in choices ? choices.probing : PROBING
   const events: MirrorEvent[] = []
   const warnings: string[] = []
   const asked: { at: number; whom: string }[] = []
   const doing: Record<string, Doing> = {}
   const addresses: Record<string, HostAddresses> = {}
+  const traces: Record<string, string> = {}
   const registry = new Registry(mirrors, false, DEFAULT_CHOOSING, {
     replaced: () => {},
     warning: (error) => warnings.push(error.message),
   })
-  const ask: Ask = async (url, [address = ''], signal, read) => {
+  const ask: Ask = async (url, [address = ''], signal, read, last = 0) => {
     const family = address.includes(':') ? 'ipv6' : 'ipv4'
     asked.push({ at: clock.steady(), whom: `${url.origin} ${family}` })
     const does = doing[`${url.origin} ${family}`] ?? doing[url.origin] ?? 206
@@ -112,18 +118,24 @@ export function fakeWorld(choices: FakeChoices): FakeWorld {
     }
     if (does === 'ECONNREFUSED' || does === 'ENETUNREACH')
       throw Object.assign(new Error(does), { code: does })
-    const fields: Record<string, string> = does === 206 ? { 'content-range': 'bytes 0-0/9' } : {}
+    const part = last === 0 ? 'bytes 0-0/9' : `bytes 0-${(traces[url.origin] ?? '').length - 1}/*`
+    const fields: Record<string, string> = does === 206 ? { 'content-range': part } : {}
     return read({
       status: does === 'whole file' ? 200 : Number(does),
       header: (name) => fields[name],
       count: async () => 1,
+      read: async () => Buffer.from(traces[url.origin] ?? ''),
     })
   }
   const book: AddressBook = { find: async (host) => addresses[host] ?? PUBLIC, close: () => {} }
   const health = new Health(
     probing,
-    { states, index, registry, ask, book, clock, draw: () => 0 },
-    { changed: (event) => events.push(event), warning: (error) => warnings.push(error.message) },
+    { states, index, registry, ask, book, privateAddresses, clock, draw: () => 0 },
+    {
+      changed: (event) => events.push(event),
+      asked: () => {},
+      warning: (error) => warnings.push(error.message),
+    },
   )
   return {
     clock,
@@ -134,7 +146,8 @@ export function fakeWorld(choices: FakeChoices): FakeWorld {
     asked,
     doing,
     addresses,
-    ids: (client = SOMEONE4, secure = false) =>
-      rank(registry.snapshot, { path: 'p', secure }, client, 100).map(({ mirror }) => mirror.id),
+    traces,
+    ids: (client = SOMEONE4, secure = false, changed = undefined) =>
+      rank(registry.snapshot, { path: 'p', changed, secure }, client, 100).map(({ mirror }) => mirror.id),
   }
 }

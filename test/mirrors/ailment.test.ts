@@ -71,6 +71,19 @@ describe('what ails mirrors', () => {
     assert.deepEqual(ids(rank(snapshot, { ...wanted, redirectable: true }, FOUR, 9)), ['a', 'b', 'c', 'd'])
   })
 
+  test('leaves an old copy out for what changed since it was made, and for nothing else', () => {
+    const outdated = { from: 1000, reason: 'its copy is from then' }
+    const old: Ailment = { ...WHOLE, ignoresRange: false, outdated }
+    const snapshot = prepared.with([undefined, old, undefined, undefined])
+    const given = (changed: number | undefined) =>
+      ids(rank(snapshot, { ...wanted, changed }, FOUR, 9)).join('')
+    assert.deepEqual([1001, 1000, 999, -5, undefined].map(given), ['acd', 'abcd', 'abcd', 'abcd', 'abcd'])
+    const { omitted } = explain(snapshot, { ...wanted, changed: 1001 }, FOUR, 'p')
+    assert.deepEqual(omitted, [{ id: 'b', reason: 'its copy is from then' }])
+    const drawn = rank(snapshot, { ...wanted, changed: 2000, redirectable: true }, FOUR, 9, seededDraw(1))
+    assert.deepEqual(ids(drawn).toSorted(), ['a', 'c', 'd'])
+  })
+
   test('may change the URL for clients of http', () => {
     const both = createSnapshot([mirror('x', { urls: ['https://x.example/', 'http://x.example/'] })])
     const ailing = both.with([{ ...WHOLE, ignoresRange: false, plainUrl: 'http://x.example/' }])

@@ -30,7 +30,7 @@ test('everything that can be said of a mirror is kept', () => {
   const full = {
     id: 'A.b_c-9',
     urls: ['https://m.example/r/', 'http://m.example/r/', 'ftp://m.example/r/'],
-    rsync: 'rsync://m.example/r/',
+    rsync: 'rsync://reader@m.example/r/',
     location: 'de',
     countries: ['at', 'ch'],
     coordinates: [50.11, -8.68],
@@ -46,6 +46,7 @@ test('everything that can be said of a mirror is kept', () => {
     trust: true,
     enabled: false,
     trace: 'project/trace/origin.example.org',
+    maxAge: 86_400_000,
     redirects: true,
     probe: false,
   }
@@ -56,6 +57,11 @@ test('a trace is a path below the URL, written with a slash before it or without
   const traceOf = (trace: string) => check([{ id: 'a', url: 'https://a.example/', trace }])[0]?.trace
   assert.equal(traceOf('/timestamp'), 'timestamp')
   assert.equal(traceOf('project/trace'), 'project/trace')
+})
+
+test('how old a copy may be is a duration as in options', () => {
+  const [one] = check([{ id: 'a', url: 'https://a.example/', trace: '/t', maxAge: '36h' }])
+  assert.equal(one?.maxAge, 36 * 3_600_000)
 })
 
 test('a URL is written out in full, and ends in a slash', () => {
@@ -236,6 +242,13 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
   ['redirects as a text', { redirects: 'yes' }, '[0].redirects: must be true or false'],
   ['probe as a number', { probe: 0 }, '[0].probe: must be true or false'],
   ['a trace that is no text', { trace: 5 }, '[0].trace: must be a path'],
+  ['an age without a trace', { maxAge: '1d' }, '[0].maxAge: needs a trace, which tells how old the copy is'],
+  ['no age at all', { trace: '/t', maxAge: 0 }, '[0].maxAge: must be longer than nothing'],
+  [
+    'an age that is none',
+    { trace: '/t', maxAge: 'young' },
+    "[0].maxAge: must be milliseconds, or a text such as '90s', '5m' or '12h'",
+  ],
   ...['/', '', 'a//b', '/../a', './a', 'a/'].map(
     (trace) =>
       [
@@ -294,6 +307,11 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
     'a URL with a fragment',
     { url: 'https://m.example/#x' },
     '[0].url: "https://m.example/#x" must not have a query or a fragment: file names are added to it',
+  ],
+  [
+    'a password for rsync',
+    { rsync: 'rsync://reader:secret@m.example/r/' },
+    '[0].rsync: a URL must not carry a password; set it in the environment, as RSYNC_PASSWORD',
   ],
   [
     'a plain URL for rsync',
