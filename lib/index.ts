@@ -15,6 +15,7 @@ export type {
   EtagPolicy,
   Family,
   Field,
+  HashedFile,
   Identity,
   IndexedFile,
   Mirror,
@@ -23,7 +24,17 @@ export type {
   Pieces,
   Place,
 } from './model.js'
-export type { CheckedOptions, Duration, MirrorOptions, OriginOptions, ProbeOptions, Size } from './options.js'
+export type {
+  ChallengeOptions,
+  CheckedOptions,
+  Duration,
+  MirrorOptions,
+  OriginOptions,
+  PresenceOptions,
+  ProbeOptions,
+  Size,
+  TraceOptions,
+} from './options.js'
 export { createOrigin, type Indexed, type MirrorInForce, type Origin, type OriginEvents } from './origin.js'
 export { type Answer, answer, type Part, type Range, type Representation } from './plan/answer.js'
 export { type AnswerView, type Decoration, decoration } from './plan/decoration.js'
@@ -37,18 +48,26 @@ export type {
   RejectPlan,
 } from './plan/plan.js'
 export type { RequestView } from './plan/view.js'
+export type { CorruptFile, MirrorPresence, SurveyReport } from './presence/report.js'
 export { memoryStore } from './store/memory.js'
 export { memoryStates } from './store/memory-states.js'
 export { sqliteStore } from './store/sqlite.js'
 export { sqliteStates } from './store/sqlite-states.js'
 export type {
+  KnownCorrupt,
+  KnownPresence,
+  KnownScan,
   KnownStates,
   KnownWay,
   MirrorEvent,
+  PresenceChange,
+  SetName,
   StateChange,
   StateStore,
+  StoredBlock,
   StoredEvent,
+  WantedFile,
   Way,
   WayState,
 } from './store/states.js'
-export type { Change, Store, StoredFile, Totals } from './store/store.js'
+export type { Change, SampledFile, Store, StoredFile, Totals } from './store/store.js'

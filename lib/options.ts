@@ -5,7 +5,8 @@ import type { Home } from './geo/locator.js'
 import { countrySchema, homeSchema } from './geo/schema.js'
 import type { Probing } from './health/health.js'
 import { MOST_TIMEOUT } from './health/timing.js'
-import { mirrorListSchema } from './mirrors/schema.js'
+import type { TraceWriting } from './health/trace-writer.js'
+import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/schema.js'
 import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
 import type { Strategy } from './mirrors/strategies/strategy.js'
 import {
@@ -18,9 +19,11 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
+import type { Challenging } from './presence/challenger.js'
+import type { Looking, LookingTimes } from './presence/presence.js'
 import type { StateStore } from './store/states.js'
 import type { Store } from './store/store.js'
-import { mapping, type Schema, validate } from './validation.js'
+import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'
 
 /** Milliseconds, or a number with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
 export type Duration = number | string
@@ -28,10 +31,19 @@ export type Duration = number | string
 export type Size = number | string
 
 /** A mirror as an operator writes it: an id, a `url` or several `urls`, and what else is known; see `docs/mirrors.md`. */
-export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls'>> {
+export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls' | 'maxAge'>> {
   readonly id: string
   readonly url?: string | undefined
   readonly urls?: readonly string[] | undefined
+  readonly maxAge?: Duration | undefined
+}
+
+/** How a trace file is written; see `docs/mirrors.md`. */
+export interface TraceOptions {
+  /** Of the file, from the root of the repository. Folders are made where they are missing. */
+  readonly path: string
+  /** How often; 1 s to 24 days. Default: 1 h. */
+  readonly interval?: Duration | undefined
 }
 
 /** How mirrors are probed; see `docs/mirrors.md`. */
@@ -40,11 +52,24 @@ export interface ProbeOptions {
   readonly interval?: Duration | undefined
   /** How long one probe may take, at most a quarter of the interval. Default: 5 s, or that quarter. */
   readonly timeout?: Duration | undefined
-  /**
-   * Whether the host of a mirror may have an address of a private network, or of this machine. Default: false, but for mirrors
-   * whose URLs name such an address, or `localhost`.
-   */
-  readonly privateAddresses?: boolean | undefined
+}
+
+/** How mirrors are looked through for what they hold; see `docs/mirrors.md`. */
+export interface PresenceOptions {
+  /** Between two surveys of a mirror; 1 s or longer. Default: 6 h. */
+  readonly interval?: Duration | undefined
+  /** How long a look at one file may take. Default: 10 s. */
+  readonly timeout?: Duration | undefined
+  /** Files a second that a mirror without a listing is asked for. Default: 100. */
+  readonly rate?: number | undefined
+}
+
+/** How much of what mirrors hold is fetched and compared; see `docs/mirrors.md`. */
+export interface ChallengeOptions {
+  /** Of all mirrors together. Default: 64 MiB. */
+  readonly bytesPerHour?: Size | undefined
+  /** After which time a corrupt file is fetched again, to see whether it is mended. Default: 10 min. */
+  readonly again?: Duration | undefined
 }
 
 /** Options of `createOrigin`. Only `root` is needed. */
@@ -69,6 +94,25 @@ export interface OriginOptions {
   states?: string | StateStore | undefined
   /** Whether, and how, to probe mirrors, and leave out those that are down. Default: true. */
   probe?: boolean | ProbeOptions | undefined
+  /**
+   * Whether, and how, to look which files mirrors hold, and to leave them out for the others. Default: true, unless `probe` is
+   * false: no mirror is asked for anything then.
+   */
+  presence?: boolean | PresenceOptions | undefined
+  /** Whether, and how much, to compare pieces of mirrors' files with ours. Default: true, where `presence` is. */
+  challenge?: boolean | ChallengeOptions | undefined
+  /**
+   * Whether the host of a mirror may have an address of a private network, or of this machine. Default: false, but for mirrors
+   * whose URLs name such an address, or `localhost`.
+   */
+  privateAddresses?: boolean | undefined
+  /**
+   * How old the copies of mirrors that have a `trace` may be, before they are left out for files that changed since. The
+   * `maxAge` of a mirror goes before. Default: any age.
+   */
+  maxAge?: Duration | undefined
+  /** Path of a trace file that is written below the root, or how that is done. Default: none is written. */
+  writeTrace?: string | TraceOptions | undefined
   /** URL of the repository's root on this server, for absolute URLs. Default: from the request's Host. */
   baseUrl?: string | undefined
   /** What to do with a file that mirrors hold: `decorate` (default) the answer, or `redirect` to a mirror. */
@@ -92,6 +136,11 @@ export interface OriginOptions {
   rescan?: Duration | undefined
   /** How `ETag` is made. Default: `digest`. */
   etag?: EtagPolicy | undefined
+  /**
+   * Whether to multiply the weights of mirrors by how they perform, as probes and challenges have measured it from here: those
+   * that are about as near share by that. Default: false.
+   */
+  measured?: boolean | undefined
   /**
    * How mirrors are chosen: `nearest` (default), or as `mirrorbits`, `almalinux` or `mirrorbrain` do, or a function. See
    * `docs/mirrors.md`.
@@ -127,6 +176,14 @@ export interface CheckedOptions {
   readonly states?: string | StateStore | undefined
   /** Undefined where mirrors are not probed. */
   readonly probe: Probing | undefined
+  /** Undefined where that follows from `probe`. */
+  readonly presence?: LookingTimes | boolean | undefined
+  /** Undefined where nothing is fetched. */
+  readonly challenge: Challenging | undefined
+  readonly privateAddresses: boolean
+  /** Milliseconds. */
+  readonly maxAge?: number | undefined
+  readonly writeTrace?: TraceWriting | undefined
   readonly baseUrl?: string | undefined
   readonly mode: Mode
   readonly serve: boolean
@@ -140,6 +197,7 @@ export interface CheckedOptions {
   readonly rescan: number
   readonly etag: EtagPolicy
   readonly strategy: StrategyName | Strategy
+  readonly measured: boolean
   readonly range: number
   readonly resolve: boolean
   readonly preferSecure: boolean
@@ -150,33 +208,12 @@ export interface CheckedOptions {
   readonly trustProxy: readonly string[]
 }
 
-const DURATION_UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-}
+const DEFAULT_LOOKING: LookingTimes = { interval: 6 * 3_600_000, timeout: 10_000, rate: 100 }
+const DEFAULT_CHALLENGE: Challenging = { bytesPerHour: 64 * 1024 ** 2, again: 600_000 }
+const rateMessage = 'must be a number, 0.1 or greater'
+
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
 
-function quantity(units: Readonly<Record<string, number>>, message: string) {
-  return v.pipe(
-    v.union([v.number(), v.string()], message),
-    v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
-      const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(String(dataset.value)) ?? []
-      const value =
-        typeof dataset.value === 'number' ? dataset.value : Number(digits) * (units[unit] ?? Number.NaN)
-      if (Number.isFinite(value) && value >= 0) return value
-      addIssue({ message })
-      return NEVER
-    }),
-  )
-}
-
-const durationSchema = quantity(
-  DURATION_UNITS,
-  "must be milliseconds, or a text such as '90s', '5m' or '12h'",
-)
 const sizeSchema = quantity(SIZE_UNITS, "must be bytes, or a text such as '4KiB' or '64MiB'")
 
 function wholeNumber(least: number, most: number) {
@@ -213,7 +250,6 @@ const probeSchema = v.pipe(
     {
       interval: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
       timeout: v.optional(v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer'))),
-      privateAddresses: v.optional(v.boolean('must be true or false'), false),
     },
     'must be true, false, or an object',
   ),
@@ -224,6 +260,54 @@ const probeSchema = v.pipe(
     ),
     ['timeout'],
   ),
+)
+const presenceSchema = mapping(
+  {
+    interval: v.optional(
+      v.pipe(durationSchema, v.minValue(1000, 'must be 1 s or longer')),
+      DEFAULT_LOOKING.interval,
+    ),
+    timeout: v.optional(
+      v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
+      DEFAULT_LOOKING.timeout,
+    ),
+    rate: v.optional(
+      v.pipe(v.number(rateMessage), v.finite(rateMessage), v.minValue(0.1, rateMessage)),
+      DEFAULT_LOOKING.rate,
+    ),
+  },
+  'must be true, false, or an object',
+)
+const challengeSchema = mapping(
+  {
+    bytesPerHour: v.optional(
+      v.pipe(sizeSchema, v.minValue(1, 'must be 1 byte or more; `challenge: false` turns it off')),
+      DEFAULT_CHALLENGE.bytesPerHour,
+    ),
+    again: v.optional(
+      v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
+      DEFAULT_CHALLENGE.again,
+    ),
+  },
+  'must be true, false, or an object',
+)
+const HOUR = 3_600_000
+/** Timers take no more. */
+const MOST_TRACE_INTERVAL = 24 * 24 * HOUR
+const tracePathSchema = filePathSchema('must be the path of a file below the root, such as /.trace')
+const traceSchema = mapping(
+  {
+    path: tracePathSchema,
+    interval: v.optional(
+      v.pipe(
+        durationSchema,
+        v.minValue(1000, 'must be 1 s or longer'),
+        v.maxValue(MOST_TRACE_INTERVAL, 'must be 24 days at most'),
+      ),
+      HOUR,
+    ),
+  },
+  'must be the path of a file, or an object with a path',
 )
 /** The named ranges of `proxy-addr`. */
 const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
@@ -280,10 +364,36 @@ export const optionEntries = {
       if (typeof given !== 'boolean') return probeSchema
       return v.pipe(
         v.boolean(),
-        v.transform((isWanted) => (isWanted ? { interval: 60_000, privateAddresses: false } : undefined)),
+        v.transform((isWanted) => (isWanted ? { interval: 60_000 } : undefined)),
       )
     }),
     true,
+  ),
+  presence: v.optional(
+    v.lazy(
+      (given): Schema<LookingTimes | boolean> => (typeof given === 'boolean' ? v.boolean() : presenceSchema),
+    ),
+  ),
+  challenge: v.optional(
+    v.lazy((given): Schema<Challenging | undefined> => {
+      if (typeof given !== 'boolean') return challengeSchema
+      return v.pipe(
+        v.boolean(),
+        v.transform((isWanted) => (isWanted ? DEFAULT_CHALLENGE : undefined)),
+      )
+    }),
+    true,
+  ),
+  privateAddresses: v.optional(flag, false),
+  maxAge: v.optional(maxAgeSchema),
+  writeTrace: v.optional(
+    v.lazy((given): Schema<TraceWriting> => {
+      if (typeof given !== 'string') return traceSchema
+      return v.pipe(
+        tracePathSchema,
+        v.transform((path) => ({ path, interval: HOUR })),
+      )
+    }),
   ),
   baseUrl: v.optional(baseUrlSchema),
   mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(', ')}`), 'decorate'),
@@ -311,6 +421,7 @@ export const optionEntries = {
     ),
     'nearest',
   ),
+  measured: v.optional(flag, false),
   range: v.optional(v.pipe(v.number(rangeMessage), v.finite(rangeMessage), v.minValue(1, rangeMessage)), 1.5),
   resolve: v.optional(flag, true),
   preferSecure: v.optional(flag, true),
@@ -329,4 +440,11 @@ const optionsSchema = v.strictObject(optionEntries, 'must be an object')
  */
 export function checkOptions(options: OriginOptions): CheckedOptions {
   return validate(optionsSchema, options, 'createOrigin', 'ERR_OPTIONS')
+}
+
+/** How mirrors are looked through, as all options together say; undefined where they are not. */
+export function lookingOf(options: CheckedOptions): Looking | undefined {
+  const { probe, presence = probe !== undefined, challenge, privateAddresses } = options
+  if (presence === false) return undefined
+  return { ...(presence === true ? DEFAULT_LOOKING : presence), challenge, privateAddresses }
 }

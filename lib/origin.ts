@@ -2,26 +2,31 @@ import { EventEmitter } from 'node:events'
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { isGone, MirroredByError, reason } from './errors.js'
+import { etagOf } from './fields/etag.js'
 import { urlPath } from './fields/url.js'
 import { type Locator, openLocator } from './geo/locator.js'
-import { systemAddresses } from './health/addresses.js'
 import { SYSTEM_CLOCK } from './health/clock.js'
 import { Health } from './health/health.js'
 import { askByUndici } from './health/http.js'
 import type { MirrorChange, MirrorHealth } from './health/standing.js'
-import { identityOf, sameIdentity } from './identity.js'
+import { TraceWriter } from './health/trace-writer.js'
+import { changedAt, identityOf, sameIdentity } from './identity.js'
 import { Indexer, type Progress } from './indexer.js'
 import { Leader } from './leader.js'
 import { nameServers } from './mirrors/hosts.js'
+import { weightFactors } from './mirrors/measured.js'
 import { explain, type Ranking } from './mirrors/rank.js'
 import { Registry } from './mirrors/registry.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
-import { type CheckedOptions, checkOptions, type OriginOptions } from './options.js'
+import { systemAddresses } from './network/addresses.js'
+import { type CheckedOptions, checkOptions, lookingOf, type OriginOptions } from './options.js'
 import { Entries } from './plan/entries.js'
 import { PASS, type Plan } from './plan/plan.js'
 import { Planner } from './plan/planner.js'
 import type { RequestView } from './plan/view.js'
-import { createPathFilter, type PathFilter } from './repository/names.js'
+import { Presence } from './presence/presence.js'
+import type { CorruptFile, MirrorPresence } from './presence/report.js'
+import { createPathFilter, includesWholePath, type PathFilter } from './repository/names.js'
 import { Scanner } from './repository/scan.js'
 import { guardedStates, guardedStore } from './store/guarded.js'
 import { defaultStatesFile, defaultStoreFile } from './store/location.js'
@@ -47,13 +52,19 @@ export interface OriginEvents {
   changed: [paths: readonly string[]]
   /** A mirror went down, came up, or was switched off or on, or the ways by which it is reached are others. */
   mirror: [MirrorChange]
+  /** A mirror was looked through, as far as that went; `mirrors()` tells what came of it. In the process that indexes. */
+  surveyed: [id: string]
+  /** A mirror sends other bytes than ours. There is a warning too. In the process that indexes. */
+  corrupt: [CorruptFile]
   /** Something does not work; the server goes on without it. Without a listener it is a warning of the process. */
   warning: [MirroredByError]
 }
 
-/** A mirror, and how it fares. */
+/** A mirror, how it fares, and what it holds. */
 export interface MirrorInForce extends Mirror {
   readonly health: MirrorHealth
+  /** What it holds, as far as that is known. */
+  readonly presence: MirrorPresence
 }
 
 /** A repository, its index and its mirrors: what the adapters mount. Made by `createOrigin`. */
@@ -68,11 +79,14 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
   plan(view: RequestView): Awaitable<Plan>
   /** What the index knows of a file, by its repository path. */
   lookup(path: string): Promise<IndexedFile | undefined>
-  /** Which mirrors a client, or whoever has an address, would be given for a file, and why not the others. */
+  /**
+   * Which mirrors a client, or whoever has an address, would be given for a file, and why not the others. What mirrors hold
+   * counts where the store answers at once.
+   */
   rank(path: string, client: Client | string, secure?: boolean): Ranking
   /** Who has an address, and where that is. Never throws: what is not known is left out. */
   locate(address: string): Client
-  /** The mirrors in force, in the operator's order. */
+  /** The mirrors in force, in the operator's order. Weights are those that count: with `measured`, multiplied by that. */
   mirrors(): readonly MirrorInForce[]
   /** Says that a file is not what the index has of it. Adapters do, when they find out as they answer. */
   touch(path: string): void
@@ -104,6 +118,9 @@ const QUIET_TIME = 60_000
 /** Kinds of trouble that are remembered. */
 const MOST_WARNED = 1000
 
+/** Milliseconds between two looks at how mirrors perform. */
+const WEIGH_TIME = 60_000
+
 /** Milliseconds for which a file is taken to be as it was. */
 const SEEN_TIME = 1
 
@@ -111,6 +128,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly root: string
   readonly options: CheckedOptions
   readonly ready: Promise<Indexed>
+  readonly #includes: PathFilter
   readonly #store: Store
   readonly #registry: Registry
   readonly #locator: Locator
@@ -118,6 +136,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly #planner: Planner
   readonly #leader: Leader
   readonly #health: Health
+  readonly #presence: Presence
+  readonly #traceWriter: TraceWriter | undefined
   /** Identities of files asked for since then, by `performance.now()`. */
   readonly #seen = new Map<string, Identity>()
   #seenSince = 0
@@ -129,12 +149,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #becomeReady: (indexed: Indexed) => void = () => {}
   #isReady = false
   #closing: Promise<void> | undefined
+  #cancelWeighing: () => void = () => {}
 
   constructor(root: string, options: CheckedOptions, locator: Locator) {
     super()
     this.root = root
     this.options = options
     const includes = createPathFilter(options.ignore)
+    this.#includes = includes
     // Paths of the index have no dots to resolve, and `join` costs a request as much as all of ranking.
     const below = root.endsWith(sep) ? root : root + sep
     // The registry first: it may refuse, and nothing must be left open then.
@@ -146,6 +168,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
         replaced: () => {
           this.#entries.clear()
           this.#health.followList()
+          this.#presence.followList()
         },
         warning: (error) => this.warn(error),
       },
@@ -155,23 +178,52 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     locator.begin(options.watch !== false, (error) => this.warn(error))
     this.#store = this.#openStore()
     this.#entries = new Entries(this.#store, options.etag)
+    const states = this.#openStates()
+    const book = systemAddresses()
     this.#health = new Health(
       options.probe,
       {
-        states: this.#openStates(),
+        states,
         index: this.#store,
         registry: this.#registry,
         ask: askByUndici,
-        book: systemAddresses(),
+        book,
+        privateAddresses: options.privateAddresses,
         clock: SYSTEM_CLOCK,
         draw: Math.random,
       },
       {
         changed: ({ mirror, at, state, reason }) =>
           this.#tell('mirror', { id: mirror, at: new Date(at), state, reason }),
+        asked: (id) => this.#presence.hasten(id),
         warning: (error) => this.warn(error),
       },
     )
+    this.#presence = new Presence(
+      lookingOf(options),
+      {
+        states,
+        index: this.#store,
+        registry: this.#registry,
+        includes,
+        book,
+        clock: SYSTEM_CLOCK,
+        draw: Math.random,
+        isUp: (mirror) => this.#health.isUp(mirror),
+        etagOf: ({ identity, digests }) => etagOf(options.etag, identity, digests),
+      },
+      {
+        corrupt: (corrupt) => this.#foundCorrupt(corrupt),
+        surveyed: (id) => {
+          this.#weigh()
+          this.#tell('surveyed', id)
+        },
+        warning: (error) => this.warn(error),
+      },
+    )
+    this.#traceWriter =
+      options.writeTrace &&
+      new TraceWriter(root, options.writeTrace, SYSTEM_CLOCK, (error) => this.warn(error))
     this.#planner = new Planner(options, {
       entries: this.#entries,
       store: this.#store,
@@ -181,17 +233,25 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
       stale: (path) => this.touch(path),
-      broken: (names) => this.#health.report(names),
+      broken: (names, path) => {
+        this.#health.report(names)
+        this.#presence.doubt(names, path)
+      },
+      unseen: (file, candidates) => this.#presence.unseen(file, candidates),
       draw: Math.random,
     })
     this.#leader = new Leader(this.#store, {
       lead: () => {
         this.#lead(includes)
         this.#health.lead()
+        this.#presence.lead()
+        this.#traceWriter?.lead()
       },
       follow: () => {
         this.#follow()
         this.#health.follow()
+        this.#presence.follow()
+        this.#traceWriter?.follow()
       },
       complete: () => void this.#completed(0, 0),
       changed: () => this.#entries.clear(),
@@ -200,6 +260,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve
     })
+    if (options.measured) this.#planWeighing()
     // A turn later, so that whoever made the origin can listen to its events first.
     setImmediate(() => void this.#leader.start())
   }
@@ -223,7 +284,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
 
   rank(path: string, client: Client | string, secure = false): Ranking {
     const located = typeof client === 'string' ? this.locate(client) : client
-    return explain(this.#registry.snapshot, { path, secure }, located, urlPath(path))
+    const changed = changedBelow(this.root, path, this.#includes)
+    const wanted = { path, changed, secure, number: this.#numberOf(path) }
+    return explain(this.#registry.snapshot, wanted, located, urlPath(path))
   }
 
   locate(address: string): Client {
@@ -231,7 +294,11 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   mirrors(): readonly MirrorInForce[] {
-    return this.#registry.snapshot.mirrors.map((mirror) => ({ ...mirror, health: this.#health.of(mirror) }))
+    return this.#registry.snapshot.mirrors.map((mirror) => ({
+      ...mirror,
+      health: this.#health.of(mirror),
+      presence: this.#presence.of(mirror),
+    }))
   }
 
   touch(path: string): void {
@@ -257,12 +324,42 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#health.close(), this.#registry.close(), this.#locator.close()])
+    this.#cancelWeighing()
+    // It keeps what it knows where health does, which closes that.
+    await this.#presence.close()
+    await Promise.all([
+      this.#health.close(),
+      this.#traceWriter?.close(),
+      this.#registry.close(),
+      this.#locator.close(),
+    ])
     await this.#indexer?.close()
     await Promise.all([this.#passing, this.#stopping])
     await this.#leader.close()
     this.#becomeReady({ files: 0, bytes: 0, hashed: 0, seconds: 0 })
     await this.#store.close()
+  }
+
+  #planWeighing(): void {
+    this.#cancelWeighing = SYSTEM_CLOCK.after(WEIGH_TIME, () => {
+      this.#weigh()
+      this.#planWeighing()
+    })
+  }
+
+  /** Takes notice of how mirrors perform, where that is to count. */
+  #weigh(): void {
+    if (!this.options.measured) return
+    const measures = this.#registry.snapshot.mirrors.map((mirror) => {
+      const { state, roundTrip } = this.#health.of(mirror)
+      const presence = this.#presence.of(mirror)
+      return {
+        id: mirror.id,
+        roundTrip: state === 'up' ? roundTrip : undefined,
+        speed: presence.kind === 'looked' ? presence.speed : undefined,
+      }
+    })
+    this.#registry.weigh(weightFactors(measures))
   }
 
   /**
@@ -314,6 +411,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       {
         changed: (paths) => {
           this.#entries.forget(paths)
+          this.#presence.changed(paths)
           this.#tell('changed', paths)
         },
         removed: (folder) => {
@@ -338,6 +436,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   async #completed(hashed: number, seconds: number): Promise<void> {
     if (this.#isReady) return
     this.#isReady = true
+    this.#presence.ready()
     let totals: Totals = { files: 0, bytes: 0 }
     try {
       totals = await this.#store.totals()
@@ -380,7 +479,10 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     try {
       return guardedStates(file, {
         // It may be found broken before there is anything to restore.
-        rebuilt: () => this.#health?.restore(),
+        rebuilt: () => {
+          this.#health?.restore()
+          this.#presence?.restore()
+        },
         warning: (error) => setImmediate(() => this.warn(error)),
       })
     } catch (error) {
@@ -389,6 +491,32 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       setImmediate(() => this.warn(new MirroredByError(code, message, error)))
       return memoryStates()
     }
+  }
+
+  /** Of the content that is indexed; undefined where the store has to be waited for. */
+  #numberOf(path: string): number | undefined {
+    try {
+      const file = this.#store.get(path)
+      if (!(file instanceof Promise)) return file?.number
+      // It may fail, and nobody waits for it.
+      file.catch(() => {})
+      return undefined
+    } catch (error) {
+      this.warn(storeError('cannot be read', error))
+      return undefined
+    }
+  }
+
+  #foundCorrupt(corrupt: CorruptFile): void {
+    const { mirror, path, start, end, expected, got } = corrupt
+    const bytes = `of ${JSON.stringify(path)}, from ${start} to ${end}`
+    const what =
+      got === undefined
+        ? `does not send all bytes ${bytes}`
+        : `sends other bytes than ours ${bytes}: the SHA-256 is ${got} and not ${expected}`
+    const message = `the mirror ${mirror} ${what}; no client is sent there for the file until it is mended`
+    this.warn(new MirroredByError('ERR_CORRUPT', message))
+    this.#tell('corrupt', corrupt)
   }
 
   /** Trouble is told once a minute, however many requests run into it. */
@@ -426,6 +554,13 @@ function identify(absolute: string): Identity | undefined {
   } catch {
     return undefined
   }
+}
+
+/** When a file of the repository changed last, in milliseconds since 1970; undefined where there is none. */
+export function changedBelow(root: string, path: string, includes: PathFilter): number | undefined {
+  if (!includesWholePath(includes, path)) return undefined
+  const identity = identify(join(root, path))
+  return identity && changedAt(identity)
 }
 
 /**

@@ -2,6 +2,7 @@ import { distance, pointOf } from '../geo/distance.js'
 import type { Client, Draw } from '../model.js'
 import { type Ailments, givenUrl, isClosed, wayBits } from './ailment.js'
 import type { Candidate } from './candidate.js'
+import type { Holdings } from './holding.js'
 import type { Tier } from './order.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -9,6 +10,8 @@ import type { Snapshot } from './snapshot.js'
 export interface Wanted {
   /** Repository path. */
   readonly path: string
+  /** When the file changed last, in milliseconds since 1970; absent where that is not known. */
+  readonly changed?: number | undefined
   /** Whether the client came by https: it is then never sent to a plain URL. */
   readonly secure: boolean
   /** Whether only URLs will do that a browser can be redirected to. */
@@ -17,7 +20,14 @@ export interface Wanted {
   readonly several?: boolean
   /** Ids and hosts, in lower case, of mirrors to leave out. */
   readonly avoid?: ReadonlySet<string> | undefined
+  /** Of the content (`IndexedFile.number`): without it nobody asks who holds it. */
+  readonly number?: number | undefined
+  /** Filled with the first few mirrors that were passed over only because nobody has looked for the file there. */
+  readonly unseen?: Candidate[] | undefined
 }
+
+/** Mirrors of which `Wanted.unseen` tells. */
+export const MOST_UNSEEN = 5
 
 /** Draws that hit a mirror twice, or one that will not do, before the rest is counted out one by one. */
 const SPARE_DRAWS = 16
@@ -37,7 +47,7 @@ export function rank(
   draw?: Draw,
 ): readonly Candidate[] {
   const { tiers, most } = snapshot.orderFor(client, wanted.secure)
-  const passing: Passing = { wanted, ailments: snapshot.ailments, bits: wayBits(client, wanted.secure) }
+  const passing = passingOf(snapshot, wanted, client)
   const wantedMost = Math.min(limit, most)
   const chosen: Candidate[] = []
   for (const tier of tiers) {
@@ -52,23 +62,35 @@ export function rank(
 interface Passing {
   readonly wanted: Wanted
   readonly ailments: Ailments
+  readonly holdings: Holdings
   /** Of the client: see `wayBits`. */
   readonly bits: number
 }
 
+function passingOf({ ailments, holdings }: Snapshot, wanted: Wanted, client: Client): Passing {
+  return { wanted, ailments, holdings, bits: wayBits(client, wanted.secure) }
+}
+
 /** Why a mirror cannot serve this request; undefined where it can. */
-function unfit(candidate: Candidate, { wanted, ailments, bits }: Passing): string | undefined {
-  const { path, secure, redirectable, several, avoid } = wanted
+function unfit(candidate: Candidate, { wanted, ailments, holdings, bits }: Passing): string | undefined {
+  const { path, changed, secure, redirectable, several, avoid, number, unseen } = wanted
   const ailment = ailments[candidate.place]
   if (ailment !== undefined) {
     if (isClosed(ailment, bits)) return ailment.reason
+    const { outdated } = ailment
+    if (outdated !== undefined && changed !== undefined && changed > outdated.from) return outdated.reason
     if (several && ailment.ignoresRange) return 'it ignores Range, and so is left out of lists'
   }
   if (redirectable && !givenUrl(ailments, candidate, secure)?.startsWith('http'))
     return 'no URL that a browser can follow'
   if (candidate.carries?.(path) === false) return 'its paths leave the file out'
   if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
-  return undefined
+  const holding = number === undefined ? undefined : holdings[candidate.place]
+  if (holding === undefined || number === undefined) return undefined
+  const lacks = holding.lacks(number)
+  if (lacks === undefined || unseen === undefined || unseen.length >= MOST_UNSEEN) return lacks
+  if (holding.isUnseen(number) && !unseen.includes(candidate)) unseen.push(candidate)
+  return lacks
 }
 
 function takeInOrder({ candidates }: Tier, passing: Passing, most: number, chosen: Candidate[]): void {
@@ -164,7 +186,7 @@ export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlP
   const most = choice.most ?? Number.POSITIVE_INFINITY
   const from = client.coordinates && pointOf(client.coordinates)
   const { ailments } = snapshot
-  const passing: Passing = { wanted, ailments, bits: wayBits(client, wanted.secure) }
+  const passing = passingOf(snapshot, wanted, client)
   const ranked: RankedMirror[] = []
   for (const { name, mirrors, shares } of choice.tiers) {
     const fit = mirrors.flatMap(({ mirror }, index) => {

@@ -5,6 +5,7 @@ import type { Mirror, Watch } from '../model.js'
 import { validateYamlFile } from '../validation.js'
 import type { Ailment } from './ailment.js'
 import type { Candidate } from './candidate.js'
+import type { Holding } from './holding.js'
 import { Hosts, type HostsParts } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
@@ -12,10 +13,18 @@ import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
 /** An editor that writes in several steps is given so many milliseconds to finish. */
 const EDIT_TIME = 100
 
+/** Share by which a weight has to change to be worth new orders. */
+const LEAST_CHANGE = 0.1
+
 export interface RegistryEvents {
   /** A new list is in force. */
   replaced(snapshot: Snapshot): void
   warning(error: MirroredByError): void
+}
+
+export interface RegistryOptions extends Choosing {
+  /** Milliseconds: of mirrors that have a trace, and do not say it themselves. */
+  readonly maxAge?: number | undefined
 }
 
 /**
@@ -23,13 +32,16 @@ export interface RegistryEvents {
  * the hosts of mirrors.
  */
 export class Registry {
-  readonly #choosing: Choosing
+  readonly #options: RegistryOptions
   readonly #events: RegistryEvents
   readonly #hosts: Hosts | undefined
   /** As they are configured. */
   #mirrors: readonly Mirror[]
+  /** By which weights are multiplied. */
+  #factors: ReadonlyMap<string, number> = new Map()
   #snapshot: Snapshot
   #ailmentOf: (candidate: Candidate) => Ailment | undefined = () => undefined
+  #holdingOf: (mirror: Mirror) => Holding | undefined = () => undefined
   /** Settles when the hosts of the first list have been looked up. Never rejects. */
   readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
@@ -44,11 +56,11 @@ export class Registry {
   constructor(
     source: string | readonly Mirror[],
     watch: Watch,
-    choosing: Choosing,
+    options: RegistryOptions,
     events: RegistryEvents,
     hosts?: HostsParts,
   ) {
-    this.#choosing = choosing
+    this.#options = options
     this.#events = events
     const file = typeof source === 'string' ? resolve(source) : undefined
     this.#mirrors = typeof source === 'string' ? load(resolve(source)) : source
@@ -69,7 +81,31 @@ export class Registry {
    */
   heed(ailmentOf: (candidate: Candidate) => Ailment | undefined): void {
     this.#ailmentOf = ailmentOf
-    this.#snapshot = this.#ailing(this.#snapshot)
+    this.#snapshot = this.#standing(this.#snapshot)
+  }
+
+  /**
+   * Takes notice of what mirrors hold, likewise.
+   *
+   * @param holdingOf what is known of the files of a mirror; undefined where it is taken to hold everything
+   */
+  heedHoldings(holdingOf: (mirror: Mirror) => Holding | undefined): void {
+    this.#holdingOf = holdingOf
+    this.#snapshot = this.#standing(this.#snapshot)
+  }
+
+  /**
+   * Takes notice of how mirrors perform: their weights are multiplied by that. Orders are prepared anew, so it is done only
+   * where it makes a difference.
+   */
+  weigh(factors: ReadonlyMap<string, number>): void {
+    const changes = this.#mirrors.some(({ id }) => {
+      const [before, now] = [this.#factors.get(id) ?? 1, factors.get(id) ?? 1]
+      return Math.abs(now - before) > LEAST_CHANGE * before
+    })
+    if (!changes) return
+    this.#factors = factors
+    this.#snapshot = this.#prepare()
   }
 
   async close(): Promise<void> {
@@ -79,12 +115,26 @@ export class Registry {
   }
 
   #prepare(): Snapshot {
-    const mirrors = this.#mirrors.map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
-    return this.#ailing(createSnapshot(mirrors, this.#choosing, (error) => this.#events.warning(error)))
+    const { maxAge } = this.#options
+    const mirrors = this.#mirrors
+      .map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
+      .map((mirror) => (isDefaulted(mirror, maxAge) ? { ...mirror, maxAge } : mirror))
+      .map((mirror) => this.#weighed(mirror))
+    return this.#standing(createSnapshot(mirrors, this.#options, (error) => this.#events.warning(error)))
   }
 
-  #ailing(snapshot: Snapshot): Snapshot {
-    return snapshot.with([...snapshot.candidates.values()].map((candidate) => this.#ailmentOf(candidate)))
+  #standing(snapshot: Snapshot): Snapshot {
+    const candidates = [...snapshot.candidates.values()]
+    return snapshot.with(
+      candidates.map((candidate) => this.#ailmentOf(candidate)),
+      candidates.map(({ mirror }) => this.#holdingOf(mirror)),
+    )
+  }
+
+  #weighed(mirror: Mirror): Mirror {
+    const factor = this.#factors.get(mirror.id) ?? 1
+    // To three digits, as people read it: nothing that was measured is known any better.
+    return factor === 1 ? mirror : { ...mirror, weight: Number((mirror.weight * factor).toPrecision(3)) }
   }
 
   #replace(): void {
@@ -118,6 +168,11 @@ export class Registry {
     this.#replace()
     void this.#hosts?.follow(this.#mirrors)
   }
+}
+
+/** Whether what is said of all mirrors counts for one. */
+function isDefaulted({ trace, maxAge }: Mirror, common: number | undefined): boolean {
+  return common !== undefined && trace !== undefined && maxAge === undefined
 }
 
 function load(file: string): readonly Mirror[] {

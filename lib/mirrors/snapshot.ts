@@ -4,6 +4,7 @@ import { pointOf } from '../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../model.js'
 import type { Ailments } from './ailment.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
+import type { Holdings } from './holding.js'
 import { familyOf, nearOf, omission } from './near.js'
 import { createOrder, type Order } from './order.js'
 import { requireChoice } from './strategies/checked.js'
@@ -40,6 +41,8 @@ export interface Snapshot {
   readonly candidates: ReadonlyMap<Mirror, Candidate>
   /** What ails them at the moment, by the places of candidates. Orders take no notice of it. */
   readonly ailments: Ailments
+  /** What is known of their files, likewise. */
+  readonly holdings: Holdings
   /**
    * The mirrors for a client, best first; the same object for every client of the same place.
    *
@@ -48,8 +51,8 @@ export interface Snapshot {
   orderFor(client: Client, secure: boolean): Order
   /** The same choice made anew, with what it was made from. */
   choose(client: Client, secure: boolean): Chosen
-  /** The same mirrors with other ailments: everything that is prepared is shared. */
-  with(ailments: Ailments): Snapshot
+  /** The same mirrors with other ailments and files: everything that is prepared is shared. */
+  with(ailments: Ailments, holdings?: Holdings): Snapshot
 }
 
 /**
@@ -73,12 +76,14 @@ class SharingSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
   readonly ailments: Ailments
+  readonly holdings: Holdings
   readonly #prepared: PreparedSnapshot
 
-  constructor(prepared: PreparedSnapshot, ailments: Ailments) {
+  constructor(prepared: PreparedSnapshot, ailments: Ailments, holdings: Holdings) {
     this.mirrors = prepared.mirrors
     this.candidates = prepared.candidates
     this.ailments = ailments
+    this.holdings = holdings
     this.#prepared = prepared
   }
 
@@ -90,8 +95,8 @@ class SharingSnapshot implements Snapshot {
     return this.#prepared.choose(client, secure)
   }
 
-  with(ailments: Ailments): Snapshot {
-    return this.#prepared.with(ailments)
+  with(ailments: Ailments, holdings = this.holdings): Snapshot {
+    return this.#prepared.with(ailments, holdings)
   }
 }
 
@@ -99,6 +104,7 @@ class PreparedSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
   readonly ailments: Ailments
+  readonly holdings: Holdings
   readonly #subnets: Subnets
   /** Numbers that some mirror has: others make no difference. */
   readonly #asns: ReadonlySet<number>
@@ -124,6 +130,7 @@ class PreparedSnapshot implements Snapshot {
       mirrors.map((mirror, place) => [mirror, createCandidate(mirror, choosing.preferSecure, place)]),
     )
     this.ailments = mirrors.map(() => undefined)
+    this.holdings = this.ailments.map(() => undefined)
     this.#subnets = new Subnets(mirrors.map(({ subnets }) => subnets))
     this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
     this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
@@ -152,8 +159,8 @@ class PreparedSnapshot implements Snapshot {
     return this.#chosenFor(client, this.#subnets.find(client.address), secure)
   }
 
-  with(ailments: Ailments): Snapshot {
-    return new SharingSnapshot(this, ailments)
+  with(ailments: Ailments, holdings = this.holdings): Snapshot {
+    return new SharingSnapshot(this, ailments, holdings)
   }
 
   /** What of a client makes a difference. */

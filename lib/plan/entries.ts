@@ -6,6 +6,7 @@ import { METALINK4_TYPE } from '../fields/link.js'
 import { REPR_DIGEST_DEFAULTS, reprDigestFields } from '../fields/repr-digest.js'
 import { urlPath } from '../fields/url.js'
 import { xMd5 } from '../fields/x-md5.js'
+import { changedAt } from '../identity.js'
 import {
   ALGORITHMS,
   type Algorithm,
@@ -28,6 +29,8 @@ export const DIGEST_ALGORITHMS: readonly Algorithm[] = ALGORITHMS.filter(
 /** What answers about a file have in common, made once and kept while the file stays the same. */
 export interface Entry {
   readonly file: IndexedFile
+  /** When it changed last, in milliseconds since 1970: older copies of the repository do not have it as it is. */
+  readonly changed: number
   /** The path as it is written in a URL. */
   readonly urlPath: string
   /** Documents that describe it: URL below the base, and type. */
@@ -109,6 +112,7 @@ export class Entries {
       : []
     return {
       file,
+      changed: changedAt(file.identity),
       urlPath: path,
       descriptions,
       links: new Links(file.path, path, descriptions),

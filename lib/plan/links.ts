@@ -10,6 +10,12 @@ export interface Duplicate extends DuplicateLines {
   readonly url: string
 }
 
+/**
+ * Why a mirror is taken to hold the file. Of one that is taken to hold everything (`assumed`) more is said than this file: its
+ * `depth`. `preferred` mirrors were seen to send it with our ETag.
+ */
+export type Evidence = 'assumed' | 'verified' | 'preferred'
+
 /** A document about the file. */
 export interface Description {
   /** As it is written below a base URL. */
@@ -17,7 +23,7 @@ export interface Description {
   readonly type: string
 }
 
-/** Ends of links kept for one file: five priorities in fifty countries, about 100 bytes each. */
+/** Ends of links kept for one file: five priorities in fifty countries, preferred or not, about 100 bytes each. */
 const MOST_ENDS = 250
 /** Names that this server is called by, at the same time. */
 const MOST_NAMES = 8
@@ -37,8 +43,12 @@ export class Links {
   readonly #parts: number
   readonly #descriptions: readonly Description[]
   readonly #describedBy = new Map<string, readonly Field[]>()
-  /** By country and priority; of mirrors that have all of the path. */
-  readonly #ends = new Map<string | undefined, (string | undefined)[]>()
+  /** By evidence, country and priority; of mirrors that have all of the path, where more than the file is known of them. */
+  readonly #ends: { readonly [E in Evidence]: Map<string | undefined, (string | undefined)[]> } = {
+    assumed: new Map(),
+    verified: new Map(),
+    preferred: new Map(),
+  }
   #kept = 0
 
   /**
@@ -66,30 +76,36 @@ export class Links {
    * @param base URL of the mirror
    * @param priority from 1
    */
-  duplicate(base: string, priority: number, candidate: Candidate): Duplicate {
+  duplicate(base: string, priority: number, candidate: Candidate, evidence: Evidence): Duplicate {
     const url = base + this.#urlPath
-    const link: Field = ['Link', beginningOf(base) + this.#endFor(priority, candidate)]
+    const link: Field = ['Link', beginningOf(base) + this.#endFor(priority, candidate, evidence)]
     return { url, link, mirroredBy: xMirroredBy(url) }
   }
 
-  #endFor(priority: number, { mirror: { location }, depthOf }: Candidate): string {
-    // Those that carry everything share this very function.
-    const depth = depthOf === countParts ? this.#parts : depthOf(this.#path)
-    if (depth !== this.#parts) return this.#urlPath + duplicateParameters(priority, location, depth)
-    const kept = this.#ends.get(location)?.[priority]
+  #endFor(priority: number, { mirror: { location }, depthOf }: Candidate, evidence: Evidence): string {
+    const depth = evidence === 'assumed' ? this.#depthBy(depthOf) : 0
+    const isUsual = evidence !== 'assumed' || depth === this.#parts
+    const kept = isUsual ? this.#ends[evidence].get(location)?.[priority] : undefined
     if (kept !== undefined) return kept
-    const made = flat(this.#urlPath + duplicateParameters(priority, location, depth))
-    this.#keep(location, priority, made)
+    const end = this.#urlPath + duplicateParameters(priority, location, depth, evidence === 'preferred')
+    if (!isUsual) return end
+    const made = flat(end)
+    this.#keep(location, priority, evidence, made)
     return made
   }
 
-  #keep(location: string | undefined, priority: number, end: string): void {
+  #depthBy(depthOf: Candidate['depthOf']): number {
+    // Those that carry everything share this very function.
+    return depthOf === countParts ? this.#parts : depthOf(this.#path)
+  }
+
+  #keep(location: string | undefined, priority: number, evidence: Evidence, end: string): void {
     if (this.#kept >= MOST_ENDS) {
-      this.#ends.clear()
+      for (const ends of Object.values(this.#ends)) ends.clear()
       this.#kept = 0
     }
-    const ends = this.#ends.get(location) ?? []
-    this.#ends.set(location, ends)
+    const ends = this.#ends[evidence].get(location) ?? []
+    this.#ends[evidence].set(location, ends)
     ends[priority] = end
     this.#kept += 1
   }

@@ -10,12 +10,14 @@ import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
 import { givenUrl } from '../mirrors/ailment.js'
 import type { Candidate } from '../mirrors/candidate.js'
-import { rank } from '../mirrors/rank.js'
+import type { Holding } from '../mirrors/holding.js'
+import { rank, type Wanted } from '../mirrors/rank.js'
 import type { Snapshot } from '../mirrors/snapshot.js'
-import type { Awaitable, Client, Draw, Field, Identity, Mode, Pieces } from '../model.js'
+import type { Awaitable, Client, Draw, Field, Identity, IndexedFile, Mode, Pieces } from '../model.js'
 import { includesWholePath, type PathFilter } from '../repository/names.js'
 import type { Store } from '../store/store.js'
 import { type Entries, type Entry, METALINK4_SUFFIX } from './entries.js'
+import type { Evidence } from './links.js'
 import { isLibzypp, prefersMetalink } from './negotiation.js'
 import { type Circumstances, circumstancesOf } from './overrides.js'
 import { type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
@@ -50,8 +52,10 @@ export interface PlannerParts {
   readonly absolute: (path: string) => string
   /** A file is not what the index says. */
   readonly stale: (path: string) => void
-  /** A client says that mirrors are broken, by ids and hosts in lower case. */
-  readonly broken: (names: ReadonlySet<string>) => void
+  /** A client says that mirrors are broken, by ids and hosts in lower case, as it asks for a file. */
+  readonly broken: (names: ReadonlySet<string>, path: string) => void
+  /** Nobody has looked yet whether these mirrors, among the best for a client, hold a file. */
+  readonly unseen: (file: IndexedFile, candidates: readonly Candidate[]) => void
   readonly draw: Draw
 }
 
@@ -76,6 +80,8 @@ const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 export class Planner {
   readonly #options: PlannerOptions
   readonly #parts: PlannerParts
+  /** What `rank` passed over, of the request at hand. */
+  readonly #unseen: Candidate[] = []
   /** Nearly all requests name the same host; by the same string links are found again sooner. */
   #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
 
@@ -135,7 +141,7 @@ export class Planner {
       if (prefersMetalink(accept, view.header('user-agent'), fileType))
         return this.#metalink(view, query, entry, true)
     }
-    const circumstances = this.#circumstances(view, query)
+    const circumstances = this.#circumstances(view, query, entry)
     if (mode === 'redirect') {
       const redirect = this.#redirect(view, entry, circumstances)
       if (redirect !== undefined) return redirect
@@ -148,12 +154,12 @@ export class Planner {
   }
 
   #redirect(view: RequestView, entry: Entry, { client, secure, avoid }: Circumstances): Plan | undefined {
-    const { path } = entry.file
-    const wanted = { path, secure, redirectable: true, avoid }
+    const wanted = this.#wanted(entry, secure, avoid, 'redirect')
     const limit = this.#options.maxDuplicates
     const snapshot = this.#parts.snapshot()
     // At least one, however few are to be listed: it is the answer.
     const ranked = rank(snapshot, wanted, client, Math.max(1, limit), this.#parts.draw)
+    this.#wonder(entry)
     const [first] = ranked
     const base = first && givenUrl(snapshot.ailments, first, secure)
     if (first === undefined || base === undefined) return undefined
@@ -163,13 +169,13 @@ export class Planner {
       .filter(({ place }) => snapshot.ailments[place]?.ignoresRange !== true)
       .slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
-    const fields = this.#fields(view, entry, secure, listed, isAscii(path), etag)
-    return { kind: 'redirect', status: 302, location: entry.links.duplicate(base, 1, first).url, fields }
+    const fields = this.#fields(view, entry, secure, listed, isAscii(entry.file.path), etag)
+    return { kind: 'redirect', status: 302, location: base + entry.urlPath, fields }
   }
 
   #metalink(view: RequestView, query: string, entry: Entry, negotiated: boolean): Awaitable<Plan> {
     if (view.method !== 'GET' && view.method !== 'HEAD') return this.#options.serve ? NOT_ALLOWED : PASS
-    const circumstances = this.#circumstances(view, query)
+    const circumstances = this.#circumstances(view, query, entry)
     // Whoever asks for mirrors elsewhere is told of a slip; a file is given in any case.
     if (circumstances.mistake !== undefined) return reject(400, circumstances.mistake)
     if (!this.#isPresent(entry)) return CHANGING
@@ -191,8 +197,9 @@ export class Planner {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
     const snapshot = this.#parts.snapshot()
-    const wanted = { path, secure, several: true, avoid }
+    const wanted = this.#wanted(entry, secure, avoid, 'list')
     const ranked = rank(snapshot, wanted, client, snapshot.mirrors.length)
+    this.#wonder(entry)
     const urls = ranked.map((one) => ({
       url: (givenUrl(snapshot.ailments, one, secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
@@ -220,8 +227,27 @@ export class Planner {
   }
 
   #lists(entry: Entry, { client, secure, avoid }: Circumstances): readonly Candidate[] {
-    const wanted = { path: entry.file.path, secure, several: true, avoid }
-    return rank(this.#parts.snapshot(), wanted, client, this.#options.maxDuplicates)
+    const wanted = this.#wanted(entry, secure, avoid, 'list')
+    const ranked = rank(this.#parts.snapshot(), wanted, client, this.#options.maxDuplicates)
+    this.#wonder(entry)
+    return ranked
+  }
+
+  #wanted(
+    { file: { path, number }, changed }: Entry,
+    secure: boolean,
+    avoid: ReadonlySet<string> | undefined,
+    use: 'redirect' | 'list',
+  ): Wanted {
+    this.#unseen.length = 0
+    const isList = use === 'list'
+    const unseen = this.#unseen
+    return { path, changed, secure, redirectable: !isList, several: isList, avoid, number, unseen }
+  }
+
+  /** Has somebody look, so that the next client profits. */
+  #wonder(entry: Entry): void {
+    if (this.#unseen.length > 0) this.#parts.unseen(entry.file, this.#unseen)
   }
 
   /** @param described whether to name the documents that describe the file */
@@ -235,11 +261,12 @@ export class Planner {
   ): Field[] {
     const base = this.#base(view)
     const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
-    const { ailments } = this.#parts.snapshot()
-    const duplicates = ranked.map((one, index) =>
-      entry.links.duplicate(givenUrl(ailments, one, secure) ?? '', index + 1, one),
-    )
-    const { digests } = entry.file
+    const { ailments, holdings } = this.#parts.snapshot()
+    const { digests, number } = entry.file
+    const duplicates = ranked.map((one, index) => {
+      const evidence = evidenceOf(holdings[one.place], number)
+      return entry.links.duplicate(givenUrl(ailments, one, secure) ?? '', index + 1, one, evidence)
+    })
     const want = wantDigest(view.header('want-digest'))
     const wantRepr = wantReprDigest(view.header('want-repr-digest'))
     const digest = want === undefined ? entry.digests : orDefault(digestFields(digests, want), entry.digests)
@@ -251,9 +278,9 @@ export class Planner {
     return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
   }
 
-  #circumstances(view: RequestView, query: string): Circumstances {
+  #circumstances(view: RequestView, query: string, { file }: Entry): Circumstances {
     const circumstances = circumstancesOf(view, query, this.#parts.locate, this.#options.overrides)
-    if (circumstances.broken !== undefined) this.#parts.broken(circumstances.broken)
+    if (circumstances.broken !== undefined) this.#parts.broken(circumstances.broken, file.path)
     return circumstances
   }
 
@@ -296,6 +323,11 @@ function savedName(name: string): string {
 
 function isControl(character: string): boolean {
   return character < ' ' || character === '\u007f'
+}
+
+function evidenceOf(holding: Holding | undefined, number: number): Evidence {
+  if (holding === undefined) return 'assumed'
+  return holding.prefers(number) ? 'preferred' : 'verified'
 }
 
 /** What was asked for, unless there is none of it: a wish that cannot be met is not there (RFC 9530 §4). */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MirroredByError } from '../../lib/errors.js'
+import { explain } from '../../lib/mirrors/rank.js'
 import { Registry, type RegistryEvents } from '../../lib/mirrors/registry.js'
 import { DEFAULT_CHOOSING, type Snapshot } from '../../lib/mirrors/snapshot.js'
 import { temporaryFolder } from '../support/folder.js'
@@ -211,4 +212,81 @@ test('nothing takes effect after the end', async (context) => {
   await sleep(300) // three times as long as an edit is given
   assert.equal(one.ids()[0], 'followed')
   assert.equal(one.replaced.length, told)
+})
+
+describe('how mirrors perform', () => {
+  const weights = (registry: Registry) => registry.snapshot.mirrors.map(({ weight }) => weight)
+  const open = (context: TestContext) => {
+    const registry = new Registry(
+      [mirror('a', { weight: 300 }), mirror('b'), mirror('c', { weight: 0 })],
+      false,
+      DEFAULT_CHOOSING,
+      SILENT,
+    )
+    context.after(() => registry.close())
+    return registry
+  }
+
+  test('multiplies their weights, each time anew from those that are configured', (context) => {
+    const registry = open(context)
+    assert.deepEqual(weights(registry), [300, 100, 0])
+    registry.weigh(
+      new Map([
+        ['a', 0.5],
+        ['c', 4],
+        ['gone', 8],
+      ]),
+    )
+    assert.deepEqual(weights(registry), [150, 100, 0])
+    registry.weigh(new Map([['a', 1 / 3]]))
+    assert.deepEqual(weights(registry), [100, 100, 0])
+    registry.weigh(new Map([['b', 1.23456]]))
+    assert.deepEqual(weights(registry), [300, 123, 0])
+    registry.weigh(new Map())
+    assert.deepEqual(weights(registry), [300, 100, 0])
+  })
+
+  test('counts for redirects', (context) => {
+    const registry = open(context)
+    registry.weigh(new Map([['b', 3]]))
+    const client = { address: '192.0.2.1' }
+    const { ranked } = explain(registry.snapshot, { path: 'p', secure: false }, client, 'p')
+    assert.deepEqual(
+      ranked.map(({ id, weight, share }) => [id, weight, share]),
+      [
+        ['a', 300, 0.5],
+        ['b', 300, 0.5],
+      ],
+    )
+  })
+
+  test('makes a new snapshot only where it changes by more than a tenth', (context) => {
+    const registry = open(context)
+    const before = registry.snapshot
+    registry.weigh(new Map([['a', 1.09]]))
+    assert.equal(registry.snapshot, before)
+    registry.weigh(new Map([['a', 1.2]]))
+    const after = registry.snapshot
+    assert.notEqual(after, before)
+    registry.weigh(new Map([['a', 1.15]]))
+    assert.equal(registry.snapshot, after)
+    assert.deepEqual(weights(registry), [360, 100, 0])
+  })
+
+  test('leaves what ails them, and what they hold, as it is', (context) => {
+    const registry = open(context)
+    const holding = { lacks: () => 'why', isUnseen: () => false, prefers: () => false }
+    registry.heedHoldings(({ id }) => (id === 'b' ? holding : undefined))
+    registry.weigh(new Map([['a', 2]]))
+    assert.deepEqual(registry.snapshot.holdings, [undefined, holding, undefined])
+  })
+
+  test('stays when the list is edited', async (context) => {
+    const one = following(context)
+    await untilFollowed(one)
+    one.registry.weigh(new Map([['followed', 2]]))
+    writeFileSync(one.file, yaml('new', 'followed'))
+    await until('an edit takes effect', () => one.ids().length === 2)
+    assert.deepEqual(weights(one.registry), [100, 200])
+  })
 })

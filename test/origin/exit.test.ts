@@ -18,7 +18,7 @@ async function closesWell(t: TestContext, atOnce: boolean): Promise<void> {
   const program = `
     import { createOrigin } from ${JSON.stringify(LIBRARY)}
     const mirrors = [{ id: 'm', url: 'http://m.invalid/' }]
-    const origin = await createOrigin({ root: ${JSON.stringify(root)}, store: ${JSON.stringify(store)}, mirrors })
+    const origin = await createOrigin({ root: ${JSON.stringify(root)}, store: ${JSON.stringify(store)}, mirrors, writeTrace: '/.trace' })
     ${atOnce ? '' : 'await origin.ready'}
     await origin.close()
     console.log('closed')

@@ -4,14 +4,14 @@ import { lastModified } from '../../lib/fields/last-modified.js'
 import type { Field, Identity } from '../../lib/model.js'
 import { decoration } from '../../lib/plan/decoration.js'
 import type { DecoratePlan } from '../../lib/plan/plan.js'
-import { fileAt, IDENTITY } from '../store/files.js'
+import { IDENTITY, indexedAt } from '../store/files.js'
 import { request } from './requests.js'
 
 const FIELDS: readonly Field[] = [['Digest', 'SHA-256=x']]
 const ETAG = '"ours"'
 const PLAN: DecoratePlan = {
   kind: 'decorate',
-  file: fileAt('a'),
+  file: indexedAt('a'),
   absolute: '/srv/a',
   fields: FIELDS,
   etag: ETAG,
@@ -114,7 +114,7 @@ describe('an answer is left as it is where the file at this moment', () => {
 
 test('the time may be rounded as Node rounds it', () => {
   const mtimeNs = 784_111_777_999_600_000n
-  const plan = { ...PLAN, file: fileAt('a', { mtimeNs }) }
+  const plan = { ...PLAN, file: indexedAt('a', { mtimeNs }) }
   const fields = { 'content-length': SIZE, 'last-modified': 'Sun, 06 Nov 1994 08:49:38 GMT' }
   assert.ok(decorated(200, fields, { plan, present: { ...IDENTITY, mtimeNs } }))
 })

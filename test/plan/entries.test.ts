@@ -129,3 +129,14 @@ describe('entries', () => {
     assert.match((await tag('digest')) ?? '', /^"[A-Za-z0-9_-]{43}"$/)
   })
 })
+
+test('an entry tells when its file changed last, its content or its name, no earlier than that was', async () => {
+  const changed = async (mtimeNs: bigint, ctimeNs: bigint) => {
+    const store = memoryStore()
+    await store.apply([put(fileAt('x', { mtimeNs, ctimeNs }))])
+    return (await new Entries(store, 'digest').get('x'))?.changed
+  }
+  assert.equal(await changed(1_700_000_000_123_000_000n, 0n), 1_700_000_000_123)
+  assert.equal(await changed(0n, 1_700_000_000_123_000_001n), 1_700_000_000_124)
+  assert.equal(await changed(-5_000_000n, -9_000_000n), -5)
+})

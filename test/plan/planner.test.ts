@@ -548,6 +548,7 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
     absolute: (path) => path,
     stale: () => {},
     broken: () => {},
+    unseen: () => {},
     draw: () => 0,
   })
   await assert.rejects(async () => one.plan(request('/a')), /the store is away/)

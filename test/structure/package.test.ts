@@ -171,13 +171,14 @@ import type Koa from 'koa'
 import {
   type Answer, type AnswerView, type Algorithm, type Awaitable, type Change, type CheckedOptions, type Client,
   type Coordinates, type DecoratePlan, type Decoration, type Digests, type DocumentPlan, type Duration, type ErrorCode,
-  type EtagPolicy, type Field, type FilePlan, type Home, type Identity, type Indexed, type IndexedFile, type Mirror,
+  type EtagPolicy, type Field, type FilePlan, type HashedFile, type Home, type Identity, type Indexed, type IndexedFile, type Mirror,
   type MirrorOptions, type Mode, type Origin, type OriginEvents, type OriginOptions, type Part, type PassPlan,
   type Pieces, type Place, type Plan, type Progress, type Range, type RankedMirror, type Ranking, type RedirectPlan,
   type RejectPlan, type Representation, type RequestView, type Size, type Store, type StoredFile, type Totals,
   type Condition, type KnownStates, type KnownWay, type MirrorChange, type MirrorEvent, type MirrorHealth,
   type MirrorInForce, type MirrorState, type ProbeOptions, type StateChange, type StateStore, type StoredEvent,
-  type Way, type WayHealth, type WayState, memoryStates, sqliteStates,
+  type KnownCorrupt, type KnownPresence, type KnownScan, type PresenceChange, type SampledFile, type SetName,
+  type StoredBlock, type WantedFile, type Way, type WayHealth, type WayState, memoryStates, sqliteStates,
   answer, createOrigin, decoration, ERROR_CODES, memoryStore, MirroredByError, sqliteStore,
 } from 'mirrored-by'
 import { mirroredBy as forKoa, routes } from 'mirrored-by/koa'
@@ -185,11 +186,11 @@ import { mirroredBy as forNode } from 'mirrored-by/node'
 
 export type All = [
   Answer, AnswerView, Algorithm, Awaitable<1>, Change, CheckedOptions, Client, Coordinates, DecoratePlan, Decoration,
-  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, Home, Identity, Indexed, IndexedFile, Mirror,
+  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, HashedFile, Home, Identity, Indexed, IndexedFile, Mirror,
   MirrorOptions, Mode, OriginEvents, OriginOptions, Part, PassPlan, Pieces, Place, Plan, Progress, Range, RankedMirror,
   Ranking, RedirectPlan, RejectPlan, Representation, RequestView, Size, StoredFile, Totals, Condition, KnownStates,
   KnownWay, MirrorChange, MirrorEvent, MirrorInForce, MirrorState, ProbeOptions, StateChange, StoredEvent, Way, WayHealth,
-  WayState,
+  WayState, KnownCorrupt, KnownPresence, KnownScan, PresenceChange, SampledFile, SetName, StoredBlock, WantedFile,
 ]
 const states: StateStore = memoryStates()
 export const fares: readonly MirrorHealth[] = (await createOrigin({ root: '.', states, probe: false }))

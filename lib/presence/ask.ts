@@ -1,0 +1,79 @@
+import type { Clock } from '../health/clock.js'
+import type { CataloguedFile } from './catalog.js'
+import type { FileState } from './files.js'
+
+export interface AskParts {
+  /** Files a second, at most. */
+  readonly rate: number
+  readonly clock: Pick<Clock, 'steady' | 'after'>
+  readonly signal: AbortSignal
+}
+
+/** What became of asking a mirror for many files. */
+export interface Asked {
+  /** Files that it holds, of those asked for. */
+  readonly found: number
+  /** Why not all of them could be asked for; undefined where they were. */
+  readonly reason?: string
+}
+
+/** So many without an answer, one after the other, and it is given up. */
+const MOST_FAILURES = 10
+/** Files that may be asked for at once before the rate counts: few files are no load. */
+const BURST = 100
+const AT_ONCE = 2
+
+/**
+ * Asks a mirror for one file after the other, at no more than a rate.
+ *
+ * @param look undefined where it did not tell
+ */
+export async function askFor(
+  pages: AsyncIterable<readonly CataloguedFile[]>,
+  isWanted: (file: CataloguedFile) => boolean,
+  look: (file: CataloguedFile) => Promise<FileState | undefined>,
+  { rate, clock, signal }: AskParts,
+): Promise<Asked> {
+  const start = clock.steady()
+  const files = wanted(pages, isWanted)
+  let asked = 0
+  let found = 0
+  let untold = 0
+  let failures = 0
+  const work = async (): Promise<void> => {
+    for (let next = await files.next(); !next.done; next = await files.next()) {
+      if (signal.aborted || failures >= MOST_FAILURES) return
+      const wait = start + ((asked - BURST) / rate) * 1000 - clock.steady()
+      asked += 1
+      if (wait > 0) await sleep(wait, clock, signal)
+      const state = await look(next.value)
+      if (state === 'held') found += 1
+      failures = state === undefined ? failures + 1 : 0
+      if (state === undefined) untold += 1
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  if (signal.aborted) return { found, reason: 'it was ended' }
+  if (failures >= MOST_FAILURES)
+    return { found, reason: `it did not answer ${failures} times, one after the other` }
+  return untold === 0 ? { found } : { found, reason: `it told nothing of ${untold} files` }
+}
+
+async function* wanted(
+  pages: AsyncIterable<readonly CataloguedFile[]>,
+  isWanted: (file: CataloguedFile) => boolean,
+): AsyncGenerator<CataloguedFile, void> {
+  for await (const page of pages) yield* page.filter(isWanted)
+}
+
+async function sleep(time: number, clock: AskParts['clock'], signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const undo = clock.after(time, done)
+    signal.addEventListener('abort', done, { once: true })
+    function done(): void {
+      undo()
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}

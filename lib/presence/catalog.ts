@@ -1,0 +1,97 @@
+import type { Identity } from '../model.js'
+import { joinPath, splitPath } from '../repository/names.js'
+import type { Store } from '../store/store.js'
+import { breath } from './breath.js'
+
+/** A file of the index, as far as it takes to know it again on a mirror. */
+export interface CataloguedFile {
+  readonly path: string
+  readonly number: number
+  readonly identity: Identity
+}
+
+/** Files read in one go: a tenth of a millisecond in which requests wait. */
+const PAGE = 100
+/** Files of folders that are kept, for listings come back to a folder batch by batch. */
+const MOST_KEPT = 2000
+/** Folders that are kept, however large they are: a listing may go through several at once. */
+const LEAST_KEPT = 8
+
+type Folder = ReadonlyMap<string, CataloguedFile>
+
+/** Reads the index for those who compare it with mirrors: in small steps, for requests come first. */
+export class Catalog {
+  readonly #store: Pick<Store, 'sample'>
+  /** Those asked for lately, the last one at the end. */
+  readonly #kept = new Map<string, Folder>()
+  #keptFiles = 0
+  /** What was read behind a folder: listings often go on there. */
+  #ahead: readonly CataloguedFile[] = []
+
+  constructor(store: Pick<Store, 'sample'>) {
+    this.#store = store
+  }
+
+  /** The files directly in a folder, by their paths; a promise where they are to be read. */
+  folder(folder: string): Folder | Promise<Folder> {
+    const kept = this.#kept.get(folder)
+    if (kept === undefined) return this.#read(folder)
+    this.#kept.delete(folder)
+    this.#kept.set(folder, kept)
+    return kept
+  }
+
+  /** Every file, in batches. */
+  all(): AsyncGenerator<readonly CataloguedFile[], void> {
+    return pages(this.#store, '')
+  }
+
+  async #read(folder: string): Promise<Folder> {
+    const files = new Map<string, CataloguedFile>()
+    const ahead = this.#ahead
+    const start = ahead.findIndex(({ path }) => splitPath(path)[0] === folder)
+    let rest = start === -1 ? [] : ahead.slice(start)
+    let last = rest.at(-1)?.path ?? joinPath(folder, '')
+    for (;;) {
+      const end = rest.findIndex(({ path }) => splitPath(path)[0] !== folder)
+      for (const file of end === -1 ? rest : rest.slice(0, end)) files.set(file.path, file)
+      rest = end === -1 ? [] : rest.slice(end)
+      if (end !== -1) break
+      await breath()
+      const page = await this.#store.sample(last, PAGE)
+      rest = [...page]
+      last = page.at(-1)?.path ?? last
+      if (page.length === 0) break
+    }
+    this.#ahead = rest
+    this.#keep(folder, files)
+    return files
+  }
+
+  #keep(folder: string, files: Folder): void {
+    this.#keptFiles -= this.#kept.get(folder)?.size ?? 0
+    this.#kept.delete(folder)
+    this.#kept.set(folder, files)
+    this.#keptFiles += files.size
+    for (const [oldest, { size }] of this.#kept) {
+      if (this.#kept.size <= LEAST_KEPT || (this.#keptFiles <= MOST_KEPT && this.#kept.size <= MOST_KEPT))
+        break
+      this.#kept.delete(oldest)
+      this.#keptFiles -= size
+    }
+  }
+}
+
+async function* pages(
+  store: Pick<Store, 'sample'>,
+  start: string,
+): AsyncGenerator<readonly CataloguedFile[], void> {
+  for (let after = start; ; ) {
+    await breath()
+    const page = await store.sample(after, PAGE)
+    if (page.length > 0) yield page
+    const last = page.at(-1)
+    if (page.length < PAGE || last === undefined) return
+    after = last.path
+  }
+}

@@ -1,0 +1,94 @@
+/** A single file on a single mirror, to be looked at. */
+export interface Look {
+  /** Id of the mirror. */
+  readonly mirror: string
+  readonly path: string
+}
+
+export interface LooksParts {
+  /** Looks. Never rejects. */
+  readonly look: (look: Look) => Promise<unknown>
+}
+
+const MOST_WAITING = 2000
+const MOST_AT_ONCE = 8
+const MOST_PER_MIRROR = 2
+
+/** A queue of single looks: bounded, each look once, a few at the same time, and fewer at one mirror. */
+export class Looks {
+  readonly #look: LooksParts['look']
+  /** By what they are; those that somebody waits for, and the others. */
+  readonly #waiting: readonly [urgent: Map<string, Look>, rest: Map<string, Look>] = [new Map(), new Map()]
+  readonly #running = new Set<string>()
+  readonly #perMirror = new Map<string, number>()
+  #wake: (() => void)[] = []
+  #closed = false
+
+  constructor({ look }: LooksParts) {
+    this.#look = look
+  }
+
+  get size(): number {
+    return this.#running.size + this.#waiting[0].size + this.#waiting[1].size
+  }
+
+  /** @returns whether it will be looked at; not where too many wait */
+  add(look: Look, isUrgent: boolean): boolean {
+    const key = keyOf(look)
+    const [urgent, rest] = this.#waiting
+    if (this.#closed) return false
+    if (urgent.has(key) || this.#running.has(key)) return true
+    if (isUrgent) rest.delete(key)
+    const queue = isUrgent ? urgent : rest
+    if (queue.size >= MOST_WAITING) return false
+    queue.set(key, look)
+    this.#start()
+    return true
+  }
+
+  /** Settles when fewer than so many wait, for those who have many. */
+  async room(most: number): Promise<void> {
+    while (!this.#closed && this.#waiting[1].size >= most)
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const queue of this.#waiting) queue.clear()
+    this.#wakeAll()
+  }
+
+  #start(): void {
+    for (const queue of this.#waiting) {
+      for (const [key, look] of queue) {
+        if (this.#running.size >= MOST_AT_ONCE) return
+        if ((this.#perMirror.get(look.mirror) ?? 0) >= MOST_PER_MIRROR) continue
+        queue.delete(key)
+        void this.#run(key, look)
+      }
+    }
+  }
+
+  async #run(key: string, look: Look): Promise<void> {
+    const { mirror } = look
+    this.#running.add(key)
+    this.#perMirror.set(mirror, (this.#perMirror.get(mirror) ?? 0) + 1)
+    await this.#look(look)
+    this.#running.delete(key)
+    const left = (this.#perMirror.get(mirror) ?? 1) - 1
+    if (left > 0) this.#perMirror.set(mirror, left)
+    else this.#perMirror.delete(mirror)
+    this.#wakeAll()
+    if (!this.#closed) this.#start()
+  }
+
+  #wakeAll(): void {
+    const waiting = this.#wake
+    this.#wake = []
+    for (const wake of waiting) wake()
+  }
+}
+
+function keyOf({ mirror, path }: Look): string {
+  return `${mirror} ${path}`
+}

@@ -1,0 +1,192 @@
+import { sameIdentity } from '../identity.js'
+import type { Draw } from '../model.js'
+import { splitPath } from '../repository/names.js'
+import { breath } from './breath.js'
+import type { Catalog, CataloguedFile } from './catalog.js'
+import { compare } from './compare.js'
+import type { MirrorFiles } from './files.js'
+import type { Links } from './listings/links.js'
+import type { Listing, Outcome, RemoteFile } from './listings/listing.js'
+import { findOffset, type TimePair } from './offset.js'
+import type { Blocks } from './sets/blocks.js'
+import { NumberSet } from './sets/number-set.js'
+
+export interface SurveyParts {
+  readonly catalog: Catalog
+  /** Whether the mirror carries a path at all. */
+  readonly carries: (path: string) => boolean
+  /**
+   * Whether a file is not there when it is not listed. Web servers hide some names from their indexes, and files behind links
+   * that a listing cannot follow are not in it.
+   */
+  readonly tellsAll: boolean
+  /** Whether its times are in no time zone of the mirror's. */
+  readonly isUtc: boolean
+  /** Shared by all sets. */
+  readonly blocks: Blocks
+  readonly draw: Draw
+}
+
+export interface Surveyed {
+  readonly outcome: Outcome
+  /** Milliseconds that the mirror's times are off by; undefined where it keeps none of ours. */
+  readonly offset: number | undefined
+  /** Whether files were compared by another offset than that: the first few thousand told of another one. */
+  readonly isOff: boolean
+  /** Files of ours that the listing could not tell of: single looks may. */
+  readonly unsure: number
+}
+
+/** Pairs of times by which an offset is found, taken evenly from the whole listing. */
+const MOST_PAIRS = 5000
+
+/**
+ * Compares a mirror's listing with the index, and marks its files. What is found is marked as the listing is read; what is
+ * not there, at its end, and only where it is complete.
+ *
+ * @param hint what the mirror's times were off by the last time, for when the beginning of the listing does not tell
+ */
+export async function survey(
+  listing: Listing,
+  files: MirrorFiles,
+  hint: number | undefined,
+  parts: SurveyParts,
+): Promise<Surveyed> {
+  files.beginSurvey()
+  try {
+    const comparison = new Comparison(files, hint, parts)
+    for await (const batch of listing) await comparison.take(batch)
+    const outcome = await listing.outcome
+    const { offset, isOff } = await comparison.finish()
+    if (outcome.complete) await comparison.conclude(outcome.links)
+    return { outcome, offset, isOff, unsure: comparison.unsure }
+  } finally {
+    files.endSurvey()
+  }
+}
+
+class Comparison {
+  readonly #files: MirrorFiles
+  readonly #parts: SurveyParts
+  readonly #hint: number | undefined
+  readonly #held: NumberSet
+  readonly #stale: NumberSet
+  /** Listed, in a way that does not tell whether they are ours. */
+  readonly #unsure: NumberSet
+  readonly #pairs: TimePair[] = []
+  #pairCount = 0
+  /** What waits for an offset; undefined once that is decided. */
+  #waiting: { readonly file: CataloguedFile; readonly remote: RemoteFile }[] | undefined = []
+  #offset: number | undefined
+  unsure = 0
+
+  constructor(files: MirrorFiles, hint: number | undefined, parts: SurveyParts) {
+    this.#files = files
+    this.#parts = parts
+    this.#hint = hint
+    this.#held = new NumberSet(parts.blocks)
+    this.#stale = new NumberSet(parts.blocks)
+    this.#unsure = new NumberSet(parts.blocks)
+  }
+
+  async take(batch: readonly RemoteFile[]): Promise<void> {
+    const { catalog, carries } = this.#parts
+    for (const remote of batch) {
+      const pause = breath()
+      if (pause !== undefined) await pause
+      const asked = catalog.folder(splitPath(remote.path)[0])
+      const folder = asked instanceof Promise ? await asked : asked
+      const file = folder.get(remote.path)
+      if (file === undefined || !carries(file.path)) continue
+      this.#match(file, remote)
+      if (this.#waiting !== undefined && this.#waiting.length >= MOST_PAIRS) await this.#decide()
+    }
+  }
+
+  /** The listing is at its end. */
+  async finish(): Promise<Pick<Surveyed, 'offset' | 'isOff'>> {
+    await this.#decide()
+    const offset = findOffset(this.#pairs)
+    return { offset, isOff: offset !== undefined && offset !== this.#offset }
+  }
+
+  /** Nothing was left out: what was not seen is not there. */
+  async conclude(links: Links): Promise<void> {
+    const absent = new NumberSet(this.#parts.blocks)
+    let last = -1
+    for await (const page of this.#parts.catalog.all()) {
+      for (const file of page) {
+        last = Math.max(last, file.number)
+        if (this.#held.has(file.number) || this.#stale.has(file.number)) continue
+        if (!this.#parts.carries(file.path)) continue
+        const there = this.#unsure.has(file.number)
+          ? this.#asBefore(file)
+          : await this.#behindLink(file, links)
+        if (there === 'held') this.#held.add(file.number)
+        else if (there === 'absent') absent.add(file.number)
+        else this.unsure += 1
+      }
+    }
+    this.#files.replace({ held: this.#held, stale: this.#stale, absent }, last)
+  }
+
+  #match(file: CataloguedFile, remote: RemoteFile): void {
+    const mtimeMs = Number(file.identity.mtimeNs / 1_000_000n)
+    if (remote.sizePrecision === 0 && remote.size === file.identity.size && remote.mtime !== undefined)
+      this.#addPair({ mtimeMs, listed: remote })
+    if (this.#waiting === undefined) this.#judge(file, remote)
+    else this.#waiting.push({ file, remote })
+  }
+
+  /** A sample that every pair has the same chance to be in. */
+  #addPair(pair: TimePair): void {
+    this.#pairCount += 1
+    if (this.#pairs.length < MOST_PAIRS) this.#pairs.push(pair)
+    else {
+      const place = Math.floor(this.#parts.draw() * this.#pairCount)
+      if (place < MOST_PAIRS) this.#pairs[place] = pair
+    }
+  }
+
+  async #decide(): Promise<void> {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.#offset = findOffset(this.#pairs) ?? this.#hint ?? (this.#parts.isUtc ? 0 : undefined)
+    for (const { file, remote } of waiting) {
+      await breath()
+      this.#judge(file, remote)
+    }
+  }
+
+  #judge(file: CataloguedFile, remote: RemoteFile): void {
+    const { size, mtimeNs } = file.identity
+    const verdict = compare({ size, mtimeMs: Number(mtimeNs / 1_000_000n) }, remote, this.#offset)
+    if (verdict === 'unsure') this.#unsure.add(file.number)
+    else if (verdict === 'differs' || verdict === 'earlier') {
+      // Whoever lists a file twice is believed the worse.
+      this.#held.delete(file.number)
+      this.#stale.add(file.number)
+      this.#files.markListed(file.number, 'stale')
+    } else if (!this.#stale.has(file.number)) {
+      this.#held.add(file.number)
+      this.#files.markListed(file.number, 'held')
+    }
+  }
+
+  /** What a single look has shown stays so, where the listing does not speak against it. */
+  #asBefore({ number }: CataloguedFile): 'held' | 'unsure' {
+    return this.#files.stateOf(number) === 'held' ? 'held' : 'unsure'
+  }
+
+  /** A file that was not found under its own name may be there over a link, as it is here. */
+  async #behindLink(file: CataloguedFile, links: Links): Promise<'held' | 'absent' | 'unsure'> {
+    const { path, identity } = file
+    const real = links.resolve(path)
+    if (real === undefined) return 'unsure'
+    if (real === path) return this.#parts.tellsAll ? 'absent' : 'unsure'
+    const there = (await this.#parts.catalog.folder(splitPath(real)[0])).get(real)
+    const isHeld = there !== undefined && this.#held.has(there.number)
+    return isHeld && sameIdentity(there.identity, identity) ? 'held' : 'unsure'
+  }
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { mirroredBy } from '../../lib/adapters/node.js'
+import type { Origin, OriginOptions } from '../../lib/index.js'
+import { type FaultyMirror, type FaultyMirrorChoices, startFaultyMirror } from '../lab/faulty-mirror.js'
+import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { startOrigin } from '../support/origin.js'
+import { rawRequest, values } from '../support/raw.js'
+import { listen } from '../support/server.js'
+import { plainFiles } from '../support/setups.js'
+import { until } from '../support/until.js'
+
+/** A mirror with a copy of its own, which can be another one than the origin's. */
+export interface Copy {
+  readonly id: string
+  readonly folder: string
+  readonly mirror: FaultyMirror
+}
+
+/** One of the copies. */
+export function at(copies: readonly Copy[], place: number): Copy {
+  const copy = copies[place]
+  assert.ok(copy)
+  return copy
+}
+
+export interface Setting {
+  readonly folder: string
+  readonly root: string
+  /** In the order of the list: m0, m1, … */
+  readonly copies: readonly Copy[]
+  readonly options: OriginOptions
+}
+
+/** Files at the origin, and mirrors that have copied all of them, with their times. */
+export async function setting(
+  scope: Scope,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  choices: readonly FaultyMirrorChoices[] = [{}, {}, {}],
+): Promise<Setting> {
+  const folder = temporaryFolder(scope)
+  const root = join(folder, 'root')
+  mkdirSync(root)
+  writeFiles(root, files)
+  const copies = await Promise.all(
+    choices.map(async (choice, index) => {
+      const copy = join(folder, `copy${index}`)
+      sync(root, copy)
+      const mirror = await startFaultyMirror(scope, copy, { host: `127.0.0.${index + 2}`, ...choice })
+      return { id: `m${index}`, folder: copy, mirror }
+    }),
+  )
+  const mirrors = copies.map(({ id, mirror: { url } }) => ({ id, url }))
+  const store = join(folder, 'index.sqlite')
+  // Nothing is fetched unless a test is about that.
+  const options = { root, store, mirrors, presence: true, challenge: false, geo: false } as const
+  return { folder, root, copies, options }
+}
+
+/** Brings a copy up to date, with its times. */
+export function sync(root: string, copy: string): void {
+  cpSync(root, copy, { recursive: true, preserveTimestamps: true })
+}
+
+export interface Opened {
+  readonly origin: Origin
+  readonly url: string
+  readonly port: number
+}
+
+export async function open(scope: Scope, options: OriginOptions): Promise<Opened> {
+  const origin = await startOrigin(scope, options)
+  const { port, url } = await listen(scope, mirroredBy(origin, plainFiles(origin.root)))
+  return { origin, port, url }
+}
+
+/** The hosts that an answer names for a file, with what their links say after the URL. */
+export async function named(port: number, path: string, fields = {}): Promise<Record<string, string>> {
+  const answer = await rawRequest(port, 'HEAD', `/${path}`, fields)
+  assert.ok(answer.status === 200 || answer.status === 302, `${answer.status}`)
+  const links = values(answer, 'Link').filter((link) => link.includes('rel=duplicate'))
+  return Object.fromEntries(
+    links.map((link) => {
+      const [, url = '', rest = ''] = /^<([^>]*)>; rel=duplicate; pri=\d+(.*)$/.exec(link) ?? []
+      return [new URL(url).hostname, rest]
+    }),
+  )
+}
+
+/** The ids of the mirrors that an answer names for a file. */
+export async function given(port: number, path: string, fields = {}): Promise<string[]> {
+  const hosts = Object.keys(await named(port, path, fields))
+  return hosts.map((host) => `m${Number(host.split('.')[3]) - 2}`).sort()
+}
+
+export async function untilGiven(port: number, path: string, ids: readonly string[], limit?: number) {
+  await until(
+    `${path} is given from ${ids.join(', ') || 'no mirror'}`,
+    async () => (await given(port, path)).join() === ids.join(),
+    limit,
+  )
+}
+
+/** Settles when every mirror has been looked through once. */
+export async function untilSurveyed(origin: Origin): Promise<void> {
+  await until('every mirror is surveyed', () =>
+    origin.mirrors().every(({ presence }) => presence.kind === 'assumed' || presence.survey !== undefined),
+  )
+}

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { memoryStore } from '../../lib/index.js'
+import { Catalog } from '../../lib/presence/catalog.js'
+import { type FileState, MirrorFiles } from '../../lib/presence/files.js'
+import type { Listing, RemoteFile } from '../../lib/presence/listings/listing.js'
+import { createListing } from '../../lib/presence/listings/scan.js'
+import { Blocks } from '../../lib/presence/sets/blocks.js'
+import { survey } from '../../lib/presence/survey.js'
+import { createPathFilter } from '../../lib/repository/names.js'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const NOON = Date.parse('2026-03-01T12:00:00Z')
+
+interface Ours {
+  readonly size: number
+  readonly mtime: number
+}
+
+/** An index of made-up files, and nothing known of a mirror. */
+function world(ours: Readonly<Record<string, Ours>>) {
+  const store = memoryStore()
+  void store.apply(
+    Object.entries(ours).map(([path, { size, mtime }], index) => ({
+      kind: 'put',
+      file: {
+        path,
+        identity: {
+          size,
+          mtimeNs: BigInt(mtime) * 1_000_000n,
+          ctimeNs: BigInt(mtime) * 1_000_000n,
+          inode: BigInt(index),
+        },
+        digests: { 'sha-256': Buffer.from(path.padEnd(32).slice(0, 32)) },
+      },
+    })),
+  )
+  const blocks = new Blocks()
+  const files = new MirrorFiles(blocks)
+  const numberOf = async (path: string): Promise<number> => (await store.get(path))?.number ?? -1
+  return {
+    store,
+    files,
+    numberOf,
+    stateOf: async (path: string): Promise<FileState> => files.stateOf(await numberOf(path)),
+    /** What is told of the files after a listing. */
+    async survey(listing: Listing, options: { tellsAll?: boolean; isUtc?: boolean; hint?: number } = {}) {
+      const { tellsAll = true, isUtc = false, hint } = options
+      const parts = {
+        catalog: new Catalog(store),
+        carries: () => true,
+        tellsAll,
+        isUtc,
+        blocks,
+        draw: () => 0.5,
+      }
+      const surveyed = await survey(listing, files, hint, parts)
+      const states: Record<string, FileState> = {}
+      for (const path of Object.keys(ours)) states[path] = files.stateOf(await numberOf(path))
+      return { ...surveyed, states }
+    },
+  }
+}
+
+type Theirs = Partial<Omit<RemoteFile, 'path'>>
+
+/** A listing that ends well, or breaks off. */
+function listed(theirs: Readonly<Record<string, Theirs>>, failure?: string): Listing {
+  return createListing({ includes: createPathFilter([]) }, async (scan) => {
+    for (const [path, { size, sizePrecision = 0, mtime, mtimePrecision = 'second' }] of Object.entries(
+      theirs,
+    ))
+      scan.addFile(path, { size, sizePrecision, mtime, mtimePrecision })
+    if (failure !== undefined) throw new Error(failure)
+  })
+}
+
+describe('a survey', () => {
+  const OURS = {
+    a: { size: 1, mtime: NOON },
+    'sub/b': { size: 2, mtime: NOON + 1000 },
+    'sub/c': { size: 3, mtime: NOON + 2000 },
+    d: { size: 4, mtime: NOON + 3000 },
+  }
+  const SAME: Record<string, Theirs> = OURS
+
+  test('marks what is there, what is another version, and what is missing', async () => {
+    const { survey } = world(OURS)
+    const theirs = { ...SAME, 'sub/c': { size: 30, mtime: NOON }, x: { size: 1, mtime: NOON } }
+    const { d: _, ...rest } = theirs as Record<string, Theirs>
+    const { outcome, states, unsure } = await survey(listed(rest))
+    assert.deepEqual([outcome.complete, outcome.files, unsure], [true, 4, 0])
+    assert.deepEqual(states, { a: 'held', 'sub/b': 'held', 'sub/c': 'stale', d: 'absent' })
+  })
+
+  test('that breaks off takes nothing away, but for what it shows to be another version', async () => {
+    const { survey } = world(OURS)
+    await survey(listed(SAME))
+    const { outcome, states } = await survey(listed({ a: { size: 9, mtime: NOON } }, 'it broke off'))
+    assert.deepEqual([outcome.complete, outcome.reason], [false, 'it broke off'])
+    assert.deepEqual(states, { a: 'stale', 'sub/b': 'held', 'sub/c': 'held', d: 'held' })
+  })
+
+  test('allows for another time zone, found by most files', async () => {
+    const { survey } = world(OURS)
+    const shifted = Object.fromEntries(
+      Object.entries(OURS).map(([path, { size, mtime }]) => [path, { size, mtime: mtime + 2 * HOUR }]),
+    )
+    const { offset, states } = await survey(listed(shifted))
+    assert.equal(offset, 2 * HOUR)
+    assert.deepEqual(new Set(Object.values(states)), new Set(['held']))
+  })
+
+  test('takes an earlier time for an older version, and a later one for a copy made later', async () => {
+    const { survey } = world(OURS)
+    const theirs = { ...SAME, a: { size: 1, mtime: NOON - DAY }, d: { size: 4, mtime: NOON + DAY } }
+    const { states } = await survey(listed(theirs), { isUtc: true })
+    assert.deepEqual(states, { a: 'stale', 'sub/b': 'held', 'sub/c': 'held', d: 'held' })
+  })
+
+  test('is not sure of rounded sizes, and leaves what was seen before as it was', async () => {
+    const { survey, files, numberOf } = world(OURS)
+    const rounded = { ...SAME, a: { size: 0, sizePrecision: 512, mtime: NOON } }
+    const first = await survey(listed(rounded))
+    assert.deepEqual([first.states.a, first.unsure], ['unknown', 1])
+    files.mark(await numberOf('a'), 'held')
+    const second = await survey(listed(rounded))
+    assert.equal(second.states.a, 'held')
+  })
+
+  test('by a server that hides names is not sure of what is not listed', async () => {
+    const { survey } = world(OURS)
+    await survey(listed(SAME))
+    const { d: _, ...rest } = SAME
+    const { states, unsure } = await survey(listed(rest), { tellsAll: false })
+    assert.deepEqual([states.d, unsure], ['unknown', 1])
+  })
+
+  test('finds files behind links of the mirror, where they are the same file here', async () => {
+    const target = { size: 5, mtime: NOON }
+    const { store, survey } = world({
+      'v1/x': target,
+      'latest/x': target,
+      'latest/y': { size: 6, mtime: NOON },
+    })
+    const real = await store.get('v1/x')
+    assert.ok(real)
+    // Here too, the one is a link to the other.
+    await store.apply([{ kind: 'put', file: { ...real, path: 'latest/x' } }])
+    const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
+      scan.addFile('v1/x', { ...target, sizePrecision: 0, mtimePrecision: 'second' })
+      scan.addLink('latest', 'v1')
+    })
+    const { states } = await survey(listing, { isUtc: true })
+    assert.deepEqual(states, { 'v1/x': 'held', 'latest/x': 'held', 'latest/y': 'unknown' })
+  })
+
+  test('does not undo what single looks have shown meanwhile', async () => {
+    const { survey, files, numberOf } = world(OURS)
+    const numbers = { a: await numberOf('a'), d: await numberOf('d') }
+    const { d: _, ...rest } = SAME
+    const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
+      for (const [path, { size, mtime }] of Object.entries(rest))
+        scan.addFile(path, { size, mtime, sizePrecision: 0, mtimePrecision: 'second' })
+      files.mark(numbers.a, 'absent')
+      files.mark(numbers.d, 'held')
+    })
+    const { states } = await survey(listing)
+    assert.deepEqual([states.a, states.d], ['absent', 'held'])
+  })
+
+  test('believes the worse of a file that is listed twice', async () => {
+    for (const order of [
+      [1, 9],
+      [9, 1],
+    ]) {
+      const { survey } = world({ a: { size: 1, mtime: NOON } })
+      const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
+        for (const size of order)
+          scan.addFile('a', { size, mtime: NOON, sizePrecision: 0, mtimePrecision: 'second' })
+      })
+      assert.deepEqual((await survey(listing, { isUtc: true })).states, { a: 'stale' })
+    }
+  })
+
+  test('holds a file for held only where its size is ours and it is listed', async () => {
+    const paths = ['a', 'b', 'x/a', 'x/y/c']
+    const file = fc.record({ size: fc.nat({ max: 3 }), mtime: fc.constantFrom(NOON, NOON - DAY, NOON + DAY) })
+    const files = fc.dictionary(fc.constantFrom(...paths), file)
+    await fc.assert(
+      fc.asyncProperty(files, files, fc.boolean(), fc.boolean(), async (ours, theirs, isUtc, breaks) => {
+        const { survey } = world(ours)
+        const { states } = await survey(listed(theirs, breaks ? 'it broke off' : undefined), { isUtc })
+        for (const [path, state] of Object.entries(states)) {
+          const there = theirs[path]
+          if (state === 'held') assert.equal(there?.size, ours[path]?.size)
+          if (state === 'held' && isUtc) assert.ok((there?.mtime ?? 0) >= (ours[path]?.mtime ?? 0))
+          if (state === 'absent') assert.ok(there === undefined && !breaks)
+          if (there === undefined && !breaks) assert.equal(state, 'absent')
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { askFor } from '../../lib/presence/ask.js'
+import type { CataloguedFile } from '../../lib/presence/catalog.js'
+import { type Look, Looks } from '../../lib/presence/looks.js'
+import { Newcomers } from '../../lib/presence/newcomers.js'
+import { Schedule } from '../../lib/presence/schedule.js'
+
+const INTERVAL = 360_000
+
+describe('new files', () => {
+  test('are looked for at once, and again a few times, with growing pauses', () => {
+    const newcomers = new Newcomers(INTERVAL)
+    newcomers.add('a', 0)
+    const looked: number[] = []
+    for (let now = 0; now <= INTERVAL; now += 500) if (newcomers.take(now, 1).length > 0) looked.push(now)
+    assert.deepEqual(looked, [0, 1000, 6000, 21_000, 81_000])
+    assert.equal(newcomers.size, 0)
+  })
+
+  test('that are asked for most come first', () => {
+    const newcomers = new Newcomers(INTERVAL)
+    for (const path of ['a', 'b', 'c']) newcomers.add(path, 0)
+    for (const path of ['b', 'c', 'b', 'x']) newcomers.ask(path)
+    assert.deepEqual(newcomers.take(0, 2), ['b', 'c'])
+    assert.deepEqual(newcomers.take(0, 2), ['a'])
+    assert.deepEqual(newcomers.take(0, 2), [])
+  })
+
+  test('that change again begin again, and those found everywhere are done', () => {
+    const newcomers = new Newcomers(INTERVAL)
+    newcomers.add('a', 0)
+    newcomers.take(0, 1)
+    newcomers.add('a', 10)
+    assert.deepEqual(newcomers.take(10, 1), ['a'])
+    newcomers.remove('a')
+    assert.deepEqual(newcomers.take(INTERVAL, 1), [])
+  })
+
+  test('that are too many are told', () => {
+    const newcomers = new Newcomers(INTERVAL)
+    const paths = Array.from({ length: 1001 }, (_, index) => `f${index}`)
+    assert.deepEqual(
+      paths.filter((path) => !newcomers.add(path, 0)),
+      ['f1000'],
+    )
+    assert.ok(newcomers.add('f0', 1), 'it is there already')
+  })
+})
+
+describe('surveys', () => {
+  const ready = () => true
+
+  test('come at once where there was none, else an interval after the last', () => {
+    const schedule = new Schedule(1000, () => 0)
+    schedule.add('never', 0, undefined)
+    schedule.add('lately', 0, 400)
+    schedule.add('long ago', 0, 5000)
+    assert.deepEqual(schedule.take(0, ready), ['never', 'long ago'])
+    assert.deepEqual(schedule.take(600, ready), [], 'two are under way')
+    schedule.ended('never', 600, true)
+    assert.deepEqual(schedule.take(600, ready), ['lately'])
+    schedule.ended('long ago', 700, false)
+    assert.deepEqual(schedule.take(700 + 166, ready), [])
+    assert.deepEqual(schedule.take(700 + 167, ready), ['long ago'], 'sooner, where it failed')
+    schedule.ended('lately', 900, true)
+    assert.deepEqual(schedule.take(1599, ready), [])
+    assert.deepEqual(schedule.take(1600, ready), ['never'])
+  })
+
+  test('wait for mirrors that are down, and come early when told to', () => {
+    const schedule = new Schedule(1000, () => 0)
+    schedule.add('a', 0, undefined)
+    schedule.add('b', 0, 0)
+    assert.deepEqual(
+      schedule.take(0, (id) => id !== 'a'),
+      [],
+    )
+    schedule.hasten('b', 1)
+    assert.deepEqual(
+      schedule.take(1, (id) => id !== 'a'),
+      ['b'],
+    )
+    assert.deepEqual(schedule.take(1, ready), ['a'])
+  })
+
+  test('of a mirror that is gone meanwhile hold up no other', () => {
+    const schedule = new Schedule(1000, () => 0)
+    for (const id of ['a', 'b', 'c']) schedule.add(id, 0, undefined)
+    assert.deepEqual(schedule.take(0, ready), ['a', 'b'])
+    schedule.remove('a')
+    schedule.ended('a', 1, true)
+    assert.deepEqual(schedule.take(1, ready), ['c'])
+    assert.equal(schedule.has('a'), false)
+  })
+})
+
+describe('single looks', () => {
+  /** Looks that end when they are told to. */
+  function queue() {
+    const begun: string[] = []
+    const ends = new Map<string, () => void>()
+    const looks = new Looks({
+      look: ({ mirror, path }: Look) => {
+        begun.push(`${mirror} ${path}`)
+        return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
+      },
+    })
+    const end = async (what: string) => {
+      ends.get(what)?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return { looks, begun, end }
+  }
+
+  test('are done once each, two at a mirror, eight in all', async () => {
+    const { looks, begun, end } = queue()
+    for (const mirror of ['a', 'b', 'c', 'd', 'e'])
+      for (const path of ['1', '2', '3', '1']) assert.ok(looks.add({ mirror, path }, false))
+    assert.deepEqual(begun, ['a 1', 'a 2', 'b 1', 'b 2', 'c 1', 'c 2', 'd 1', 'd 2'])
+    await end('a 2')
+    assert.deepEqual(begun.slice(8), ['a 3'])
+    await end('a 1')
+    await end('a 3')
+    assert.deepEqual(begun.slice(9), ['e 1', 'e 2'])
+    assert.equal(looks.size, 12)
+  })
+
+  test('that somebody waits for come first', async () => {
+    const { looks, begun, end } = queue()
+    for (const path of ['1', '2', '3', '4']) looks.add({ mirror: 'a', path }, false)
+    looks.add({ mirror: 'a', path: '4' }, true)
+    await end('a 1')
+    assert.deepEqual(begun, ['a 1', 'a 2', 'a 4'])
+    assert.equal(looks.size, 3)
+  })
+
+  test('are bounded, and end', async () => {
+    const { looks, begun, end } = queue()
+    const taken = Array.from({ length: 3000 }, (_, index) =>
+      looks.add({ mirror: 'a', path: `${index}` }, true),
+    )
+    assert.equal(taken.filter(Boolean).length, 2002)
+    looks.close()
+    await end('a 0')
+    assert.deepEqual(begun, ['a 0', 'a 1'])
+    assert.equal(looks.add({ mirror: 'b', path: '1' }, true), false)
+  })
+})
+
+describe('asking for many files', () => {
+  const clock = {
+    steady: () => 0,
+    after: (_: number, action: () => void) => {
+      setImmediate(action)
+      return () => {}
+    },
+  }
+  const file = (number: number): CataloguedFile => ({
+    path: `${number}`,
+    number,
+    identity: { size: 1, mtimeNs: 0n, ctimeNs: 0n, inode: 0n },
+  })
+  async function* pages(count: number) {
+    for (let number = 0; number < count; number += 10)
+      yield Array.from({ length: Math.min(10, count - number) }, (_, index) => file(number + index))
+  }
+  const { signal } = new AbortController()
+
+  test('asks for each that is wanted, and counts those that are there', async () => {
+    const asked: number[] = []
+    const result = await askFor(
+      pages(25),
+      ({ number }) => number % 2 === 0,
+      async ({ number }) => {
+        asked.push(number)
+        return number < 10 ? 'held' : 'absent'
+      },
+      { rate: 1000, clock, signal },
+    )
+    assert.deepEqual(result, { found: 5 })
+    assert.deepEqual(asked, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24])
+  })
+
+  test('waits, so as not to be faster than it may', async () => {
+    const waits: number[] = []
+    const slow = {
+      steady: () => 0,
+      after: (time: number, action: () => void) => {
+        waits.push(time)
+        setImmediate(action)
+        return () => {}
+      },
+    }
+    await askFor(
+      pages(103),
+      () => true,
+      async () => 'held',
+      { rate: 10, clock: slow, signal },
+    )
+    assert.deepEqual(waits, [100, 200])
+  })
+
+  test('says what was not told, and gives up on a mirror that tells nothing', async () => {
+    const parts = { rate: 1000, clock, signal }
+    const odd = await askFor(
+      pages(30),
+      () => true,
+      async ({ number }) => (number % 3 === 0 ? undefined : 'held'),
+      parts,
+    )
+    assert.deepEqual(odd, { found: 20, reason: 'it told nothing of 10 files' })
+    let asked = 0
+    const none = await askFor(
+      pages(1000),
+      () => true,
+      async () => {
+        asked += 1
+        return undefined
+      },
+      parts,
+    )
+    assert.deepEqual(none, { found: 0, reason: 'it did not answer 10 times, one after the other' })
+    assert.ok(asked <= 12)
+  })
+
+  test('ends when it is told to', async () => {
+    const controller = new AbortController()
+    const parts = { rate: 1000, clock, signal: controller.signal }
+    const result = await askFor(
+      pages(1000),
+      () => true,
+      async ({ number }) => {
+        if (number === 5) controller.abort()
+        return 'held'
+      },
+      parts,
+    )
+    assert.equal(result.reason, 'it was ended')
+    assert.ok(result.found < 10)
+  })
+})
