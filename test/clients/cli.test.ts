@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { unlessInstalled } from '../support/client.js'
 import { type Scope, temporaryFolder } from '../support/folder.js'
 import { startProgram } from '../support/program.js'
+import { until } from '../support/until.js'
 import {
   addedUris,
   aria2,
@@ -18,6 +19,7 @@ import {
   wget2,
 } from './downloads.js'
 
+const MIRRORS = 3
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
 
 describe('mirrored-by serve', { timeout: 60_000 }, () => {
@@ -55,12 +57,16 @@ function mirrorsFile(scope: Scope, mirrors: readonly object[]): string {
   return file
 }
 
-/** Runs the command until its first pass is complete. */
+/** Runs the command until its first pass is complete, and it knows what its mirrors hold. */
 async function serve(scope: Scope, root: string, mirrors: string, ...more: string[]) {
   const store = join(temporaryFolder(scope), 'index.sqlite')
   const args = ['serve', root, '--mirrors', mirrors, '--port', '0', '--store', store, ...more]
   const program = startProgram(scope, [MAIN, ...args])
   const [, url] = await program.says(/^listening on (\S+)$/m)
   await program.says(/^indexed 1 files in/m)
+  await until('every mirror was seen to hold the file', async () => {
+    const answer = await fetch(`${url}/${NAME}`, { method: 'HEAD', redirect: 'manual' })
+    return answer.headers.get('X-Mirrored-By')?.split(', ').length === MIRRORS
+  })
   return { url: `${url}/`, program }
 }

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { mirroredBy } from '../../lib/adapters/node.js'
+import { aria2, assertDownloaded } from '../clients/downloads.js'
+import { given, sync, untilGiven, untilSurveyed } from '../presence/setting.js'
+import { unlessInstalled } from '../support/client.js'
+import { pseudoRandomBytes, replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
+import { startOrigin } from '../support/origin.js'
+import { listen } from '../support/server.js'
+import { plainFiles } from '../support/setups.js'
+import { slowWay } from '../support/throttle.js'
+import { until } from '../support/until.js'
+import { startFtpServer } from './ftp.js'
+import { startLighttpd } from './lighttpd.js'
+import { startNginx } from './nginx.js'
+import { startRsyncDaemon } from './rsync.js'
+
+/** Of four pieces. */
+const VIDEO = pseudoRandomBytes(1024 * 1024)
+const OLD = pseudoRandomBytes(3 * 1024 * 1024, 2)
+const NEW = pseudoRandomBytes(3 * 1024 * 1024, 3)
+const FILES = { 'notes.txt': 'notes', 'release.iso': OLD, 'video.iso': VIDEO }
+const PATHS = Object.keys(FILES)
+const ALL = ['m0', 'm1', 'm2']
+
+/** Bytes a second of the origin on each connection. */
+const RATE = 2 * 1024 * 1024
+/** Milliseconds: from the death of a mirror to the first answer without it. */
+const PROBES = 4000
+/** Milliseconds between two surveys of a mirror. */
+const SURVEYS = 2000
+/**
+ * Milliseconds in which one of four pieces of one of three files is fetched from one of two mirrors, of about twenty pieces a
+ * second: little more than a second on average, and hardly ever longer than this.
+ */
+const CHALLENGES = 20_000
+const CHALLENGE = { bytesPerHour: '8GiB', again: '1s' }
+/** Milliseconds that this machine may be slower than it should be. */
+const SPARE = 2000
+
+/** One byte in the middle, and not even the time shows it. */
+function flipByte(file: string): void {
+  const { atime, mtime } = statSync(file)
+  const content = readFileSync(file)
+  const place = Math.floor(content.length / 2)
+  content[place] = ~(content[place] ?? 0)
+  writeFileSync(file, content)
+  utimesSync(file, atime, mtime)
+}
+
+/** What clients were told, again and again. */
+interface Told {
+  readonly path: string
+  /** Milliseconds after the faults began. */
+  readonly at: number
+  readonly ids: readonly string[]
+}
+
+/** @returns ends it, and says what was told */
+function watchAnswers(port: number): () => Promise<readonly Told[]> {
+  const told: Told[] = []
+  const start = performance.now()
+  let ended = false
+  const watch = async () => {
+    while (!ended) {
+      for (const path of PATHS) {
+        const at = performance.now() - start
+        told.push({ path, at, ids: await given(port, path) })
+      }
+      await sleep(20)
+    }
+  }
+  const watching = watch()
+  return async () => {
+    ended = true
+    await watching
+    return told
+  }
+}
+
+/** When a client was last sent to a mirror, for a file or for any, in milliseconds after the faults began. */
+function lastSent(told: readonly Told[], id: string, path?: string): number {
+  const sent = told.filter(({ ids, ...one }) => ids.includes(id) && (path ?? one.path) === one.path)
+  return Math.round(sent.at(-1)?.at ?? 0)
+}
+
+test('three mirrors, one killed, one stale, one with a flipped byte: no client is sent to them for what is wrong', {
+  skip: unlessInstalled('aria2c', 'nginx', 'lighttpd', 'rsync'),
+  timeout: 120_000,
+}, async (t) => {
+  const root = temporaryFolder(t)
+  writeFiles(root, FILES)
+  const copies = ALL.map(() => temporaryFolder(t))
+  for (const copy of copies) sync(root, copy)
+  const [killed = '', stale = '', flipped = ''] = copies
+  const location = [`root "${killed}";`, 'autoindex on;']
+  const first = await startNginx(t, location, { host: '127.0.0.2' })
+  const second = await startNginx(t, [`root "${stale}";`], { host: '127.0.0.3' })
+  const third = await startLighttpd(t, flipped, { host: '127.0.0.4' })
+  const { url: rsync } = await startRsyncDaemon(t, stale)
+  const { url: ftp } = await startFtpServer(t, flipped)
+  const origin = await startOrigin(t, {
+    root,
+    mirrors: [
+      { id: 'm0', url: first.url },
+      { id: 'm1', url: second.url, rsync },
+      { id: 'm2', urls: [third.url, ftp] },
+    ],
+    geo: false,
+    probe: { interval: PROBES },
+    presence: { interval: SURVEYS },
+    challenge: CHALLENGE,
+  })
+  origin.on('warning', () => {})
+  const { port } = await listen(t, mirroredBy(origin, plainFiles(root)))
+  const url = `http://127.0.0.1:${await slowWay(t, port, RATE)}/`
+  const download = (path: string) =>
+    aria2(t, '--follow-metalink=mem', '--connect-timeout=2', '--timeout=2', url + path)
+  await untilSurveyed(origin)
+  for (const path of PATHS) await untilGiven(port, path, ALL)
+  assert.deepEqual(
+    origin.mirrors().map(({ presence }) => presence.kind === 'looked' && presence.survey?.source),
+    ['http', 'rsync', 'ftp'],
+  )
+
+  await first.kill()
+  replaceFile(join(root, 'release.iso'), NEW, new Date())
+  sync(root, flipped)
+  flipByte(join(flipped, 'video.iso'))
+  const endWatch = watchAnswers(port)
+  assertDownloaded(await download('video.iso.meta4'), 'video.iso', VIDEO)
+  assertDownloaded(await download('release.iso'), 'release.iso', NEW)
+
+  const most = Math.max(PROBES, CHALLENGES) + SPARE
+  await until(
+    'no client is sent to any for what is wrong there',
+    async () =>
+      (await given(port, 'video.iso')).join() === 'm1' &&
+      (await given(port, 'release.iso')).join() === 'm2' &&
+      (await given(port, 'notes.txt')).join() === 'm1,m2',
+    most,
+  )
+  for (const [path, content] of [
+    ['video.iso', VIDEO],
+    ['release.iso', NEW],
+  ] as const) {
+    assertDownloaded(await download(path), path, content)
+    assertDownloaded(await download(`${path}.meta4`), path, content)
+  }
+  await sleep(SURVEYS)
+  const told = await endWatch()
+  const times = {
+    killed: lastSent(told, 'm0'),
+    stale: lastSent(told, 'm1', 'release.iso'),
+    flipped: lastSent(told, 'm2', 'video.iso'),
+  }
+  t.diagnostic(`clients were sent there last after, in ms: ${JSON.stringify(times)}`)
+  assert.ok(times.killed < PROBES + SPARE, `${times.killed} ms`)
+  assert.equal(times.stale, 0, 'nobody has seen the new file there, ever')
+  assert.ok(times.flipped < CHALLENGES + SPARE, `${times.flipped} ms`)
+
+  for (const copy of copies) sync(root, copy)
+  await startNginx(t, location, { host: '127.0.0.2', port: first.port })
+  const repaired = performance.now()
+  for (const path of PATHS) await untilGiven(port, path, ALL)
+  t.diagnostic(`all are given again after ${Math.round(performance.now() - repaired)} ms`)
+  assertDownloaded(await download('video.iso'), 'video.iso', VIDEO)
+  assertDownloaded(await download('release.iso'), 'release.iso', NEW)
+})

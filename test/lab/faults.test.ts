@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
+import { join } from 'node:path'
+import { after, describe, type TestContext, test } from 'node:test'
+import { mirroredBy } from '../../lib/adapters/node.js'
+import type { Origin, OriginOptions } from '../../lib/index.js'
+import { PROGRAM } from '../cli/command.js'
+import { addedUris, aria2, assertDownloaded, type Download } from '../clients/downloads.js'
+import { given, sync, untilGiven, untilSurveyed } from '../presence/setting.js'
+import { unlessInstalled } from '../support/client.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { startOrigin } from '../support/origin.js'
+import { startProgram } from '../support/program.js'
+import { rawRequest, values } from '../support/raw.js'
+import { listen } from '../support/server.js'
+import { plainFiles } from '../support/setups.js'
+import { slowWay } from '../support/throttle.js'
+import { until } from '../support/until.js'
+import {
+  type Fault,
+  type FaultyMirror,
+  type FaultyMirrorChoices,
+  startFaultyMirror,
+} from './faulty-mirror.js'
+import { makeCertificate } from './tls.js'
+
+const NAME = 'disk.iso'
+/** Four parts for aria2, 16 pieces for us. */
+const CONTENT = pseudoRandomBytes(4 * 1024 * 1024)
+/** Bytes a second of the origin on each connection: mirrors have their part in a download. */
+const RATE = 2 * 1024 * 1024
+
+/** Milliseconds: from the death of a mirror to the first answer without it. */
+const PROBES = 4000
+/** Milliseconds between two surveys of a mirror. */
+const SURVEYS = 2000
+/** Milliseconds that this machine may be slower than it should be. */
+const SPARE = 2000
+/** Ten pieces each half a second, and then some of them again. */
+const CHALLENGE = { bytesPerHour: '8GiB', again: '1s' }
+/** Milliseconds until some piece of the first mirror's was fetched twice. */
+const CHALLENGES = 6000
+
+/** Milliseconds between the beginning of a fault and the moment that is taken for it. */
+const SLIGHT = 20
+
+/** What a user says who does not want to wait a minute for a mirror that hangs. */
+const PATIENCE = ['--connect-timeout=2', '--timeout=2', '--max-tries=2', '--lowest-speed-limit=1K']
+/** aria2's exit status where a checksum is not as it was told. */
+const CHECKSUM_ERROR = 32
+
+interface Case {
+  readonly fault: Fault | 'refuses'
+  /** Milliseconds until no client is sent there any more. */
+  readonly within: number
+  readonly reason: RegExp
+  readonly mirror?: FaultyMirrorChoices
+  readonly options?: Partial<OriginOptions>
+}
+
+const DOWN = { within: PROBES }
+const CASES: Readonly<Record<string, Case>> = {
+  'refuses connections': { ...DOWN, fault: 'refuses', reason: /^down since .*: connection refused/ },
+  'takes requests and hangs': { ...DOWN, fault: { kind: 'hangs' }, reason: /^down since .*: no answer/ },
+  'sends one byte now and then': { ...DOWN, fault: { kind: 'drips' }, reason: /^down since .*: no answer/ },
+  'answers with 500': { ...DOWN, fault: { kind: 'fails' }, reason: /^down since .*: the answer is 500/ },
+  'answers with 503': {
+    ...DOWN,
+    fault: { kind: 'fails', status: 503 },
+    reason: /^down since .*: the answer is 503/,
+  },
+  'redirects without end': {
+    ...DOWN,
+    fault: { kind: 'redirects' },
+    reason: /^down since .*: more than 5 redirects/,
+  },
+  'sends HTML instead of the file': {
+    ...DOWN,
+    fault: { kind: 'sends HTML' },
+    reason: /^down since .*: .* HTML/,
+  },
+  'has lost the file': {
+    fault: { kind: 'lacks', path: NAME },
+    within: SURVEYS + PROBES,
+    reason: /^it does not have the file$/,
+  },
+  'has a longer file': {
+    fault: { kind: 'wrong size', path: NAME, by: 4096 },
+    within: SURVEYS,
+    reason: /^its copy is another version$/,
+  },
+  'has a shorter file, and no listing': {
+    fault: { kind: 'wrong size', path: NAME, by: -4096 },
+    within: SURVEYS,
+    reason: /^its copy is another version$/,
+    mirror: { index: 'none' },
+  },
+  'tells a wrong Content-Length, and has no listing': {
+    fault: { kind: 'wrong Content-Length', path: NAME },
+    within: SURVEYS,
+    reason: /^its copy is another version$/,
+    mirror: { index: 'none' },
+  },
+  'tells a wrong Content-Length, and lists the right size': {
+    fault: { kind: 'wrong Content-Length', path: NAME },
+    within: CHALLENGES,
+    reason: /^its copy is not sent to its end$/,
+    options: { challenge: CHALLENGE },
+  },
+  'breaks off in the middle': {
+    fault: { kind: 'truncates', path: NAME },
+    within: CHALLENGES,
+    reason: /^its copy is not sent to its end$/,
+    options: { challenge: CHALLENGE },
+  },
+}
+
+const scope: Scope = { after: (hook) => after(hook as () => void) }
+const root = temporaryFolder(scope)
+writeFiles(root, { [NAME]: CONTENT, 'other/file.txt': 'something else' })
+const copy = join(temporaryFolder(scope), 'copy')
+mkdirSync(copy)
+sync(root, copy)
+const GOOD = ['127.0.0.3', '127.0.0.4']
+const good = Promise.all(GOOD.map((host) => startFaultyMirror(scope, copy, { host })))
+
+interface Lab {
+  readonly origin: Origin
+  /** Where aria2 asks: slower. */
+  readonly url: string
+  readonly port: number
+  readonly mirror: FaultyMirror
+  /** Requests of aria2 wait until so many are there; then this is done, and they are answered. */
+  hold(count: number, begin: () => void): Promise<void>
+}
+
+/** An origin with three mirrors that hold its files, the first of them one that can break. */
+async function openLab(
+  t: TestContext,
+  choices: FaultyMirrorChoices,
+  options: Partial<OriginOptions>,
+): Promise<Lab> {
+  const mirror = await startFaultyMirror(t, copy, { host: '127.0.0.2', ...choices })
+  const urls = [mirror.url, ...(await good).map(({ url }) => url)]
+  const origin = await startOrigin(t, {
+    root,
+    mirrors: urls.map((url, index) => ({ id: `m${index}`, url, weight: 100 - index })),
+    geo: false,
+    probe: { interval: PROBES },
+    presence: { interval: SURVEYS },
+    challenge: false,
+    ...options,
+  })
+  origin.on('warning', () => {})
+  let gate = (answer: () => void): void => answer()
+  const serve = mirroredBy(origin, plainFiles(root))
+  const listener: RequestListener = (request, response) => {
+    const answer = () => serve(request, response)
+    if (request.headers['user-agent']?.startsWith('aria2')) gate(answer)
+    else answer()
+  }
+  const { port } = await listen(t, listener)
+  const hold = (count: number, begin: () => void) =>
+    new Promise<void>((resolve) => {
+      const held: (() => void)[] = []
+      gate = (answer) => {
+        held.push(answer)
+        if (held.length < count) return
+        gate = (next) => next()
+        begin()
+        for (const each of held) each()
+        resolve()
+      }
+    })
+  const url = `http://127.0.0.1:${await slowWay(t, port, RATE)}/`
+  return { origin, url, port, mirror, hold }
+}
+
+const aria2OfFile = (t: TestContext, { url }: Lab) => aria2(t, ...PATIENCE, url + NAME)
+const aria2OfMetalink = (t: TestContext, { url }: Lab) =>
+  aria2(t, ...PATIENCE, '--follow-metalink=mem', `${url}${NAME}.meta4`)
+
+/** Every mirror holds the file, and clients are told so. */
+async function untilWell(lab: Lab): Promise<void> {
+  await untilSurveyed(lab.origin)
+  await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+}
+
+function isNamed({ log }: Download, { mirror: { url } }: Pick<Lab, 'mirror'>): boolean {
+  return addedUris(log).some((uri) => uri.startsWith(url))
+}
+
+/** Settles when no client is sent to the first mirror for the file. */
+async function untilLeftOut({ port }: Pick<Lab, 'port'>, limit: number): Promise<void> {
+  await until('the mirror is left out', async () => !(await given(port, NAME)).includes('m0'), limit)
+}
+
+/** Downloads as the fault begins, by the fields and by the Metalink: both clients were told of the mirror. */
+async function downloadMeanwhile(t: TestContext, lab: Lab, fault: Fault | 'refuses'): Promise<Both> {
+  const begun = lab.hold(2, () => void begin(lab, fault))
+  const downloads = Promise.all([aria2OfFile(t, lab), aria2OfMetalink(t, lab)])
+  await begun
+  return { since: performance.now(), downloads }
+}
+
+interface Both {
+  /** By the steady clock: when the fault began. */
+  readonly since: number
+  /** Of the file, and of its Metalink. */
+  readonly downloads: Promise<readonly [Download, Download]>
+}
+
+async function begin(lab: Lab, fault: Fault | 'refuses'): Promise<void> {
+  if (fault === 'refuses') await lab.mirror.refuse()
+  else lab.mirror.fault = fault
+}
+
+async function repair({ mirror }: Lab, fault: Fault | 'refuses'): Promise<void> {
+  if (fault === 'refuses') await mirror.accept()
+  else mirror.fault = undefined
+}
+
+/** Whether a client asked the first mirror for more than a look: who looks, asks for a byte, or by HEAD. */
+function wasAsked({ mirror }: Lab, since: number): boolean {
+  return mirror.requests.some(
+    ({ method, path, range, when }) =>
+      when >= since - SLIGHT && method === 'GET' && path.startsWith(`/${NAME}`) && range !== 'bytes=0-0',
+  )
+}
+
+function reasonOf({ origin }: Lab): string {
+  return origin.rank(NAME, '198.51.100.1').omitted.find(({ id }) => id === 'm0')?.reason ?? 'it is not'
+}
+
+const warnings: string[] = []
+process.on('warning', ({ message }) => warnings.push(message))
+
+describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), timeout: 120_000 }, () => {
+  for (const [name, { fault, within, reason, mirror = {}, options = {} }] of Object.entries(CASES)) {
+    test(`${name}, downloads end right, and the next clients are not sent there until it is well`, async (t) => {
+      const lab = await openLab(t, mirror, options)
+      await untilWell(lab)
+
+      const { since, downloads } = await downloadMeanwhile(t, lab, fault)
+      await until(`the reason is ${reason}`, () => reason.test(reasonOf(lab)), within + SPARE)
+      await untilLeftOut(lab, 0)
+      t.diagnostic(`left out after ${Math.round(performance.now() - since)} ms`)
+      const [one, other] = await downloads
+      assertDownloaded(one, NAME, CONTENT)
+      assertDownloaded(other, NAME, CONTENT)
+      assert.ok(isNamed(one, lab), 'nobody knew when the client asked')
+      if (fault !== 'refuses') assert.ok(wasAsked(lab, since), 'no client has met with it')
+
+      const later = await aria2OfFile(t, lab)
+      assertDownloaded(later, NAME, CONTENT)
+      assert.equal(isNamed(later, lab), false)
+
+      await repair(lab, fault)
+      await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+    })
+  }
+
+  test('sends wrong bytes, downloads never end well with them, and end right by pieces', async (t) => {
+    const lab = await openLab(t, {}, { challenge: CHALLENGE })
+    await untilWell(lab)
+
+    const fault = { kind: 'wrong bytes', path: NAME, every: 10_000 } as const
+    const { since, downloads } = await downloadMeanwhile(t, lab, fault)
+    await until('it is found corrupt', () => reasonOf(lab) === 'its copy has other bytes', CHALLENGES + SPARE)
+    t.diagnostic(`left out after ${Math.round(performance.now() - since)} ms`)
+    const [byFields, byPieces] = await downloads
+    // By the digest of the whole file it finds out that something is wrong, and not what.
+    assert.ok(isNamed(byFields, lab), 'nobody knew when the client asked')
+    assert.equal(byFields.status, CHECKSUM_ERROR)
+    assertDownloaded(byPieces, NAME, CONTENT)
+    assert.ok(wasAsked(lab, since), 'no client has met with it')
+
+    const later = await aria2OfFile(t, lab)
+    assertDownloaded(later, NAME, CONTENT)
+    assert.equal(isNamed(later, lab), false)
+
+    await repair(lab, fault)
+    await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+  })
+
+  test('knows no Range, downloads end right, and it is left out of lists, but not of redirects', async (t) => {
+    const lab = await openLab(t, {}, { mode: 'redirect' })
+    await untilWell(lab)
+
+    const fault = { kind: 'knows no Range' } as const
+    const { downloads } = await downloadMeanwhile(t, lab, fault)
+    await untilLeftOut(lab, PROBES + SPARE)
+    for (const download of await downloads) assertDownloaded(download, NAME, CONTENT)
+    for (let round = 0; round < 5; round += 1) assertDownloaded(await aria2OfFile(t, lab), NAME, CONTENT)
+    await until('a client is sent there', async () => {
+      const { status, ...answer } = await rawRequest(lab.port, 'GET', `/${NAME}`)
+      assert.equal(status, 302)
+      return values({ status, ...answer }, 'Location')[0] === lab.mirror.url + NAME
+    })
+    assert.ok(!(await given(lab.port, NAME)).includes('m0'))
+    const metalink = await rawRequest(lab.port, 'GET', `/${NAME}.meta4`)
+    assert.ok(!metalink.body.includes(lab.mirror.url))
+
+    await repair(lab, fault)
+    await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+  })
+
+  test('shows a certificate that it signed itself, downloads end right, and the next clients are not sent there', {
+    skip: unlessInstalled('openssl'),
+  }, async (t) => {
+    const mirror = await startFaultyMirror(t, copy, { host: '127.0.0.2', tls: true })
+    const folder = temporaryFolder(t)
+    const certificates = join(folder, 'trusted.pem')
+    assert.ok(mirror.certificate)
+    writeFileSync(certificates, mirror.certificate.cert)
+    const urls = [mirror.url, ...(await good).map(({ url }) => url)]
+    const configuration = {
+      root,
+      port: 0,
+      store: join(folder, 'index.sqlite'),
+      mirrors: urls.map((url, index) => ({ id: `m${index}`, url, weight: 100 - index })),
+      geo: false,
+      probe: { interval: PROBES },
+      presence: { interval: SURVEYS },
+      challenge: false,
+    }
+    const file = join(folder, 'mirrored-by.yaml')
+    writeFileSync(file, JSON.stringify(configuration))
+    // What a process trusts is decided at its start.
+    const env = { NODE_EXTRA_CA_CERTS: certificates }
+    const server = startProgram(t, [PROGRAM, 'serve', '--config', file], { env })
+    const [, listening = ''] = await server.says(/^listening on (\S+)$/m)
+    const port = Number(new URL(listening).port)
+    const url = `http://127.0.0.1:${await slowWay(t, port, RATE)}/`
+    const download = (name: string) =>
+      aria2(t, ...PATIENCE, `--ca-certificate=${certificates}`, '--follow-metalink=mem', url + name)
+    await untilGiven(port, NAME, ['m0', 'm1', 'm2'])
+
+    mirror.certify(makeCertificate(t, '127.0.0.2'))
+    const downloads = Promise.all([download(NAME), download(`${NAME}.meta4`)])
+    await untilLeftOut({ port }, PROBES + SPARE)
+    const [one, other] = await downloads
+    assertDownloaded(one, NAME, CONTENT)
+    assertDownloaded(other, NAME, CONTENT)
+    assert.ok(isNamed(one, { mirror }), 'nobody knew when the client asked')
+    const later = await download(NAME)
+    assertDownloaded(later, NAME, CONTENT)
+    assert.equal(isNamed(later, { mirror }), false)
+
+    mirror.certify(mirror.certificate)
+    await untilGiven(port, NAME, ['m0', 'm1', 'm2'])
+  })
+})
+
+test('Node has nothing to warn of in all of that', () => assert.deepEqual(warnings, []))
