@@ -1,15 +1,15 @@
-import { existsSync } from 'node:fs'
-import { systemAddresses } from '../health/addresses.js'
 import { askByUndici } from '../health/http.js'
 import { probeMirror } from '../health/round.js'
+import { timeText } from '../health/standing.js'
 import type { Outcome } from '../health/state.js'
 import { Subjects } from '../health/subjects.js'
 import { timingOf } from '../health/timing.js'
 import type { Family, Mirror } from '../model.js'
+import { systemAddresses } from '../network/addresses.js'
 import type { CheckedOptions } from '../options.js'
 import { sqliteStore } from '../store/sqlite.js'
 import { configuredMirrors, findMirror } from './mirror-states.js'
-import { existingStatesFile, indexFile, storeStates, useStates } from './states.js'
+import { existingIndexFile, existingStatesFile, storeStates, useStates } from './states.js'
 import { table } from './table.js'
 
 /** What one probe told, just now and from here. */
@@ -28,6 +28,8 @@ export interface Checked {
     readonly ranges?: boolean | undefined
     readonly redirect?: string | undefined
     readonly note?: string | undefined
+    /** When the copy was made, by its trace file. */
+    readonly traced?: Date | undefined
   }[]
 }
 
@@ -40,13 +42,14 @@ const DEFAULT_INTERVAL = 60_000
  */
 export async function checkMirror(options: CheckedOptions, id: string): Promise<Checked> {
   const mirror = findMirror(id, await configuredMirrors(options))
-  const { interval = DEFAULT_INTERVAL, timeout, privateAddresses = false } = options.probe ?? {}
+  const { interval = DEFAULT_INTERVAL, timeout } = options.probe ?? {}
   const book = systemAddresses()
   const parts = {
     ask: askByUndici,
     book,
     now: () => performance.now(),
-    allowsPrivate: privateAddresses,
+    wall: () => Date.now(),
+    allowsPrivate: options.privateAddresses,
   }
   const subjects = await subjectsOf(mirror, options)
   // Whoever looks on wants to hear of IPv6 that does not work here, too.
@@ -67,12 +70,18 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
 /** The same as a person reads it. */
 export function checkText({ id, up, ways }: Checked): string {
   if (ways.length === 0) return `${id} has no http or https URL: it is not probed`
-  const rows = ways.map(({ url, family, outcome, reason, roundTrip, ranges, redirect, note }) => [
+  const rows = ways.map(({ url, family, outcome, reason, roundTrip, ranges, redirect, note, traced }) => [
     url,
     family === 'ipv4' ? 'IPv4' : 'IPv6',
     outcome === 'nothing' ? 'not known' : outcome,
     roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`,
-    [reason, ranges === false ? 'it ignores Range' : undefined, redirect && `redirected to ${redirect}`, note]
+    [
+      reason,
+      ranges === false ? 'it ignores Range' : undefined,
+      redirect && `redirected to ${redirect}`,
+      note,
+      traced && `its copy is from ${timeText(traced.getTime())}`,
+    ]
       .filter((text) => text !== undefined)
       .join('; '),
   ])
@@ -85,13 +94,13 @@ export function checkText({ id, up, ways }: Checked): string {
 
 function wordsOf(outcome: Outcome) {
   if (outcome.kind !== 'answered') return { outcome: outcome.kind, reason: outcome.reason }
-  const { kind, ...rest } = outcome
-  return { outcome: kind, ...rest }
+  const { kind, trace, ...rest } = outcome
+  return { outcome: kind, ...rest, ...(trace === undefined ? {} : { traced: new Date(trace) }) }
 }
 
 /** What a server would ask for, where there is an index to choose from. */
 async function subjectsOf(mirror: Mirror, options: CheckedOptions) {
-  const index = indexOf(options)
+  const index = existingIndexFile(options)
   if (index === undefined) return new Subjects(NO_INDEX, () => 0).of(mirror)
   const store = sqliteStore(index)
   try {
@@ -102,12 +111,3 @@ async function subjectsOf(mirror: Mirror, options: CheckedOptions) {
 }
 
 const NO_INDEX = { get: () => undefined, sample: () => [] }
-
-function indexOf(options: CheckedOptions): string | undefined {
-  try {
-    const file = indexFile(options)
-    return existsSync(file) ? file : undefined
-  } catch {
-    return undefined
-  }
-}

@@ -1,50 +1,72 @@
 import { MirroredByError } from '../errors.js'
-import { type Described, eventOf, healthOf, type Known, type MirrorHealth } from '../health/standing.js'
+import {
+  type Described,
+  eventOf,
+  healthOf,
+  isOutdated,
+  type Known,
+  type MirrorHealth,
+  timeText,
+} from '../health/standing.js'
 import { Registry } from '../mirrors/registry.js'
 import type { Mirror } from '../model.js'
-import type { CheckedOptions } from '../options.js'
+import { type CheckedOptions, lookingOf } from '../options.js'
+import { type MirrorPresence, presenceOf } from '../presence/report.js'
+import { isLookedAt, storedKey, storedKeys } from '../presence/stored.js'
 import type { KnownStates } from '../store/states.js'
 import type { Output } from './output.js'
-import { existingStatesFile, statesFile, storeStates, useStates } from './states.js'
+import { filesText, readKept, type StoredMirror, troubleText } from './presence.js'
+import { readStates, type StoredHere, statesFile, storeStates, useStates } from './states.js'
 import { table } from './table.js'
 
 /** Ids that are named where one is wrong. */
 const MOST_NAMED = 10
 
+/** How a mirror fares, and what it holds. */
+export interface ListedMirror extends MirrorHealth {
+  readonly presence: MirrorPresence
+}
+
+/** A mirror as it is described here, and by what its files are stored. */
+type DescribedHere = Described & StoredMirror
+
 /**
- * How the mirrors of a server fare, as it knows: `mirrored-by mirrors list`. Those that are configured, or without a list here,
- * for it may be in somebody's program, those of which the server has stored something.
+ * How the mirrors of a server fare, and what they hold, as it knows: `mirrored-by mirrors list`. Those that are configured, or
+ * without a list here, for it may be in somebody's program, those of which the server has stored something.
  *
  * @throws MirroredByError ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION
  */
-export async function listMirrors(options: CheckedOptions): Promise<readonly MirrorHealth[]> {
+export async function listMirrors(options: CheckedOptions): Promise<readonly ListedMirror[]> {
   const configured = await configuredMirrors(options)
-  const file = existingStatesFile(options)
-  if (file === undefined) return configured.map((mirror) => healthOf(mirror, NOTHING, []))
-  return useStates(file, async (states) => {
-    const known = await states.read()
-    const events = await states.events(0)
-    return describedMirrors(configured, known).map((mirror) =>
-      healthOf(
-        mirror,
-        knownOf(mirror.id, known, options),
-        events.filter((event) => event.mirror === mirror.id),
-      ),
-    )
+  const stored = await readStates(options)
+  const mirrors = describedHere(configured, stored, options)
+  const kept = readKept(mirrors, stored?.presence)
+  return mirrors.map((mirror) => {
+    const known = stored === undefined ? NOTHING : knownOf(mirror, stored.states, options)
+    const events = stored?.events.filter((event) => event.mirror === mirror.id) ?? []
+    const files = kept.get(mirror.id)
+    const presence = files === undefined ? ASSUMED : presenceOf(files)
+    return { ...healthOf(mirror, known, events), presence }
   })
 }
 
-/** The list as a person reads it. */
-export function listText(list: readonly MirrorHealth[]): string {
+/**
+ * The list as a person reads it.
+ *
+ * @param now milliseconds since 1970
+ */
+export function listText(list: readonly ListedMirror[], now = Date.now()): string {
   if (list.length === 0) return 'no mirrors'
   return table([
-    ['ID', 'STATE', 'SINCE', 'RTT', 'REASON'],
-    ...list.map(({ id, state, since, reason, roundTrip }) => [
+    ['ID', 'STATE', 'SINCE', 'RTT', 'AGE', 'FILES', 'REASON'],
+    ...list.map(({ id, state, since, reason, roundTrip, traced, presence }) => [
       id,
       state,
-      since === undefined ? '-' : since.toISOString().replace(/\.\d+Z$/, 'Z'),
+      since === undefined ? '-' : timeText(since.getTime()),
       roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`,
-      reason ?? '',
+      traced === undefined ? '-' : ageText(now - traced.getTime()),
+      filesText(presence),
+      reason ?? troubleText(presence) ?? '',
     ]),
   ]).join('\n')
 }
@@ -63,12 +85,13 @@ export async function switchMirror(
   const configured = await configuredMirrors(options)
   await useStates(statesFile(options), async (states) => {
     const known = await states.read()
-    const mirror = findMirror(id, describedMirrors(configured, known))
+    const stored = { states: known, presence: await states.presence(0) }
+    const mirror = findMirror(id, describedHere(configured, stored, options))
     if (known.disabled.has(id) !== isOn) output.line(`${id} is ${isOn ? 'not disabled' : 'disabled already'}`)
     else {
       const now = Date.now()
       const disabled = isOn ? undefined : now
-      const after = { ...knownOf(id, known, options), disabled }
+      const after = { ...knownOf(mirror, known, options), disabled }
       const reason = isOn ? 'its operator enabled it' : 'its operator disabled it'
       await storeStates(states, [
         { kind: 'disable', mirror: id, at: disabled },
@@ -105,23 +128,48 @@ export function findMirror<M extends Described>(id: string, mirrors: readonly M[
   throw new MirroredByError('ERR_OPTIONS', `there is no mirror ${JSON.stringify(id)}: ${known}`)
 }
 
-/** What the rest of the program says of mirrors, or what can be told from what is stored. */
-function describedMirrors(
+/** What the list of mirrors says, or what can be told from what is stored. */
+function describedHere(
   configured: readonly Mirror[],
-  { ways, disabled }: KnownStates,
-): readonly Described[] {
-  if (configured.length > 0) return configured
-  const ids = [...new Set([...ways.map(({ mirror }) => mirror), ...disabled.keys()])].sort()
-  return ids.map((id) => {
+  stored: Pick<StoredHere, 'states' | 'presence'> | undefined,
+  options: CheckedOptions,
+): readonly DescribedHere[] {
+  const looks = lookingOf(options) !== undefined
+  if (configured.length > 0)
+    return configured.map((mirror) => ({
+      ...mirror,
+      key: looks && isLookedAt(mirror) ? storedKey(mirror) : undefined,
+    }))
+  if (stored === undefined) return []
+  const { ways, disabled } = stored.states
+  const keys = storedKeys(stored.presence)
+  const ids = new Set([...ways.map(({ mirror }) => mirror), ...disabled.keys(), ...keys.keys()])
+  return [...ids].sort().map((id) => {
     const urls = new Set(ways.filter(({ mirror }) => mirror === id).map(({ url }) => url))
-    return { id, urls: [...urls], enabled: true, probe: true }
+    const key = looks ? (keys.get(id) ?? id) : undefined
+    return { id, urls: [...urls], enabled: true, probe: true, maxAge: options.maxAge, key }
   })
 }
 
-const NOTHING: Known = { ways: [], disabled: undefined }
+const ASSUMED: MirrorPresence = { kind: 'assumed' }
+const NOTHING: Known = { ways: [], disabled: undefined, outdated: false }
 
 /** What is stored of a mirror, as far as a server with these options heeds it. */
-export function knownOf(id: string, states: KnownStates, { probe }: CheckedOptions): Known {
-  const ways = probe === undefined ? [] : states.ways.filter(({ mirror }) => mirror === id)
-  return { ways, disabled: states.disabled.get(id) }
+export function knownOf(mirror: Described, states: KnownStates, { probe }: CheckedOptions): Known {
+  const ways = probe === undefined ? [] : states.ways.filter((way) => way.mirror === mirror.id)
+  const disabled = states.disabled.get(mirror.id)
+  return { ways, disabled, outdated: isOutdated(mirror, ways, Date.now()) }
 }
+
+/** In the largest unit of which there are two at least: `90 min`, `3 h`. */
+export function ageText(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000))
+  const [size, name] = UNITS.find(([unit]) => seconds >= 2 * unit) ?? [1, 's']
+  return `${Math.floor(seconds / size)} ${name}`
+}
+
+const UNITS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const

@@ -5,10 +5,16 @@ import { nameServers } from '../mirrors/hosts.js'
 import { explain, type Ranking } from '../mirrors/rank.js'
 import { Registry } from '../mirrors/registry.js'
 import type { Client } from '../model.js'
-import type { CheckedOptions } from '../options.js'
+import { type CheckedOptions, lookingOf } from '../options.js'
+import { changedBelow } from '../origin.js'
+import { isLookedAt, storedKey } from '../presence/stored.js'
+import { createPathFilter } from '../repository/names.js'
+import { sqliteStore } from '../store/sqlite.js'
+import type { KnownPresence } from '../store/states.js'
 import { knownOf } from './mirror-states.js'
 import type { Output } from './output.js'
-import { readStates } from './states.js'
+import { readKept } from './presence.js'
+import { existingIndexFile, readStates } from './states.js'
 import { table } from './table.js'
 
 /**
@@ -30,14 +36,40 @@ export async function ranking(
   const hosts = options.resolve ? { ...nameServers(), locate } : undefined
   const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)
   await registry.complete
-  const states = await readStates(options).catch(warning)
-  if (states !== undefined)
-    registry.heed((candidate) => ailmentOf(candidate, knownOf(candidate.mirror.id, states, options)))
+  const stored = await readStates(options).catch(warning)
+  if (stored !== undefined)
+    registry.heed((candidate) => ailmentOf(candidate, knownOf(candidate.mirror, stored.states, options)))
+  heedFiles(registry, options, stored?.presence)
   const relative = path.replace(/^\/+/, '')
-  const wanted = { path: relative, secure }
+  const changed = changedBelow(options.root, relative, createPathFilter(options.ignore))
+  const number = await numberOf(options, relative).catch(warning)
+  const wanted = { path: relative, changed, secure, number: number ?? undefined }
   const result = explain(registry.snapshot, wanted, locate(ip), urlPath(relative))
   await registry.close()
   return result
+}
+
+/** What mirrors hold counts as it does for a server with these options. */
+function heedFiles(registry: Registry, options: CheckedOptions, presence: KnownPresence | undefined): void {
+  if (lookingOf(options) === undefined) return
+  const looked = registry.snapshot.mirrors.filter(isLookedAt)
+  const kept = readKept(
+    looked.map((mirror) => ({ id: mirror.id, key: storedKey(mirror) })),
+    presence,
+  )
+  registry.heedHoldings(({ id }) => kept.get(id)?.files)
+}
+
+/** Of the content that is indexed; undefined where it is not, or nothing is. */
+async function numberOf(options: CheckedOptions, path: string): Promise<number | undefined> {
+  const file = existingIndexFile(options)
+  if (file === undefined) return undefined
+  const index = sqliteStore(file)
+  try {
+    return (await index.get(path))?.number
+  } finally {
+    await index.close()
+  }
 }
 
 /** The choice as a person reads it. */

@@ -6,7 +6,7 @@ import type { CheckedOptions } from '../options.js'
 import { realRoot } from '../origin.js'
 import { defaultStatesFile, defaultStoreFile } from '../store/location.js'
 import { sqliteStates } from '../store/sqlite-states.js'
-import type { KnownStates, StateChange, StateStore } from '../store/states.js'
+import type { KnownPresence, KnownStates, StateChange, StateStore, StoredEvent } from '../store/states.js'
 
 /** Milliseconds for which a server that writes at the moment is waited for. */
 const PATIENCE = 5000
@@ -31,20 +31,41 @@ export function statesFile(options: CheckedOptions): string {
   return typeof states === 'string' ? resolve(states) : defaultStatesFile(indexFile(options))
 }
 
+/** What a server has stored of its mirrors. */
+export interface StoredHere {
+  readonly states: KnownStates
+  readonly events: readonly StoredEvent[]
+  readonly presence: KnownPresence
+}
+
 /**
  * What a server with these options knows of its mirrors; undefined where there was none yet.
  *
  * @throws MirroredByError ERR_STORE, ERR_STORE_VERSION
  */
-export async function readStates(options: CheckedOptions): Promise<KnownStates | undefined> {
+export async function readStates(options: CheckedOptions): Promise<StoredHere | undefined> {
   const file = existingStatesFile(options)
-  return file === undefined ? undefined : useStates(file, (states) => states.read())
+  if (file === undefined) return undefined
+  return useStates(file, async (store) => ({
+    states: await store.read(),
+    events: await store.events(0),
+    presence: await store.presence(0),
+  }))
 }
 
 /** Undefined where nobody has stored any states yet, or the root is not there. */
 export function existingStatesFile(options: CheckedOptions): string | undefined {
+  return existing(() => statesFile(options))
+}
+
+/** The same of the index. */
+export function existingIndexFile(options: CheckedOptions): string | undefined {
+  return existing(() => indexFile(options))
+}
+
+function existing(fileOf: () => string): string | undefined {
   try {
-    const file = statesFile(options)
+    const file = fileOf()
     return existsSync(file) ? file : undefined
   } catch (error) {
     if (error instanceof MirroredByError && error.code === 'ERR_ROOT') return undefined

@@ -26,7 +26,7 @@ function place(t: Scope, urls: Readonly<Record<string, string>>, more = ''): Pla
   writeFiles(folder, {
     'root/a.txt': 'content',
     'mirrors.yaml': `mirrors:\n${mirrors.join('')}`,
-    'config.yaml': `root: root\nmirrors: mirrors.yaml\nstore: index.sqlite\nport: 0\ngeo: false\nprobe: { interval: 3s }\n${more}`,
+    'config.yaml': `root: root\nmirrors: mirrors.yaml\nstore: index.sqlite\nport: 0\ngeo: false\nprobe: { interval: 3s }\npresence: false\n${more}`,
   })
   return { folder, flags: ['--config', join(folder, 'config.yaml')] }
 }
@@ -48,7 +48,7 @@ describe('mirrors', { concurrency: true }, () => {
     const { folder, flags } = place(t, { good: up.url, dead: await refusingUrl(t) })
     assert.equal(
       await said('list', ...flags),
-      'ID    STATE    SINCE  RTT  REASON\ngood  unknown  -      -\ndead  unknown  -      -\n',
+      'ID    STATE    SINCE  RTT  AGE  FILES    REASON\ngood  unknown  -      -    -    assumed\ndead  unknown  -      -    -    assumed\n',
     )
     assert.equal(existsSync(join(folder, 'index.mirrors.sqlite')), false)
 
@@ -58,8 +58,8 @@ describe('mirrors', { concurrency: true }, () => {
     await server.ended
     const time = String.raw`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`
     const text = await said('list', ...flags)
-    assert.match(text, /^ID +STATE +SINCE +RTT +REASON\n/)
-    assert.match(text, new RegExp(`^dead +down +${time} +- +connection refused$`, 'm'))
+    assert.match(text, /^ID +STATE +SINCE +RTT +AGE +FILES +REASON\n/)
+    assert.match(text, new RegExp(`^dead +down +${time} +- +- +assumed +connection refused$`, 'm'))
     const list = JSON.parse(await said('list', '--json', ...flags))
     assert.deepEqual(
       list.map(({ id }: { id: string }) => id),
@@ -71,6 +71,34 @@ describe('mirrors', { concurrency: true }, () => {
     assert.equal(new Date(dead.since).toISOString(), dead.since)
   })
 
+  test('list tells how old copies are, and rank why an old one is left out', async (t) => {
+    const hours = (count: number): RequestListener => {
+      const time = new Date(Date.now() - count * 3_600_000).toISOString()
+      return (_, response) => response.end(time)
+    }
+    const [young, old] = [await startFaulty(t, hours(1.75)), await startFaulty(t, hours(3.5))]
+    const { folder, flags } = place(t, {}, 'maxAge: 2h\n')
+    const mirror = (id: string, url: string) => `  - { id: ${id}, url: "${url}", trace: /.trace }\n`
+    writeFiles(folder, { 'mirrors.yaml': `mirrors:\n${mirror('young', young.url)}${mirror('old', old.url)}` })
+    const server = await serving(t, flags)
+    await until('they are probed', async () => !/unknown/.test(await said('list', ...flags)))
+    server.child.kill('SIGTERM')
+    await server.ended
+    const text = await said('list', ...flags)
+    assert.match(text, /^young +up +\S+ +\S+ ms +105 min +assumed +it ignores Range$/m)
+    assert.match(
+      text,
+      /^old +up +\S+ +\S+ ms +3 h +assumed +it ignores Range; its copy is from 20\S+Z, older than it may be$/m,
+    )
+    const list = JSON.parse(await said('list', '--json', ...flags))
+    assert.match(list[1].traced, /^20\d\d-\S+Z$/)
+    const { stdout } = await mirroredBy(['rank', 'a.txt', '--ip', '198.51.100.1', ...flags])
+    assert.match(stdout, /^1 +young/m)
+    assert.match(stdout, /^old +its copy is from 20\S+Z, before the file changed$/m)
+    const check = await said('check', 'old', ...flags)
+    assert.match(check, /answered +\S+ ms +it ignores Range; its copy is from 20\S+Z$/m)
+  })
+
   test('disable outlives the server, even one that is killed, until enable', async (t) => {
     const mirror = await startFaulty(t, sevenBytes)
     const { flags } = place(t, { one: mirror.url, two: mirror.url })
@@ -79,7 +107,10 @@ describe('mirrors', { concurrency: true }, () => {
     assert.equal(await said('disable', 'one', ...flags), 'one is disabled already\n')
     first.child.kill('SIGKILL')
     await first.ended
-    assert.match(await said('list', ...flags), /^one +disabled +20\S+Z +\S.* +its operator disabled it$/m)
+    assert.match(
+      await said('list', ...flags),
+      /^one +disabled +20\S+Z +\S.* +- +assumed +its operator disabled it$/m,
+    )
     const second = await serving(t, flags)
     const answer = await rawRequest(second.port, 'GET', '/a.txt')
     assert.deepEqual(values(answer, 'X-Mirrored-By').length, 1)
