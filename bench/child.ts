@@ -31,12 +31,19 @@ export async function runChild<T>(script: string, setup: unknown): Promise<Told<
 /** A server in a process of its own, which ends with its block. */
 export interface Server extends Disposable {
   readonly port: number
+  /** Sends it a message, and waits for the one that it answers with. */
+  readonly ask: <T>(message: unknown) => Promise<T>
 }
 
 export async function startServer(script: string, setup: unknown): Promise<Server> {
   const child = forked(script, setup)
   const { port } = await firstMessage<{ port: number }>(child, script)
-  return { port, [Symbol.dispose]: () => child.kill('SIGKILL') }
+  const ask = async <T>(message: unknown): Promise<T> => {
+    const answer = firstMessage<T>(child, script)
+    child.send({ message })
+    return answer
+  }
+  return { port, ask, [Symbol.dispose]: () => child.kill('SIGKILL') }
 }
 
 /** In a child: what `runChild` or `startServer` was given. */

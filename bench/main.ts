@@ -9,6 +9,7 @@ import { ranking } from './ranking.js'
 import { heading, lineOf, type Measurement } from './report.js'
 import { requests } from './requests.js'
 import { FULL, MILLION, QUICK } from './scale.js'
+import { scans } from './scans.js'
 
 /*
  * npm run bench [-- [--quick | --million] [--mirrors FILE] [--geo MMDB]… [part of a name]]
@@ -37,6 +38,7 @@ const all = [
   quality(scale.quality, world),
   hashing(scale.hashing),
   indexing(scale.indexing),
+  scans(scale.scans),
 ]
 const chosen = all.filter(({ name }) =>
   positionals.every((part) => name.toLowerCase().includes(part.toLowerCase())),

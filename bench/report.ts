@@ -6,7 +6,7 @@ export type Aim = { readonly atLeast: number } | { readonly atMost: number }
 /** One line of the report. */
 export interface Line extends Comparison {
   readonly name: string
-  readonly unit: 'requests/s' | 'MiB/s' | 's' | 'MiB'
+  readonly unit: 'requests/s' | 'MiB/s' | 's' | 'ms' | 'ns' | 'MiB'
   readonly aim?: Aim
 }
 

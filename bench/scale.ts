@@ -6,6 +6,14 @@ export interface Scale {
   readonly quality: { readonly clients: number }
   readonly hashing: { readonly rounds: number; readonly files: number; readonly fileBytes: number }
   readonly indexing: { readonly rounds: number; readonly folders: number; readonly filesAFolder: number }
+  /** `seconds` of requests, of each kind, in each round. */
+  readonly scans: {
+    readonly rounds: number
+    readonly wgetRounds: number
+    readonly files: number
+    readonly seconds: number
+  }
+  readonly presence: { readonly mirrors: number; readonly files: number }
 }
 
 const MIB = 1024 ** 2
@@ -15,6 +23,8 @@ export const FULL: Scale = {
   quality: { clients: 100_000 },
   hashing: { rounds: 5, files: 8, fileBytes: 128 * MIB },
   indexing: { rounds: 5, folders: 400, filesAFolder: 500 },
+  scans: { rounds: 7, wgetRounds: 2, files: 200_000, seconds: 5 },
+  presence: { mirrors: 500, files: 1_000_000 },
 }
 
 /** To see that everything runs; the ratios say little. */
@@ -23,6 +33,8 @@ export const QUICK: Scale = {
   quality: { clients: 10_000 },
   hashing: { rounds: 3, files: 4, fileBytes: 32 * MIB },
   indexing: { rounds: 3, folders: 40, filesAFolder: 500 },
+  scans: { rounds: 3, wgetRounds: 1, files: 20_000, seconds: 3 },
+  presence: { mirrors: 50, files: 100_000 },
 }
 
 /** Once over a million files, for what memory it takes: `npm run bench -- --million indexing`. */

@@ -1,0 +1,91 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A server of another program, which ends with its block, or at the latest with the process. */
+export interface Daemon extends Disposable {
+  readonly url: string
+}
+
+const HOST = '127.0.0.1'
+/** Milliseconds. */
+const START_TIME = 10_000
+
+/** Whether a program is there. */
+export function isInstalled(program: string): boolean {
+  return spawnSync(program, ['--version']).error === undefined
+}
+
+/** @param folder for its configuration */
+export async function startRsync(root: string, folder: string): Promise<Daemon> {
+  const port = await freePort()
+  const lines = ['use chroot = no', 'reverse lookup = no', '[repo]', `path = ${root}`, 'read only = yes']
+  if (process.getuid?.() === 0) lines.push('uid = 0', 'gid = 0')
+  const configuration = join(folder, 'rsyncd.conf')
+  writeFileSync(configuration, `${lines.join('\n')}\n`)
+  const args = ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${HOST}`, `--port=${port}`]
+  return start('rsync', args, port, `rsync://${HOST}:${port}/repo/`)
+}
+
+/** @param folder for its configuration */
+export async function startNginx(root: string, folder: string): Promise<Daemon> {
+  const port = await freePort()
+  const own = join(folder, 'nginx')
+  mkdirSync(own)
+  const configuration = [
+    'daemon off;',
+    'master_process off;',
+    'pid nginx.pid;',
+    'error_log stderr;',
+    'events {}',
+    'http {',
+    '  access_log off;',
+    // wget is not to pay for a new connection every thousand requests.
+    '  keepalive_requests 1000000;',
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
+    `  server { listen ${HOST}:${port}; location / { root ${root}; autoindex on; } }`,
+    '}',
+  ]
+  writeFileSync(join(own, 'nginx.conf'), configuration.join('\n'))
+  return start('nginx', ['-p', own, '-c', 'nginx.conf', '-e', 'stderr'], port, `http://${HOST}:${port}/`)
+}
+
+/** It stands for another machine, and takes what time the others leave. */
+async function start(program: string, args: readonly string[], port: number, url: string): Promise<Daemon> {
+  const child = spawn('nice', ['-n', '19', program, ...args], { stdio: 'ignore' })
+  const stop = (): void => {
+    process.off('exit', stop)
+    if (child.pid !== undefined && child.exitCode === null) process.kill(child.pid, 'SIGKILL')
+  }
+  process.on('exit', stop)
+  const end = performance.now() + START_TIME
+  while (!(await listens(port))) {
+    if (child.exitCode !== null || performance.now() > end) {
+      stop()
+      throw new Error(`${program} does not listen`)
+    }
+    await sleep(20)
+  }
+  return { url, [Symbol.dispose]: stop }
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function listens(port: number): Promise<boolean> {
+  const socket = connect(port, HOST)
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
