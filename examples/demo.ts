@@ -97,7 +97,7 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   const server = await listen(port)
   undo.push(() => close(server))
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  // No probes, for what mirrors send is counted here.
+  // No probes, and so no looks for what mirrors hold either, for what they send is counted here.
   const origin = await createOrigin({
     ...options,
     baseUrl,
