@@ -19,6 +19,7 @@ import { explain, type Ranking } from './mirrors/rank.js'
 import { Registry } from './mirrors/registry.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
 import { systemAddresses } from './network/addresses.js'
+import { loadUndici } from './network/undici.js'
 import { type CheckedOptions, checkOptions, lookingOf, type OriginOptions } from './options.js'
 import { Entries } from './plan/entries.js'
 import { PASS, type Plan } from './plan/plan.js'
@@ -146,6 +147,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #indexer: Indexer | undefined
   #passing: Promise<void> = Promise.resolve()
   #stopping: Promise<void> = Promise.resolve()
+  /** Whether this process is the one that indexes, and asks mirrors. */
+  #leads = false
   #becomeReady: (indexed: Indexed) => void = () => {}
   #isReady = false
   #closing: Promise<void> | undefined
@@ -242,12 +245,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     })
     this.#leader = new Leader(this.#store, {
       lead: () => {
+        this.#leads = true
         this.#lead(includes)
-        this.#health.lead()
+        void this.#probe()
         this.#presence.lead()
         this.#traceWriter?.lead()
       },
       follow: () => {
+        this.#leads = false
         this.#follow()
         this.#health.follow()
         this.#presence.follow()
@@ -391,6 +396,13 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #lead(includes: PathFilter): void {
     if (this.#closing !== undefined) return
     this.#passing = this.#firstPass(includes)
+  }
+
+  /** From when the client of HTTP is loaded: that must not count against the first mirrors. */
+  async #probe(): Promise<void> {
+    if (this.options.probe === undefined) return
+    await loadUndici()
+    if (this.#leads && this.#closing === undefined) this.#health.lead()
   }
 
   #follow(): void {

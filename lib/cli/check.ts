@@ -6,6 +6,7 @@ import { Subjects } from '../health/subjects.js'
 import { timingOf } from '../health/timing.js'
 import type { Family, Mirror } from '../model.js'
 import { systemAddresses } from '../network/addresses.js'
+import { loadUndici } from '../network/undici.js'
 import type { CheckedOptions } from '../options.js'
 import { sqliteStore } from '../store/sqlite.js'
 import { configuredMirrors, findMirror } from './mirror-states.js'
@@ -54,6 +55,8 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
   const subjects = await subjectsOf(mirror, options)
   // Whoever looks on wants to hear of IPv6 that does not work here, too.
   const proven = new Set(['ipv4', 'ipv6'] as const)
+  // Before the clock runs.
+  await loadUndici()
   const limit = timingOf(interval, timeout).timeout
   const { told } = await probeMirror(mirror, [], subjects, parts, proven, limit, new AbortController().signal)
   book.close()

@@ -4,7 +4,6 @@ import { askFor } from '../../lib/presence/ask.js'
 import type { CataloguedFile } from '../../lib/presence/catalog.js'
 import { type Look, Looks } from '../../lib/presence/looks.js'
 import { Newcomers } from '../../lib/presence/newcomers.js'
-import { Schedule } from '../../lib/presence/schedule.js'
 
 const INTERVAL = 360_000
 
@@ -45,53 +44,6 @@ describe('new files', () => {
       ['f1000'],
     )
     assert.ok(newcomers.add('f0', 1), 'it is there already')
-  })
-})
-
-describe('surveys', () => {
-  const ready = () => true
-
-  test('come at once where there was none, else an interval after the last', () => {
-    const schedule = new Schedule(1000, () => 0)
-    schedule.add('never', 0, undefined)
-    schedule.add('lately', 0, 400)
-    schedule.add('long ago', 0, 5000)
-    assert.deepEqual(schedule.take(0, ready), ['never', 'long ago'])
-    assert.deepEqual(schedule.take(600, ready), [], 'two are under way')
-    schedule.ended('never', 600, true)
-    assert.deepEqual(schedule.take(600, ready), ['lately'])
-    schedule.ended('long ago', 700, false)
-    assert.deepEqual(schedule.take(700 + 166, ready), [])
-    assert.deepEqual(schedule.take(700 + 167, ready), ['long ago'], 'sooner, where it failed')
-    schedule.ended('lately', 900, true)
-    assert.deepEqual(schedule.take(1599, ready), [])
-    assert.deepEqual(schedule.take(1600, ready), ['never'])
-  })
-
-  test('wait for mirrors that are down, and come early when told to', () => {
-    const schedule = new Schedule(1000, () => 0)
-    schedule.add('a', 0, undefined)
-    schedule.add('b', 0, 0)
-    assert.deepEqual(
-      schedule.take(0, (id) => id !== 'a'),
-      [],
-    )
-    schedule.hasten('b', 1)
-    assert.deepEqual(
-      schedule.take(1, (id) => id !== 'a'),
-      ['b'],
-    )
-    assert.deepEqual(schedule.take(1, ready), ['a'])
-  })
-
-  test('of a mirror that is gone meanwhile hold up no other', () => {
-    const schedule = new Schedule(1000, () => 0)
-    for (const id of ['a', 'b', 'c']) schedule.add(id, 0, undefined)
-    assert.deepEqual(schedule.take(0, ready), ['a', 'b'])
-    schedule.remove('a')
-    schedule.ended('a', 1, true)
-    assert.deepEqual(schedule.take(1, ready), ['c'])
-    assert.equal(schedule.has('a'), false)
   })
 })
 
