@@ -17,12 +17,14 @@ export interface MirrorsCommandParts {
   readonly json: Option
   /** What they say, together with the configuration. */
   readonly read: (flags: object) => CheckedOptions
+  /** Says that the status is 1. */
+  readonly failed: () => void
 }
 
 /** Adds `list`, `enable`, `disable` and `check` to `mirrored-by mirrors`. */
 export function addHealthCommands(
   mirrors: Command,
-  { output, server, json, read }: MirrorsCommandParts,
+  { output, server, json, read, failed }: MirrorsCommandParts,
 ): void {
   const add = (name: string, description: string): Command => {
     const command = mirrors.command(name).description(description)
@@ -54,6 +56,6 @@ export function addHealthCommands(
     .action(async (id: string, { json: asJson, ...flags }: MirrorsFlags) => {
       const checked = await checkMirror(read(flags), id)
       output.line(asJson ? JSON.stringify(checked) : checkText(checked))
-      if (!checked.up) process.exitCode = 1
+      if (!checked.up) failed()
     })
 }

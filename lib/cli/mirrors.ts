@@ -11,8 +11,12 @@ interface ImportFlags {
   json?: boolean
 }
 
-/** Adds the commands of `mirrored-by mirrors`. */
-export function addMirrorsCommands(mirrors: Command, output: Output): void {
+/**
+ * Adds the commands of `mirrored-by mirrors`.
+ *
+ * @param failed says that the status is 1
+ */
+export function addMirrorsCommands(mirrors: Command, output: Output, failed: () => void): void {
   mirrors
     .command('import')
     .description('make a mirrors file of the lists of another program')
@@ -25,6 +29,6 @@ export function addMirrorsCommands(mirrors: Command, output: Output): void {
     .option('--force', 'replace the file of --output where it exists')
     .option('--json', 'print the list as JSON')
     .action((files: string[], flags: ImportFlags) => {
-      if (!importLists(files, flags, output)) process.exitCode = 1
+      if (!importLists(files, flags, output)) failed()
     })
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { run as runProgram } from '../../lib/cli/program.js'
 import { type Finished, run } from '../support/client.js'
 import { type Scope, temporaryFolder } from '../support/folder.js'
 import { until } from '../support/until.js'
@@ -13,9 +14,35 @@ export function withOwnCache(scope: Scope): void {
   process.env.XDG_CACHE_HOME = temporaryFolder(scope)
 }
 
-/** Runs a command to its end. */
-export function mirroredBy(args: readonly string[], cwd?: string): Promise<Finished> {
+/** Runs a command to its end, in a process of its own. */
+export function mirroredByProcess(args: readonly string[], cwd?: string): Promise<Finished> {
   return run(process.execPath, [PROGRAM, ...args], 60_000, cwd)
+}
+
+/** Commands that go by the process around them: by its signals, its progress, its input. */
+const BY_PROCESS = new Set(['serve', 'index', '-'])
+
+/** Runs a command to its end: in this process, where it cannot tell the difference, for that takes a tenth of the time. */
+export async function mirroredBy(args: readonly string[], cwd?: string): Promise<Finished> {
+  return cwd !== undefined || args.some((arg) => BY_PROCESS.has(arg))
+    ? mirroredByProcess(args, cwd)
+    : mirroredHere(args)
+}
+
+/** Runs a command in this process: it must not be one that goes on. */
+export async function mirroredHere(args: readonly string[]): Promise<Finished> {
+  let stdout = ''
+  let stderr = ''
+  const status = await runProgram(args, {
+    out: (text) => {
+      stdout += text
+    },
+    err: (text) => {
+      stderr += text
+    },
+    progress: process.stderr,
+  })
+  return { status, stdout, stderr, timedOut: false }
 }
 
 /** `mirrored-by serve`, running. */

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import Sqlite from 'better-sqlite3'
 import type { Scope } from '../support/folder.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { mirroredBy, PROGRAM, withOwnCache } from './command.js'
+import { mirroredBy, mirroredHere, PROGRAM, withOwnCache } from './command.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
 withOwnCache(scope)
@@ -282,7 +282,7 @@ describe('a mistake is one message, and the status says of which kind it is:', {
 
   for (const { what, args, status, says } of MISTAKES) {
     test(what, async () => {
-      const finished = await mirroredBy(args)
+      const finished = await mirroredHere(args)
       assertMistake(finished, status, says)
     })
   }
@@ -342,7 +342,7 @@ function assertMistake({ status, stdout, stderr }: Ended, expected: number, says
 }
 
 test('an option that is nearly right is told, with the right one', async () => {
-  const { status, stderr } = await mirroredBy(['serve', root, '--mirror', join(folder, 'good.yaml')])
+  const { status, stderr } = await mirroredHere(['serve', root, '--mirror', join(folder, 'good.yaml')])
   assert.equal(status, 2)
   assert.equal(stderr, "mirrored-by: unknown option '--mirror'\n(Did you mean --mirrors?)\n")
 })
@@ -365,7 +365,7 @@ test('without a command it says what there is, and that this was wrong', async (
 })
 
 test('help is no mistake', async () => {
-  const { status, stdout, stderr } = await mirroredBy(['serve', '--help'])
+  const { status, stdout, stderr } = await mirroredHere(['serve', '--help'])
   assert.equal(status, 0)
   assert.equal(stderr, '')
   for (const option of [
