@@ -4,6 +4,7 @@ import { indexing } from './indexing.js'
 import { machine } from './machine.js'
 import { network } from './network.js'
 import { networks } from './networks.js'
+import { presence } from './presence.js'
 import { quality } from './quality.js'
 import { ranking } from './ranking.js'
 import { heading, lineOf, type Measurement } from './report.js'
@@ -39,6 +40,7 @@ const all = [
   hashing(scale.hashing),
   indexing(scale.indexing),
   scans(scale.scans),
+  presence(scale.presence),
 ]
 const chosen = all.filter(({ name }) =>
   positionals.every((part) => name.toLowerCase().includes(part.toLowerCase())),

@@ -2,13 +2,16 @@
 const SLICE = 0.25
 /** Milliseconds between two slices, beyond which somebody else had to do there: a request, or another process. */
 const QUIET = 0.1
-/** Milliseconds of rest then. Who never rests is taken off the processor when a request comes. */
+/** Milliseconds for which more of that is expected. */
+const BUSY = 50
+/** Milliseconds of rest between two slices then. Who never rests is taken off the processor when a request comes. */
 const REST = 1
 
 const waiting: (() => void)[] = []
 /** When the slice under way began and when the last one ended, by the steady clock. */
 let began = Number.NEGATIVE_INFINITY
 let ended = Number.NEGATIVE_INFINITY
+let busyUntil = Number.NEGATIVE_INFINITY
 
 /**
  * Lets requests go first: to be asked often by whoever has much to do in the thread that answers them. All of those share
@@ -19,28 +22,27 @@ let ended = Number.NEGATIVE_INFINITY
  */
 export function breath(): Promise<void> | undefined {
   const now = performance.now()
-  if (waiting.length === 0 && now - began < SLICE) return undefined
+  if (now - began < SLICE) return undefined
   return new Promise((resolve) => {
-    if (waiting.push(resolve) > 1) return
-    ended = now
-    setImmediate(turn)
+    if (waiting.push(resolve) === 1) waitForTurn(now)
   })
 }
 
+function waitForTurn(now: number): void {
+  ended = now
+  setImmediate(turn)
+}
+
 function turn(): void {
-  if (performance.now() - ended > QUIET) setTimeout(resume, REST)
+  const now = performance.now()
+  if (now - ended > QUIET) busyUntil = now + BUSY
+  if (now < busyUntil) setTimeout(resume, REST)
   else resume()
 }
 
+/** Begins a slice: who waits longest has as much of it as it needs, and others what is left. */
 function resume(): void {
-  const next = waiting.shift()
   began = performance.now()
-  if (waiting.length > 0) {
-    // Those who wait on are up after this slice.
-    setImmediate(() => {
-      ended = performance.now()
-      setImmediate(turn)
-    })
-  }
-  next?.()
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(() => waitForTurn(performance.now()))
 }

@@ -1,5 +1,5 @@
 import type { Identity } from '../model.js'
-import { joinPath, splitPath } from '../repository/names.js'
+import { joinPath } from '../repository/names.js'
 import type { Store } from '../store/store.js'
 import { breath } from './breath.js'
 
@@ -13,7 +13,7 @@ export interface CataloguedFile {
 /** Files read in one go: a tenth of a millisecond in which requests wait. */
 const PAGE = 100
 /** Files of folders that are kept, for listings come back to a folder batch by batch. */
-const MOST_KEPT = 2000
+const MOST_KEPT = 1000
 /** Folders that are kept, however large they are: a listing may go through several at once. */
 const LEAST_KEPT = 8
 
@@ -48,22 +48,20 @@ export class Catalog {
 
   async #read(folder: string): Promise<Folder> {
     const files = new Map<string, CataloguedFile>()
-    const ahead = this.#ahead
-    const start = ahead.findIndex(({ path }) => splitPath(path)[0] === folder)
-    let rest = start === -1 ? [] : ahead.slice(start)
-    let last = rest.at(-1)?.path ?? joinPath(folder, '')
+    const isWithin = directlyIn(folder)
+    const start = this.#ahead.findIndex(isWithin)
+    let page: readonly CataloguedFile[] = start === -1 ? [] : this.#ahead.slice(start)
+    let after = joinPath(folder, '')
     for (;;) {
-      const end = rest.findIndex(({ path }) => splitPath(path)[0] !== folder)
-      for (const file of end === -1 ? rest : rest.slice(0, end)) files.set(file.path, file)
-      rest = end === -1 ? [] : rest.slice(end)
+      const end = page.findIndex((file) => !isWithin(file))
+      this.#ahead = end === -1 ? [] : page.slice(end)
+      for (const file of end === -1 ? page : page.slice(0, end)) files.set(file.path, file)
       if (end !== -1) break
+      after = page.at(-1)?.path ?? after
       await breath()
-      const page = await this.#store.sample(last, PAGE)
-      rest = [...page]
-      last = page.at(-1)?.path ?? last
+      page = await this.#store.sample(after, PAGE)
       if (page.length === 0) break
     }
-    this.#ahead = rest
     this.#keep(folder, files)
     return files
   }
@@ -94,4 +92,10 @@ async function* pages(
     if (page.length < PAGE || last === undefined) return
     after = last.path
   }
+}
+
+/** Whether a file is in a folder, and in none below. Asked of every file of the index: it makes no strings. */
+function directlyIn(folder: string): (file: CataloguedFile) => boolean {
+  const start = joinPath(folder, '')
+  return ({ path }) => path.startsWith(start) && !path.includes('/', start.length)
 }

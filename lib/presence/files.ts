@@ -174,14 +174,9 @@ export class MirrorFiles implements Holding {
 
   #mark(number: number, state: FileState): void {
     const { held, stale, absent, preferred } = this.#sets
-    for (const [name, set] of [
-      ['held', held],
-      ['stale', stale],
-      ['absent', absent],
-    ] as const) {
-      if (name === state) set.add(number)
-      else if (set.has(number)) set.delete(number)
-    }
+    put(held, number, state === 'held')
+    put(stale, number, state === 'stale')
+    put(absent, number, state === 'absent')
     if (state !== 'held' && preferred.has(number)) preferred.delete(number)
   }
 
@@ -194,4 +189,9 @@ export class MirrorFiles implements Holding {
 /** Whether all of a piece came, and was another one: no accident of the way there. */
 function isDiffering({ got }: KnownCorrupt): boolean {
   return got !== ''
+}
+
+function put(set: NumberSet, number: number, isIn: boolean): void {
+  if (isIn) set.add(number)
+  else if (set.has(number)) set.delete(number)
 }

@@ -133,19 +133,19 @@ class Comparison {
   #match(file: CataloguedFile, remote: RemoteFile): void {
     const mtimeMs = Number(file.identity.mtimeNs / 1_000_000n)
     if (remote.sizePrecision === 0 && remote.size === file.identity.size && remote.mtime !== undefined)
-      this.#addPair({ mtimeMs, listed: remote })
+      this.#addPair(mtimeMs, remote)
     if (this.#waiting === undefined) this.#judge(file, remote)
     else this.#waiting.push({ file, remote })
   }
 
   /** A sample that every pair has the same chance to be in. */
-  #addPair(pair: TimePair): void {
+  #addPair(mtimeMs: number, { size, sizePrecision, mtime, mtimePrecision }: RemoteFile): void {
     this.#pairCount += 1
-    if (this.#pairs.length < MOST_PAIRS) this.#pairs.push(pair)
-    else {
-      const place = Math.floor(this.#parts.draw() * this.#pairCount)
-      if (place < MOST_PAIRS) this.#pairs[place] = pair
-    }
+    const isFew = this.#pairs.length < MOST_PAIRS
+    const place = isFew ? this.#pairs.length : Math.floor(this.#parts.draw() * this.#pairCount)
+    if (place >= MOST_PAIRS) return
+    // Without its path, which is a slice of the whole text that it came with.
+    this.#pairs[place] = { mtimeMs, listed: { size, sizePrecision, mtime, mtimePrecision } }
   }
 
   async #decide(): Promise<void> {

@@ -12,6 +12,9 @@ interface Entry {
 /** A store that is gone with the process: for tests, for small repositories, and for hosts without a disk. */
 export function memoryStore(): Store {
   const folders = new Map<string, Map<string, Entry>>()
+  // In order, for samples; undefined where that has changed since the last one.
+  let folderOrder: readonly string[] | undefined
+  const nameOrders = new Map<string, readonly string[]>()
   let files = 0
   let bytes = 0
   // Where no other index is likely to have been: numbers of one that was lost stay unused. There is room for 2^20 before
@@ -31,7 +34,10 @@ export function memoryStore(): Store {
     files -= 1
     bytes -= entry.file.identity.size
     entries.delete(name)
-    if (entries.size === 0) folders.delete(folder)
+    nameOrders.delete(folder)
+    if (entries.size > 0) return
+    folders.delete(folder)
+    folderOrder = undefined
   }
 
   function numberOf(file: HashedFile): number {
@@ -43,13 +49,25 @@ export function memoryStore(): Store {
 
   function put(file: HashedFile, pieces: Pieces | undefined): void {
     const number = numberOf(file)
-    remove(file.path)
     const [folder, name] = splitPath(file.path)
     const entries = folders.get(folder) ?? new Map<string, Entry>()
-    folders.set(folder, entries)
+    if (entries.size === 0) {
+      folders.set(folder, entries)
+      folderOrder = undefined
+    }
+    const before = entries.get(name)
+    if (before === undefined) nameOrders.delete(folder)
     entries.set(name, { file: { ...file, number }, pieces })
-    files += 1
-    bytes += file.identity.size
+    files += before === undefined ? 1 : 0
+    bytes += file.identity.size - (before?.file.identity.size ?? 0)
+  }
+
+  function namesIn(folder: string): readonly string[] {
+    const known = nameOrders.get(folder)
+    if (known !== undefined) return known
+    const names = [...(folders.get(folder)?.keys() ?? [])].sort()
+    nameOrders.set(folder, names)
+    return names
   }
 
   return {
@@ -66,11 +84,16 @@ export function memoryStore(): Store {
     sample: (after, most) => {
       const [start, first] = splitPath(after)
       const found: SampledFile[] = []
-      for (const [folder, entries] of [...folders].filter(([name]) => name >= start).sort(byName)) {
-        for (const [name, { file }] of [...entries].sort(byName)) {
+      folderOrder ??= [...folders.keys()].sort()
+      for (let at = placeIn(folderOrder, start); at < folderOrder.length; at += 1) {
+        const folder = folderOrder[at] ?? ''
+        const names = namesIn(folder)
+        const from = folder === start ? placeIn(names, first) : 0
+        for (let place = from; place < names.length; place += 1) {
           if (found.length >= most) return found
-          const { path, identity, number } = file
-          if (folder > start || name > first) found.push({ path, identity, number })
+          const file = folders.get(folder)?.get(names[place] ?? '')?.file
+          if (file === undefined || (folder === start && names[place] === first)) continue
+          found.push({ path: file.path, identity: file.identity, number: file.number })
         }
       }
       return found
@@ -95,6 +118,14 @@ export function memoryStore(): Store {
   }
 }
 
-function byName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
-  return one < other ? -1 : 1
+/** Where a text is in a list that is in order, or would be. */
+function placeIn(sorted: readonly string[], text: string): number {
+  let start = 0
+  let end = sorted.length
+  while (start < end) {
+    const middle = (start + end) >>> 1
+    if ((sorted[middle] ?? '') < text) start = middle + 1
+    else end = middle
+  }
+  return start
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { posix } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { Digests, HashedFile, IndexedFile, Pieces } from '../../lib/model.js'
@@ -90,6 +91,28 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.deepEqual(await sample('c/d'), [])
       const [first] = await store.sample('a/b/', 1)
       assert.deepEqual([first?.path, first?.identity.size], ['a/b/x', 5])
+    })
+
+    test('gives them in order after every change too, and counts them', async (context) => {
+      const store = open(context)
+      const change = fc.record({ path: fc.stringMatching(/^[ab-](\/[ab]){0,2}$/), isGone: fc.boolean() })
+      const present = new Map<string, number>()
+      await fc.assert(
+        fc.asyncProperty(fc.array(change, { maxLength: 5 }), async (changes) => {
+          for (const { path, isGone } of changes) {
+            const size = path.length + present.size
+            await store.apply([isGone ? { kind: 'remove', path } : put(fileAt(path, { size }))])
+            if (isGone) present.delete(path)
+            else present.set(path, size)
+          }
+          const sampled = await store.sample('', 1000)
+          const found = sampled.map(({ path, identity }) => [path, identity.size])
+          assert.deepEqual(found, [...present].sort(byFolderAndName))
+          const bytes = [...present.values()].reduce((sum, size) => sum + size, 0)
+          assert.deepEqual(await store.totals(), { files: present.size, bytes })
+        }),
+        { numRuns: 30 },
+      )
     })
 
     test('takes it calmly that what it removes is not there', async (context) => {
@@ -428,4 +451,10 @@ function asHex(digests: Digests): Record<string, string> {
   return Object.fromEntries(
     Object.entries(digests).map(([algorithm, digest]) => [algorithm, Buffer.from(digest).toString('hex')]),
   )
+}
+
+function byFolderAndName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
+  // The one character that no name has comes before all others.
+  const keyOf = (path: string): string => `${posix.dirname(`/${path}`)}\0${posix.basename(path)}`
+  return keyOf(one) < keyOf(other) ? -1 : 1
 }

@@ -1,0 +1,142 @@
+import { statSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { MirrorFiles } from '../../lib/presence/files.js'
+import { Blocks } from '../../lib/presence/sets/blocks.js'
+import { NumberSet } from '../../lib/presence/sets/number-set.js'
+import { sqliteStates } from '../../lib/store/sqlite-states.js'
+import { setup, tell } from '../child.js'
+import { seeded } from '../random.js'
+
+export interface HoldingSetup {
+  readonly mirrors: number
+  readonly files: number
+  /** SQLite file of the states. Where it is not there, it is made; where it is, it is read. */
+  readonly states: string
+  /** Whether every mirror lacks files of its own anywhere, half of all: the worst there can be. */
+  readonly worst: boolean
+}
+
+export interface HoldingResult {
+  /** To make and store it, or to read it, all at once. */
+  readonly seconds: number
+  /** Heap and buffers, in MiB. */
+  readonly memory: number
+  /** Of the file, in MiB. */
+  readonly stored: number
+  /** Nanoseconds of a look-up: ours, and that in a bitmap for each mirror. */
+  readonly lookUp: { readonly ours: number; readonly bitmap: number }
+}
+
+/** Folders are left out as a whole, as mirrors of a part do it. */
+const FILES_A_FOLDER = 100
+const GROUPS = 10
+const LACKED_BY_GROUP = 0.1
+const LACKED_BY_EACH = 100
+/** Every so many-th mirror has a random half. */
+const HALVES = 20
+const LOOK_UPS = 5_000_000
+const MIB = 1024 ** 2
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+const given = setup<HoldingSetup>()
+const draw = seeded(1)
+const blocks = new Blocks()
+const before = await memory()
+const start = performance.now()
+const known = statSync(given.states, { throwIfNoEntry: false }) === undefined ? await make() : await read()
+const seconds = (performance.now() - start) / 1000
+const result: HoldingResult = {
+  seconds,
+  memory: ((await memory()) - before) / MIB,
+  stored: statSync(given.states).size / MIB,
+  lookUp: lookUp([...known.values()]),
+}
+tell(result)
+process.disconnect()
+
+async function make(): Promise<Map<string, MirrorFiles>> {
+  const states = sqliteStates(given.states)
+  const groups = Array.from({ length: GROUPS }, () => foldersWithout(LACKED_BY_GROUP))
+  const made = new Map<string, MirrorFiles>()
+  for (let index = 0; index < given.mirrors; index += 1) {
+    const isHalf = given.worst || index % HALVES === 0
+    const lacked = isHalf ? undefined : groups[index % (2 * GROUPS)]
+    const files = filesOf((number) =>
+      isHalf ? draw() < 0.5 : lacked?.has(Math.floor(number / FILES_A_FOLDER)) === true,
+    )
+    made.set(`mirror-${index}`, files)
+    await states.apply(files.takeChanges(`mirror-${index}`))
+  }
+  await states.close()
+  return made
+}
+
+/** Half of the mirrors lack what others of their group lack too; the rest have everything but a few files. */
+function foldersWithout(share: number): ReadonlySet<number> {
+  const folders = new Set<number>()
+  for (let folder = 0; folder < given.files / FILES_A_FOLDER; folder += 1)
+    if (draw() < share) folders.add(folder)
+  return folders
+}
+
+function filesOf(lacks: (number: number) => boolean): MirrorFiles {
+  const files = new MirrorFiles(blocks)
+  const own = new Set(Array.from({ length: LACKED_BY_EACH }, () => Math.floor(draw() * given.files)))
+  const sets = { held: new NumberSet(blocks), stale: new NumberSet(blocks), absent: new NumberSet(blocks) }
+  for (let number = 0; number < given.files; number += 1)
+    sets[own.has(number) || lacks(number) ? 'absent' : 'held'].add(number)
+  files.replace(sets, given.files - 1)
+  return files
+}
+
+/** As every process does when it starts. */
+async function read(): Promise<Map<string, MirrorFiles>> {
+  const states = sqliteStates(given.states)
+  const stored = await states.presence(0)
+  const found = new Map<string, MirrorFiles>()
+  for (const block of stored.blocks) {
+    const files = found.get(block.mirror) ?? new MirrorFiles(blocks)
+    found.set(block.mirror, files)
+    files.put(block)
+  }
+  await states.close()
+  return found
+}
+
+/** Of random files on random mirrors, as requests ask. */
+function lookUp(mirrors: readonly MirrorFiles[]): HoldingResult['lookUp'] {
+  const bitmaps = mirrors.map((): Pick<MirrorFiles, 'lacks'> => {
+    const bits = new Int32Array(Math.ceil(given.files / 32)).fill(-1)
+    return {
+      lacks: (number) => ((((bits[number >>> 5] ?? 0) >>> (number & 31)) & 1) === 1 ? undefined : 'absent'),
+    }
+  })
+  for (const all of [mirrors, bitmaps]) time(all)
+  return { ours: time(mirrors), bitmap: time(bitmaps) }
+}
+
+function time(mirrors: readonly Pick<MirrorFiles, 'lacks'>[]): number {
+  let lacking = 0
+  let state = 1
+  const begun = performance.now()
+  for (let count = 0; count < LOOK_UPS; count += 1) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    const mirror = mirrors[state % mirrors.length]
+    if (mirror?.lacks((state >>> 4) % given.files) !== undefined) lacking += 1
+  }
+  const nanoseconds = ((performance.now() - begun) / LOOK_UPS) * 1e6
+  if (lacking === LOOK_UPS) throw new Error('no mirror has anything')
+  return nanoseconds
+}
+
+/** After whatever can go has gone. */
+async function memory(): Promise<number> {
+  for (let round = 0; round < 3; round += 1) {
+    collectGarbage()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { breath } from '../../lib/presence/breath.js'
+
+describe('a breath', () => {
+  test('lets others have their turn', async () => {
+    let turns = 0
+    const turn = (): void => {
+      turns += 1
+      if (turns < 20) setImmediate(turn)
+    }
+    setImmediate(turn)
+    for (let step = 0; step < 10_000_000 && turns < 20; step += 1) await breathe()
+    assert.equal(turns, 20)
+  })
+
+  test('is taken seldom, however many work at once', async () => {
+    let pauses = 0
+    const work = async (): Promise<void> => {
+      for (let step = 0; step < 10_000; step += 1) if (await breathe()) pauses += 1
+    }
+    await Promise.all([work(), work(), work()])
+    assert.ok(pauses > 0)
+    assert.ok(pauses < 3000, `${pauses} pauses in 30,000 steps`)
+  })
+
+  test('is over for everybody, in the order in which they came', async () => {
+    const order: number[] = []
+    // Longer than a slice: each has to wait for the next one.
+    spin(1)
+    const all = [1, 2, 3].map(async (number) => {
+      await breath()
+      spin(1)
+      order.push(number)
+    })
+    assert.deepEqual(order, [])
+    await Promise.all(all)
+    assert.deepEqual(order, [1, 2, 3])
+  })
+
+  test('is not needed for a while after it', async () => {
+    spin(1)
+    assert.ok(breath() instanceof Promise)
+    await breath()
+    assert.equal(breath(), undefined)
+  })
+})
+
+/** @returns whether there was a pause */
+async function breathe(): Promise<boolean> {
+  const pause = breath()
+  if (pause === undefined) return false
+  await pause
+  return true
+}
+
+function spin(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end; ) {
+    // Works.
+  }
+}
