@@ -247,7 +247,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       lead: () => {
         this.#leads = true
         this.#lead(includes)
-        void this.#probe()
+        this.#probe().catch((error: unknown) => this.warn(error))
         this.#presence.lead()
         this.#traceWriter?.lead()
       },
