@@ -131,6 +131,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly ready: Promise<Indexed>
   readonly #includes: PathFilter
   readonly #store: Store
+  /** The SQLite file that it is in, if it is. */
+  #indexFile: string | undefined
   readonly #registry: Registry
   readonly #locator: Locator
   readonly #entries: Entries
@@ -209,6 +211,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
         index: this.#store,
         registry: this.#registry,
         includes,
+        ignore: options.ignore,
+        indexFile: this.#indexFile,
         book,
         clock: SYSTEM_CLOCK,
         draw: Math.random,
@@ -448,13 +452,13 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   async #completed(hashed: number, seconds: number): Promise<void> {
     if (this.#isReady) return
     this.#isReady = true
-    this.#presence.ready()
     let totals: Totals = { files: 0, bytes: 0 }
     try {
       totals = await this.#store.totals()
     } catch (error) {
       this.warn(storeError('cannot be used at the moment', error))
     }
+    this.#presence.ready(totals.files)
     const indexed = { ...totals, hashed, seconds }
     this.#becomeReady(indexed)
     this.#tell('indexed', indexed)
@@ -466,13 +470,15 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     if (typeof store === 'object') return store
     const file = store === undefined ? defaultStoreFile(this.root) : resolve(store)
     try {
-      return guardedStore(file, {
+      const opened = guardedStore(file, {
         rebuilt: () => {
           this.#entries.clear()
           this.#indexer?.rescan()
         },
         warning: (error) => setImmediate(() => this.warn(error)),
       })
+      this.#indexFile = file
+      return opened
     } catch (error) {
       const message = `${reason(error)}; until the next start the index is kept in memory`
       const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'

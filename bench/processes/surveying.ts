@@ -1,11 +1,7 @@
-import { Agent } from 'undici'
-import { Catalog } from '../../lib/presence/catalog.js'
 import { MirrorFiles } from '../../lib/presence/files.js'
 import { Blocks } from '../../lib/presence/sets/blocks.js'
-import { listSource, type Source } from '../../lib/presence/sources.js'
-import { survey } from '../../lib/presence/survey.js'
-import { createPathFilter } from '../../lib/repository/names.js'
-import { sqliteStore } from '../../lib/store/sqlite.js'
+import type { Source } from '../../lib/presence/sources.js'
+import { surveyInThread } from '../../lib/presence/survey-thread.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 
 export interface SurveySetup {
@@ -25,15 +21,13 @@ export interface SurveyResult {
 /** What it takes to survey a mirror again and again, as `Presence` does. */
 export class Surveyor {
   readonly #blocks = new Blocks()
-  readonly #agent = new Agent()
-  readonly #includes = createPathFilter([])
   readonly #source: Source
-  readonly #store
+  readonly #index: string
   readonly #states
 
   constructor({ store, states, source }: SurveySetup) {
     this.#source = source
-    this.#store = sqliteStore(store)
+    this.#index = store
     this.#states = sqliteStates(states)
   }
 
@@ -42,27 +36,24 @@ export class Surveyor {
    *
    * @throws where the listing was not complete, and was not ended by `signal`
    */
-  async run(signal?: AbortSignal): Promise<SurveyResult> {
+  async run(signal: AbortSignal = new AbortController().signal): Promise<SurveyResult> {
     const start = performance.now()
     const files = new MirrorFiles(this.#blocks)
-    const options = { includes: this.#includes, ...(signal === undefined ? {} : { signal }) }
-    const { outcome } = await survey(listSource(this.#source, options, this.#agent), files, undefined, {
-      catalog: new Catalog(this.#store),
-      carries: () => true,
-      tellsAll: this.#source.kind !== 'http',
-      isUtc: this.#source.kind === 'rsync',
-      blocks: this.#blocks,
-      draw: Math.random,
-    })
-    if (!outcome.complete && signal?.aborted !== true)
-      throw new Error(`it is not complete: ${outcome.reason}`)
+    const order = {
+      index: this.#index,
+      source: this.#source,
+      ignore: [],
+      paths: [],
+      hint: undefined,
+      allowsPrivate: false,
+    }
+    const { outcome } = await surveyInThread(order, files, this.#blocks, signal)
+    if (!outcome.complete && !signal.aborted) throw new Error(`it is not complete: ${outcome.reason}`)
     await this.#states.apply(files.takeChanges('mirror'))
     return { seconds: (performance.now() - start) / 1000, held: files.counts.held }
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy()
-    await this.#store.close()
     await this.#states.close()
   }
 }

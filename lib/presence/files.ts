@@ -7,7 +7,8 @@ import {
   type StoredBlock,
 } from '../store/states.js'
 import type { Blocks } from './sets/blocks.js'
-import { NumberSet } from './sets/number-set.js'
+import { type BlockContent, NumberSet } from './sets/number-set.js'
+import type { Found } from './survey.js'
 
 /** What is known of a file on a mirror: see `docs/mirrors.md`. `unknown`: nobody has looked. */
 export type FileState = 'held' | 'stale' | 'absent' | 'unknown'
@@ -95,6 +96,11 @@ export class MirrorFiles implements Holding {
     else preferred.delete(number)
   }
 
+  /** What it holds, for another thread. */
+  heldContents(): readonly BlockContent[] {
+    return this.#sets.held.contents()
+  }
+
   /** From here on a survey is going on. */
   beginSurvey(): void {
     this.#lately = new Map()
@@ -109,7 +115,7 @@ export class MirrorFiles implements Holding {
    *
    * @param last the highest number that was looked at
    */
-  replace(found: { readonly [S in 'held' | 'stale' | 'absent']: NumberSet }, last: number): void {
+  replace(found: Found, last: number): void {
     const names = ['held', 'stale', 'absent'] as const
     for (const name of names) {
       for (const number of this.#sets[name].from(last + 1)) {

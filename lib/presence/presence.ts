@@ -7,8 +7,8 @@ import type { Holding } from '../mirrors/holding.js'
 import { createCarries } from '../mirrors/paths.js'
 import type { Registry } from '../mirrors/registry.js'
 import type { Awaitable, Draw, IndexedFile, Mirror } from '../model.js'
-import { type AddressBook, hostOf } from '../network/addresses.js'
-import { checkHost, guardedAgent } from '../network/guard.js'
+import type { AddressBook } from '../network/addresses.js'
+import { guardedAgent } from '../network/guard.js'
 import type { PathFilter } from '../repository/names.js'
 import type {
   KnownCorrupt,
@@ -24,17 +24,17 @@ import { Catalog, type CataloguedFile } from './catalog.js'
 import { Challenger, type ChallengerParts, type Challenging } from './challenger.js'
 import { judgeCheck } from './compare.js'
 import { type FileState, MirrorFiles } from './files.js'
-import type { Outcome } from './listings/listing.js'
-import { createListing, Halt } from './listings/scan.js'
 import { type Look, Looks } from './looks.js'
 import { Newcomers } from './newcomers.js'
 import { type CorruptFile, corruptFile, type MirrorPresence, presenceOf } from './report.js'
 import { Schedule } from './schedule.js'
 import { Blocks } from './sets/blocks.js'
 import { checkFile } from './single/head.js'
-import { httpUrlOf, listSource, type Source, sourcesOf } from './sources.js'
+import { httpUrlOf, type Source, sourcesOf } from './sources.js'
 import { isLookedAt, type Kept, placeOf, storedKey, takeStored } from './stored.js'
-import { type Surveyed, survey } from './survey.js'
+import type { Surveyed } from './survey.js'
+import { surveySource } from './survey-source.js'
+import { surveyInThread } from './survey-thread.js'
 
 export interface LookingTimes {
   /** Milliseconds between two surveys of a mirror. */
@@ -58,6 +58,10 @@ export interface PresenceParts {
   readonly index: Pick<Store, 'get' | 'sample' | 'pieces' | 'folders'>
   readonly registry: Pick<Registry, 'snapshot' | 'heedHoldings'>
   readonly includes: PathFilter
+  /** Globs that `includes` goes by. */
+  readonly ignore: readonly string[]
+  /** The SQLite file of the index, for other threads; undefined where it is in none. */
+  readonly indexFile: string | undefined
   readonly book: AddressBook
   readonly clock: Clock
   readonly draw: Draw
@@ -84,6 +88,8 @@ const WONDER_TIME = 2000
 const MOST_WONDERED = 2000
 /** Mirrors of which one request may make us doubt. */
 const MOST_DOUBTED = 5
+/** Files of an index for which surveys are worth a thread. */
+const MANY_FILES = 5000
 /** Looks that may wait before more new files are looked for; one of these is always. */
 const MOST_LOOKS = 1000
 /** What may wait to be stored for others before no more of it is taken. */
@@ -130,6 +136,8 @@ export class Presence {
   #leads = false
   /** Whether the index is complete: what is not in it cannot be known again. */
   #isReady = false
+  /** In the index, when that was. */
+  #files = 0
   /** Whether files were indexed before that, of which nobody knows where they are. */
   #hasMissed = false
   #cancelLook: () => void = () => {}
@@ -176,9 +184,14 @@ export class Presence {
     for (const { survey: running } of this.#known.values()) running?.abort()
   }
 
-  /** The index is complete: from now on mirrors are compared with it. */
-  ready(): void {
+  /**
+   * The index is complete: from now on mirrors are compared with it.
+   *
+   * @param files how many it holds
+   */
+  ready(files: number): void {
     this.#isReady = true
+    this.#files = files
     if (this.#hasMissed) this.#hastenAll()
     this.#hurry()
   }
@@ -550,7 +563,7 @@ export class Presence {
   }
 
   /** Names that cannot be files, for one: told once, until they are others. */
-  #tellProblems(known: Known, { problems: [first], problemCount, reason: told }: Outcome): void {
+  #tellProblems(known: Known, { problems: [first], problemCount, reason: told }: Surveyed['outcome']): void {
     if (first === known.problem) return
     known.problem = first
     // Why a listing is not complete is in its report.
@@ -559,27 +572,29 @@ export class Presence {
     this.#events.warning(new MirroredByError('ERR_SURVEY', message))
   }
 
-  /** Compares what a source lists with the index. */
-  async #list({ files, carries, scan }: Known, source: Source, signal: AbortSignal): Promise<Surveyed> {
-    const { includes, book, index, draw } = this.#parts
-    const refusal = await checkHost(
-      hostOf(new URL(source.url)),
-      book,
-      this.#looking?.privateAddresses ?? false,
-    )
-    const listing =
-      refusal === undefined
-        ? listSource(source, { includes, signal }, await this.#dispatcher())
-        : createListing({}, () => Promise.reject(new Halt(refusal)))
-    const parts = {
-      catalog: new Catalog(index),
-      carries,
-      tellsAll: source.kind !== 'http',
-      isUtc: source.kind === 'rsync',
-      blocks: this.#blocks,
-      draw,
+  /** Compares what a source lists with the index: in a thread of its own where that takes long. */
+  async #list(
+    { mirror, files, carries, scan }: Known,
+    source: Source,
+    signal: AbortSignal,
+  ): Promise<Surveyed> {
+    const { includes, ignore, book, index, indexFile, draw } = this.#parts
+    const hint = scan?.source === source.kind ? scan.offset : undefined
+    const allowsPrivate = this.#looking?.privateAddresses ?? false
+    const blocks = this.#blocks
+    if (indexFile !== undefined && this.#files >= MANY_FILES) {
+      const { paths } = mirror
+      const order = { index: indexFile, source, ignore, paths, hint, allowsPrivate }
+      return surveyInThread(order, files, blocks, signal)
     }
-    return survey(listing, files, scan?.source === source.kind ? scan.offset : undefined, parts)
+    files.beginSurvey()
+    try {
+      const dispatcher = await this.#dispatcher()
+      const what = { source, includes, carries, hint, allowsPrivate }
+      return await surveySource(what, files, { index, book, dispatcher, blocks, draw, signal })
+    } finally {
+      files.endSurvey()
+    }
   }
 
   /** Asks for every file that the mirror may have. */

@@ -27,8 +27,18 @@ export interface SurveyParts {
   readonly draw: Draw
 }
 
+/** What a survey found, by the numbers of contents. */
+export interface Found {
+  readonly held: NumberSet
+  readonly stale: NumberSet
+  readonly absent: NumberSet
+}
+
+/** What is told of what a survey finds: `MirrorFiles`, or who passes it on to that. */
+export type SurveyTarget = Pick<MirrorFiles, 'stateOf' | 'markListed' | 'replace'>
+
 export interface Surveyed {
-  readonly outcome: Outcome
+  readonly outcome: Omit<Outcome, 'links'>
   /** Milliseconds that the mirror's times are off by; undefined where it keeps none of ours. */
   readonly offset: number | undefined
   /** Whether files were compared by another offset than that: the first few thousand told of another one. */
@@ -48,25 +58,20 @@ const MOST_PAIRS = 5000
  */
 export async function survey(
   listing: Listing,
-  files: MirrorFiles,
+  files: SurveyTarget,
   hint: number | undefined,
   parts: SurveyParts,
 ): Promise<Surveyed> {
-  files.beginSurvey()
-  try {
-    const comparison = new Comparison(files, hint, parts)
-    for await (const batch of listing) await comparison.take(batch)
-    const outcome = await listing.outcome
-    const { offset, isOff } = await comparison.finish()
-    if (outcome.complete) await comparison.conclude(outcome.links)
-    return { outcome, offset, isOff, unsure: comparison.unsure }
-  } finally {
-    files.endSurvey()
-  }
+  const comparison = new Comparison(files, hint, parts)
+  for await (const batch of listing) await comparison.take(batch)
+  const { links, ...outcome } = await listing.outcome
+  const { offset, isOff } = await comparison.finish()
+  if (outcome.complete) await comparison.conclude(links)
+  return { outcome, offset, isOff, unsure: comparison.unsure }
 }
 
 class Comparison {
-  readonly #files: MirrorFiles
+  readonly #files: SurveyTarget
   readonly #parts: SurveyParts
   readonly #hint: number | undefined
   readonly #held: NumberSet
@@ -80,7 +85,7 @@ class Comparison {
   #offset: number | undefined
   unsure = 0
 
-  constructor(files: MirrorFiles, hint: number | undefined, parts: SurveyParts) {
+  constructor(files: SurveyTarget, hint: number | undefined, parts: SurveyParts) {
     this.#files = files
     this.#parts = parts
     this.#hint = hint

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { CorruptFile } from '../../lib/index.js'
-import { pseudoRandomBytes, replaceFile, writeOldFile } from '../support/folder.js'
+import { pseudoRandomBytes, replaceFile, temporaryFolder, writeOldFile } from '../support/folder.js'
 import { rawRequest, values } from '../support/raw.js'
 import { listen } from '../support/server.js'
 import { until } from '../support/until.js'
@@ -81,6 +81,36 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     assert.ok(
       copies[0]?.mirror.requests.some(({ method, path }) => method === 'HEAD' && path === '/sub/b.bin'),
     )
+  })
+
+  test('looks through many files in a thread of its own, and ends that in the middle', async (t) => {
+    const many = Object.fromEntries(
+      Array.from({ length: 5000 }, (_, index) => [`many/${index % 50}/${index}`, `${index}`]),
+    )
+    const { copies, options } = await setting(t, { ...many, ...FILES })
+    at(copies, 0).mirror.fault = { kind: 'lacks', path: 'many/7/57' }
+    at(copies, 1).mirror.fault = { kind: 'wrong size', path: 'many/49/4999' }
+    at(copies, 2).mirror.fault = { kind: 'fails', path: 'many/9/' }
+    const { origin, port } = await open(t, { ...options, presence: SELDOM })
+    await untilSurveyed(origin)
+    await untilGiven(port, 'many/7/57', ['m1', 'm2'])
+    await untilGiven(port, 'many/49/4999', ['m0', 'm2'])
+    assert.deepEqual(await given(port, 'a.bin'), ALL)
+    const [one, two, three] = origin.mirrors().map(({ presence }) => presence)
+    assert.ok(one?.kind === 'looked' && two?.kind === 'looked' && three?.kind === 'looked')
+    assert.deepEqual([one.held, two.stale, one.survey?.complete], [5002, 1, true])
+    assert.deepEqual([three.survey?.complete, three.held], [false, 4903])
+    for (const { mirror } of copies) mirror.fault = { kind: 'lists', how: 'lists for ever' }
+    await origin.close()
+    const before = copies.map(({ mirror }) => mirror.requests.length)
+    const states = join(temporaryFolder(t), 'states.sqlite')
+    const second = await open(t, { ...options, states, probe: { interval: '1h' } })
+    await until('surveys are under way', () =>
+      copies.some(({ mirror }, index) => mirror.requests.slice(before[index]).some(({ range }) => !range)),
+    )
+    const start = performance.now()
+    await second.origin.close()
+    assert.ok(performance.now() - start < 4000, 'it ends at once')
   })
 
   test('gives none for a file that changed, until it was seen there again', async (t) => {

@@ -6,6 +6,14 @@ import { OpenBlock } from './open-block.js'
 /** Numbers are below it. */
 const LIMIT = 2 ** 52
 
+/** A block with something in it. */
+export interface BlockContent {
+  /** Its number: that of its first number, divided by 65,536. */
+  readonly block: number
+  /** As `encodeBlock` writes it. */
+  readonly content: Uint8Array
+}
+
 /** What has become of a block. */
 export interface BlockChange {
   /** Its number: that of its first number, divided by 65,536. */
@@ -130,6 +138,14 @@ export class NumberSet implements Iterable<number> {
     }
     this.#before.clear()
     return changes.sort((a, b) => a.block - b.block)
+  }
+
+  /** All blocks, ascending. */
+  contents(): BlockContent[] {
+    return [...this.#numbers].flatMap((block) => {
+      const now = this.#close(block)
+      return now === undefined ? [] : [{ block, content: encodeBlock(now) }]
+    })
   }
 
   /** Every block counts as changed, for what was stored is lost. */
