@@ -1,3 +1,5 @@
+import { isMainThread } from 'node:worker_threads'
+
 /** Milliseconds of work in one go: about what a request takes, so that those who come meanwhile hardly notice. */
 const SLICE = 0.25
 /** Milliseconds between two slices, beyond which somebody else had to do there: a request, or another process. */
@@ -36,7 +38,7 @@ function waitForTurn(now: number): void {
 function turn(): void {
   const now = performance.now()
   if (now - ended > QUIET) busyUntil = now + BUSY
-  if (now < busyUntil) setTimeout(resume, REST)
+  if (isMainThread && now < busyUntil) setTimeout(resume, REST)
   else resume()
 }
 

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createCarries } from '../mirrors/paths.js'
 import { systemAddresses } from '../network/addresses.js'
@@ -73,6 +74,9 @@ class Teller implements SurveyTarget {
     tell({ kind: 'marks', held: Float64Array.from(held), stale: Float64Array.from(stale) })
   }
 }
+
+// On Linux that is this thread and what it starts, and nobody else: whoever answers requests is served first.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW)
 
 const controller = new AbortController()
 // The only thing that is ever said: to end.
