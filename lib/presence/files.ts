@@ -8,7 +8,6 @@ import {
 } from '../store/states.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
-import type { Found } from './survey.js'
 
 /** What is known of a file on a mirror: see `docs/mirrors.md`. `unknown`: nobody has looked. */
 export type FileState = 'held' | 'stale' | 'absent' | 'unknown'
@@ -29,6 +28,13 @@ const REASONS = {
   absent: 'it does not have the file',
   unknown: 'nobody has looked yet whether it has the file',
 } as const
+
+/** What a survey found, by the numbers of contents. */
+export interface Found {
+  readonly held: NumberSet
+  readonly stale: NumberSet
+  readonly absent: NumberSet
+}
 
 /** What is known of the files of one mirror, by the numbers of their contents. */
 export class MirrorFiles implements Holding {

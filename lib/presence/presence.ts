@@ -89,7 +89,7 @@ const MOST_WONDERED = 2000
 /** Mirrors of which one request may make us doubt. */
 const MOST_DOUBTED = 5
 /** Files of an index for which surveys are worth a thread. */
-const MANY_FILES = 5000
+const MANY_FILES = 2000
 /** Looks that may wait before more new files are looked for; one of these is always. */
 const MOST_LOOKS = 1000
 /** What may wait to be stored for others before no more of it is taken. */

@@ -4,7 +4,7 @@ import type { MirrorFiles } from './files.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 import type { Surveyed } from './survey.js'
-import type { SurveyMessage, SurveyOrder } from './survey-worker.js'
+import type { SurveyMessage, SurveyOrder } from './survey-work.js'
 
 /** Milliseconds in which a thread that was told to end has to be through. */
 const PATIENCE = 5000

@@ -27,13 +27,6 @@ export interface SurveyParts {
   readonly draw: Draw
 }
 
-/** What a survey found, by the numbers of contents. */
-export interface Found {
-  readonly held: NumberSet
-  readonly stale: NumberSet
-  readonly absent: NumberSet
-}
-
 /** What is told of what a survey finds: `MirrorFiles`, or who passes it on to that. */
 export type SurveyTarget = Pick<MirrorFiles, 'stateOf' | 'markListed' | 'replace'>
 

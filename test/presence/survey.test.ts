@@ -56,7 +56,9 @@ function world(ours: Readonly<Record<string, Ours>>) {
         blocks,
         draw: () => 0.5,
       }
+      files.beginSurvey()
       const surveyed = await survey(listing, files, hint, parts)
+      files.endSurvey()
       const states: Record<string, FileState> = {}
       for (const path of Object.keys(ours)) states[path] = files.stateOf(await numberOf(path))
       return { ...surveyed, states }

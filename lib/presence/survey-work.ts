@@ -1,0 +1,107 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { createCarries } from '../mirrors/paths.js'
+import { systemAddresses } from '../network/addresses.js'
+import { guardedAgent } from '../network/guard.js'
+import { createPathFilter } from '../repository/names.js'
+import { sqliteStore } from '../store/sqlite.js'
+import type { FileState, Found } from './files.js'
+import { Blocks } from './sets/blocks.js'
+import { type BlockContent, NumberSet } from './sets/number-set.js'
+import type { Source } from './sources.js'
+import type { Surveyed, SurveyTarget } from './survey.js'
+import { surveySource } from './survey-source.js'
+
+/** What a thread is to survey. */
+export interface SurveyOrder {
+  /** The SQLite file of the index. */
+  readonly index: string
+  readonly source: Source
+  /** Globs of what is not part of the repository, and of what the mirror carries. */
+  readonly ignore: readonly string[]
+  readonly paths: readonly string[]
+  readonly hint: number | undefined
+  readonly allowsPrivate: boolean
+  /** What the mirror is known to hold. */
+  readonly held: readonly BlockContent[]
+}
+
+/** What a thread tells. */
+export type SurveyMessage =
+  | { readonly kind: 'marks'; readonly held: Float64Array; readonly stale: Float64Array }
+  | {
+      readonly kind: 'found'
+      readonly found: { readonly [S in keyof Found]: readonly BlockContent[] }
+      readonly last: number
+    }
+  | { readonly kind: 'done'; readonly surveyed: Surveyed }
+
+/** Marks a message: they cost the thread that answers requests a tenth of a millisecond. */
+const MOST_MARKS = 1000
+
+if (parentPort === null) throw new Error('survey-work runs in a worker thread only')
+const port = parentPort
+const order: SurveyOrder = workerData
+const tell = (message: SurveyMessage): void => port.postMessage(message)
+
+/** Passes on what is found, and keeps none of it. */
+class Teller implements SurveyTarget {
+  readonly #known: NumberSet
+  #marks: { readonly held: number[]; readonly stale: number[] } = { held: [], stale: [] }
+
+  constructor(known: NumberSet) {
+    this.#known = known
+  }
+
+  stateOf(number: number): FileState {
+    return this.#known.has(number) ? 'held' : 'unknown'
+  }
+
+  markListed(number: number, state: 'held' | 'stale'): void {
+    this.#marks[state].push(number)
+    if (this.#marks.held.length + this.#marks.stale.length >= MOST_MARKS) this.flush()
+  }
+
+  replace({ held, stale, absent }: Found, last: number): void {
+    this.flush()
+    const found = { held: held.contents(), stale: stale.contents(), absent: absent.contents() }
+    tell({ kind: 'found', found, last })
+  }
+
+  flush(): void {
+    const { held, stale } = this.#marks
+    this.#marks = { held: [], stale: [] }
+    tell({ kind: 'marks', held: Float64Array.from(held), stale: Float64Array.from(stale) })
+  }
+}
+
+const controller = new AbortController()
+// The only thing that is ever said: to end.
+port.once('message', () => controller.abort())
+
+const { index, source, ignore, paths, hint, allowsPrivate, held } = order
+const blocks = new Blocks()
+const known = new NumberSet(blocks)
+for (const { block, content } of held) known.put(block, content)
+const teller = new Teller(known)
+const store = sqliteStore(index)
+const book = systemAddresses()
+const dispatcher = await guardedAgent(book, { allowsPrivate })
+try {
+  const includes = createPathFilter(ignore)
+  const carries = createCarries(paths) ?? (() => true)
+  const surveyed = await surveySource({ source, includes, carries, hint, allowsPrivate }, teller, {
+    index: store,
+    book,
+    dispatcher,
+    blocks,
+    draw: Math.random,
+    signal: controller.signal,
+  })
+  teller.flush()
+  tell({ kind: 'done', surveyed })
+} finally {
+  await dispatcher.destroy()
+  book.close()
+  await store.close()
+  port.close()
+}
