@@ -11,7 +11,14 @@ import type { Told } from './member.js'
 
 const [root = '', store = '', serve = '', batches = 'Infinity'] = process.argv.slice(2)
 const tell = (told: Told) => process.send?.(told)
-const origin = await createOrigin({ root, store, settle: 50, workers: 1, serve: serve === 'serve' })
+const origin = await createOrigin({
+  root,
+  store,
+  settle: 50,
+  workers: 1,
+  geo: false,
+  serve: serve === 'serve',
+})
 origin.on('warning', ({ code, message }) => tell({ warning: `${code}: ${message}` }))
 let left = Number(batches)
 origin.on('changed', () => {
