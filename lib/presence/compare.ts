@@ -1,4 +1,5 @@
-import { ALGORITHMS, type Digests } from '../model.js'
+import { MILLISECOND } from '../identity.js'
+import { ALGORITHMS, type Digests, type Identity } from '../model.js'
 import { type Listed, TIME_UNITS } from './listings/listing.js'
 import type { FileCheck } from './single/head.js'
 
@@ -6,8 +7,10 @@ import type { FileCheck } from './single/head.js'
 export interface IndexedTimes {
   /** Bytes. */
   readonly size: number
-  /** Milliseconds since 1970. */
+  /** When it was last written, in milliseconds since 1970. */
   readonly mtimeMs: number
+  /** When its inode changed last, no earlier than that: its content was here then, however old it is. Milliseconds since 1970. */
+  readonly ctimeMs: number
 }
 
 /** The same, with what a HEAD may show. */
@@ -19,8 +22,9 @@ export interface IndexedContent extends IndexedTimes {
 
 /**
  * - `same`: size and time are ours.
- * - `later`: the size is ours, and the time is one at which our file had its content: it was copied since, by a mirror that
- *   keeps no times.
+ * - `later`: the size is ours, and the time is one at which our file was here as it is: it was copied since, by a mirror that
+ *   keeps no times. A time between that and our own shows nothing, for an older file may have been put in the place of a newer
+ *   one here, which the mirror still has.
  * - `earlier`: the size is ours, and the time is of before our file got its content: an older version of the same size.
  * - `differs`: the size is another, so that the content is.
  * - `unsure`: nothing of this is shown; a HEAD may tell.
@@ -47,14 +51,15 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
   const cut = (time: number): number => Math.floor(time / unit) * unit
   const ours = indexed.mtimeMs + offset
   if (remote.mtime === cut(ours)) return 'same'
-  if (remote.mtime > cut(ours)) return 'later'
+  if (remote.mtime > cut(ours)) return remote.mtime >= cut(indexed.ctimeMs + offset) ? 'later' : 'unsure'
   // Of a mirror whose clocks have summer time, the offset is that of most of its files.
   return remote.mtime === cut(ours - HOUR) ? 'unsure' : 'earlier'
 }
 
 /**
  * Judges by a HEAD whether a mirror has our file. What shows most counts: another size, then a digest, then our own entity
- * tag, then the time. A file of our size without a time is taken for ours, for nothing speaks against it.
+ * tag, then the time: our own, or one at which our file was here as it is. A file of our size without a time is taken for
+ * ours, for nothing speaks against it.
  */
 export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
   if (check.state === 'absent') return 'absent'
@@ -64,9 +69,15 @@ export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
   if (isSame !== undefined) return isSame ? 'held' : 'stale'
   if (check.size === undefined) return 'unsure'
   if (isStrong(check.etag) && check.etag === indexed.etag) return 'held'
-  return check.mtime === undefined || check.mtime >= Math.floor(indexed.mtimeMs / SECOND) * SECOND
-    ? 'held'
-    : 'stale'
+  if (check.mtime === undefined) return 'held'
+  const cut = (time: number): number => Math.floor(time / SECOND) * SECOND
+  return check.mtime === cut(indexed.mtimeMs) || check.mtime >= cut(indexed.ctimeMs) ? 'held' : 'stale'
+}
+
+/** What the index knows of a file, in the form in which it is compared. */
+export function timesOf({ size, mtimeNs, ctimeNs }: Identity): IndexedTimes {
+  const mtimeMs = Number(mtimeNs / MILLISECOND)
+  return { size, mtimeMs, ctimeMs: Math.max(mtimeMs, Number(ctimeNs / MILLISECOND)) }
 }
 
 /** By the strongest algorithm that both know; undefined where there is none. */

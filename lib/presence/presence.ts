@@ -22,7 +22,7 @@ import type { Store } from '../store/store.js'
 import { type Asked, askFor } from './ask.js'
 import { Catalog, type CataloguedFile } from './catalog.js'
 import { Challenger, type ChallengerParts, type Challenging } from './challenger.js'
-import { judgeCheck } from './compare.js'
+import { judgeCheck, timesOf } from './compare.js'
 import { type FileState, MirrorFiles } from './files.js'
 import { type Look, Looks } from './looks.js'
 import { Newcomers } from './newcomers.js'
@@ -500,8 +500,7 @@ export class Presence {
     })
     if (check.state === 'unknown' && check.status === undefined) known.silentUntil = now + 10 * timeout
     const etag = this.#parts.etagOf(file)
-    const { size, mtimeNs } = file.identity
-    const indexed = { size, mtimeMs: Number(mtimeNs / 1_000_000n), etag, digests: file.digests }
+    const indexed = { ...timesOf(file.identity), etag, digests: file.digests }
     const state = judgeCheck(indexed, check)
     if (state === 'unsure') return undefined
     known.files.mark(file.number, state)

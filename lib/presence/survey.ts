@@ -3,7 +3,7 @@ import type { Draw } from '../model.js'
 import { splitPath } from '../repository/names.js'
 import { breath } from './breath.js'
 import type { Catalog, CataloguedFile } from './catalog.js'
-import { compare } from './compare.js'
+import { compare, timesOf } from './compare.js'
 import type { MirrorFiles } from './files.js'
 import type { Links } from './listings/links.js'
 import type { Listing, Outcome, RemoteFile } from './listings/listing.js'
@@ -158,8 +158,7 @@ class Comparison {
   }
 
   #judge(file: CataloguedFile, remote: RemoteFile): void {
-    const { size, mtimeNs } = file.identity
-    const verdict = compare({ size, mtimeMs: Number(mtimeNs / 1_000_000n) }, remote, this.#offset)
+    const verdict = compare(timesOf(file.identity), remote, this.#offset)
     if (verdict === 'unsure') this.#unsure.add(file.number)
     else if (verdict === 'differs' || verdict === 'earlier') {
       // Whoever lists a file twice is believed the worse.

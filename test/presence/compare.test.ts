@@ -16,7 +16,7 @@ import type { FileCheck } from '../../lib/presence/single/head.js'
 const HOUR = 3_600_000
 const STEP = 15 * 60_000
 const MINUTE = Date.UTC(2024, 1, 3, 4, 5)
-const OURS = { size: 1000, mtimeMs: MINUTE + 6789 }
+const OURS = { size: 1000, mtimeMs: MINUTE + 6789, ctimeMs: MINUTE + 6789 }
 const SAME: Listed = { size: 1000, sizePrecision: 0, mtime: MINUTE, mtimePrecision: 'minute' }
 
 /** What a mirror lists for a time of ours, its clock being off. */
@@ -168,6 +168,19 @@ describe('a HEAD', () => {
   ]
   for (const [what, check, is] of table)
     test(`${what} shows a file ${is}`, () => assert.equal(judgeCheck(INDEXED, check), is))
+
+  test('shows a file held by a later time only where it was here as it is by then', () => {
+    // An older file was put in the place of a newer one, which mirrors still have.
+    const replaced = { ...INDEXED, ctimeMs: OURS.mtimeMs + HOUR }
+    const verdicts = [-1000, 0, 1000, HOUR - 1000, HOUR, 2 * HOUR].map((later) =>
+      judgeCheck(replaced, present({ mtime: MODIFIED + later })),
+    )
+    assert.deepEqual(verdicts, ['stale', 'held', 'stale', 'stale', 'held', 'held'])
+    const listed = [0, 1000, HOUR - 1000, HOUR].map((later) =>
+      compare(replaced, { ...SAME, mtime: MODIFIED + later, mtimePrecision: 'second' }, 0),
+    )
+    assert.deepEqual(listed, ['same', 'unsure', 'unsure', 'later'])
+  })
 
   test('of a file with a weak tag here shows nothing by the same tag', () => {
     const indexed = { ...INDEXED, etag: 'W/"ours"' }

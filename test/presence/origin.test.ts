@@ -143,6 +143,21 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     await untilGiven(port, 'a.bin', ALL)
   })
 
+  test('gives none for an older file that takes the place of a newer one of the same size', async (t) => {
+    const { root, copies, options } = await setting(t, FILES)
+    const { origin, port } = await open(t, { ...options, presence: OFTEN })
+    await untilSurveyed(origin)
+    const longAgo = new Date(Date.now() - 86_400_000)
+    replaceFile(join(root, 'a.bin'), 'CONTENT of a', longAgo)
+    await untilGiven(port, 'a.bin', [])
+    await until('all were looked at again', () =>
+      origin.mirrors().every(({ presence }) => presence.kind === 'looked' && presence.stale === 1),
+    )
+    assert.deepEqual(await given(port, 'a.bin'), [])
+    sync(root, at(copies, 0).folder)
+    await untilGiven(port, 'a.bin', ['m0'])
+  })
+
   test('keeps a file that is written anew with the same bytes', async (t) => {
     const { root, options } = await setting(t, FILES)
     const { origin, port } = await open(t, { ...options, presence: SELDOM })
