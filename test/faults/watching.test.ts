@@ -29,8 +29,8 @@ function limitWatches(t: TestContext, code: 'ENOSPC' | 'EMFILE', limit: { most: 
   })
 }
 
-async function start(t: TestContext, options: Partial<OriginOptions>) {
-  const root = temporaryFolder(t)
+async function start(t: TestContext, options: Partial<OriginOptions>, parent?: string) {
+  const root = temporaryFolder(t, parent)
   writeFiles(
     root,
     Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`${index}/deep/file`, 'old'])),
@@ -109,8 +109,9 @@ it('looks at 10,000 files of a folder that moves, within seconds', async (t) => 
 })
 
 it('takes files as they are: empty, sparse above 4 GiB, from the past and the future', async (t) => {
-  // The fastest that there is, for the sake of 4 GiB.
-  const { root, origin, warnings } = await start(t, { algorithms: ['sha-256'] })
+  // The fastest that there is, for the sake of 4 GiB: a hole is read fifty times as fast from memory as from a disk.
+  const memory = fs.existsSync('/dev/shm') ? '/dev/shm' : undefined
+  const { root, origin, warnings } = await start(t, { algorithms: ['sha-256'] }, memory)
   writeFiles(root, { empty: '', past: 'past', future: 'future', sparse: '' })
   fs.truncateSync(join(root, 'sparse'), 4 * 1024 ** 3 + 1)
   fs.utimesSync(join(root, 'past'), -86_400, -86_400.5)

@@ -7,9 +7,13 @@ import type { TestContext } from 'node:test'
 /** Whatever runs hooks when a test, or a whole file of tests, ends. */
 export type Scope = Pick<TestContext, 'after'>
 
-/** An empty folder, by its real path, that goes with the test. */
-export function temporaryFolder(scope: Scope): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'mirrored-by-')))
+/**
+ * An empty folder, by its real path, that goes with the test.
+ *
+ * @param parent default: where the system keeps temporary files
+ */
+export function temporaryFolder(scope: Scope, parent = tmpdir()): string {
+  const folder = realpathSync(mkdtempSync(join(parent, 'mirrored-by-')))
   scope.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
