@@ -2,7 +2,7 @@ import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { systemCode } from '../errors.js'
-import { FAMILIES, type Family } from '../model.js'
+import type { Family } from '../model.js'
 
 /** Addresses of a host; of a family, undefined where that cannot be known at the moment. */
 export type HostAddresses = { readonly [F in Family]: readonly string[] | undefined }
@@ -88,9 +88,4 @@ export function isPrivate(address: string): boolean {
   if (NAT64.every((byte, index) => bytes[index] === byte))
     return isPrivate(new ipaddr.IPv4(bytes.slice(12)).toString())
   return parsed.range() !== 'unicast'
-}
-
-/** The families by which a host is reached. */
-export function familiesOf(addresses: HostAddresses): readonly Family[] {
-  return FAMILIES.filter((family) => (addresses[family]?.length ?? 0) > 0)
 }

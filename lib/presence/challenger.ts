@@ -7,8 +7,9 @@ import { joinPath } from '../repository/names.js'
 import type { KnownCorrupt } from '../store/states.js'
 import type { Store } from '../store/store.js'
 import { type Average, addSample, throughput } from './average.js'
+import { isSameTag } from './compare.js'
 import type { MirrorFiles } from './files.js'
-import { challenge, type Target } from './single/challenge.js'
+import { challenge, choosePiece, type Target } from './single/challenge.js'
 import { httpUrlOf } from './sources.js'
 
 /** How much of mirrors' files is compared with ours. */
@@ -236,9 +237,9 @@ export class Challenger {
   }
 
   #ofFile(challenged: Challenged, file: IndexedFile): Piece | undefined {
-    const { size } = file.identity
-    if (size === 0 || challenged.files.stateOf(file.number) !== 'held') return undefined
-    return { challenged, file, piece: Math.floor(this.#parts.draw() * Math.ceil(size / pieceLength(size))) }
+    if (challenged.files.stateOf(file.number) !== 'held') return undefined
+    const piece = choosePiece(file.identity.size, this.#parts.draw)
+    return piece === undefined ? undefined : { challenged, file, piece }
   }
 
   async #fetch({ challenged: { mirror, files }, file, piece }: Piece): Promise<void> {
@@ -258,7 +259,7 @@ export class Challenger {
     switch (result.state) {
       case 'same':
         this.#measure(mirror.id, result.bytes, result.milliseconds)
-        if (files.stateOf(number) === 'held') files.prefer(number, isOurs(result.etag, etagOf(file)))
+        if (files.stateOf(number) === 'held') files.prefer(number, isSameTag(result.etag, etagOf(file)))
         // Of a file with one wrong byte, all other pieces are right.
         if (files.corrupt.some((one) => one.number === number && one.piece === piece))
           this.#mended(mirror.id, number)
@@ -346,10 +347,6 @@ export class Challenger {
 
 function keyOf(mirror: string, number: number): string {
   return `${mirror} ${number}`
-}
-
-function isOurs(etag: string | undefined, ours: string | undefined): boolean {
-  return etag !== undefined && etag === ours
 }
 
 function shuffled(ids: string[], draw: Draw): string[] {

@@ -68,7 +68,7 @@ export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
   const isSame = compareDigests(indexed.digests ?? {}, check.digests)
   if (isSame !== undefined) return isSame ? 'held' : 'stale'
   if (check.size === undefined) return 'unsure'
-  if (isStrong(check.etag) && check.etag === indexed.etag) return 'held'
+  if (isSameTag(check.etag, indexed.etag)) return 'held'
   if (check.mtime === undefined) return 'held'
   const cut = (time: number): number => Math.floor(time / SECOND) * SECOND
   return check.mtime === cut(indexed.mtimeMs) || check.mtime >= cut(indexed.ctimeMs) ? 'held' : 'stale'
@@ -89,7 +89,7 @@ function compareDigests(ours: Digests, theirs: Digests): boolean | undefined {
   return undefined
 }
 
-/** RFC 9110 §8.8.3.2: a weak tag is equal to none. */
-function isStrong(etag: string | undefined): boolean {
-  return etag?.startsWith('"') ?? false
+/** Whether two entity tags are the same by the strong comparison of RFC 9110 §8.8.3.2: a weak one is equal to none. */
+export function isSameTag(theirs: string | undefined, ours: string | undefined): boolean {
+  return theirs?.startsWith('"') === true && theirs === ours
 }

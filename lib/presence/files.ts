@@ -51,9 +51,9 @@ export class MirrorFiles implements Holding {
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
   }
 
-  get counts(): { readonly [S in 'held' | 'stale' | 'absent' | 'corrupt']: number } {
+  get counts(): { readonly [S in keyof Found]: number } {
     const { held, stale, absent } = this.#sets
-    return { held: held.size, stale: stale.size, absent: absent.size, corrupt: this.#corrupt.size }
+    return { held: held.size, stale: stale.size, absent: absent.size }
   }
 
   get corrupt(): readonly KnownCorrupt[] {
@@ -62,11 +62,10 @@ export class MirrorFiles implements Holding {
 
   lacks(number: number): string | undefined {
     if (this.#differing >= MOST_CORRUPT) return REASONS.allCorrupt
-    if (this.#sets.held.has(number)) {
-      const corrupt = this.#corrupt.get(number)
-      return corrupt && (isDiffering(corrupt) ? REASONS.corrupt : REASONS.broken)
-    }
-    return REASONS[this.stateOf(number) as 'stale' | 'absent' | 'unknown']
+    const state = this.stateOf(number)
+    if (state !== 'held') return REASONS[state]
+    const corrupt = this.#corrupt.get(number)
+    return corrupt && (isDiffering(corrupt) ? REASONS.corrupt : REASONS.broken)
   }
 
   isUnseen(number: number): boolean {

@@ -21,7 +21,6 @@ export class Looks {
   readonly #waiting: readonly [urgent: Map<string, Look>, rest: Map<string, Look>] = [new Map(), new Map()]
   readonly #running = new Set<string>()
   readonly #perMirror = new Map<string, number>()
-  #wake: (() => void)[] = []
   #closed = false
 
   constructor({ look }: LooksParts) {
@@ -46,16 +45,9 @@ export class Looks {
     return true
   }
 
-  /** Settles when fewer than so many wait, for those who have many. */
-  async room(most: number): Promise<void> {
-    while (!this.#closed && this.#waiting[1].size >= most)
-      await new Promise<void>((resolve) => this.#wake.push(resolve))
-  }
-
   close(): void {
     this.#closed = true
     for (const queue of this.#waiting) queue.clear()
-    this.#wakeAll()
   }
 
   #start(): void {
@@ -78,14 +70,7 @@ export class Looks {
     const left = (this.#perMirror.get(mirror) ?? 1) - 1
     if (left > 0) this.#perMirror.set(mirror, left)
     else this.#perMirror.delete(mirror)
-    this.#wakeAll()
     if (!this.#closed) this.#start()
-  }
-
-  #wakeAll(): void {
-    const waiting = this.#wake
-    this.#wake = []
-    for (const wake of waiting) wake()
   }
 }
 

@@ -22,7 +22,7 @@ import type { Store } from '../store/store.js'
 import { type Asked, askFor } from './ask.js'
 import { Catalog, type CataloguedFile } from './catalog.js'
 import { Challenger, type ChallengerParts, type Challenging } from './challenger.js'
-import { judgeCheck, timesOf } from './compare.js'
+import { isSameTag, judgeCheck, timesOf } from './compare.js'
 import { type FileState, MirrorFiles } from './files.js'
 import { type Look, Looks } from './looks.js'
 import { Newcomers } from './newcomers.js'
@@ -90,7 +90,7 @@ const MOST_WONDERED = 2000
 const MOST_DOUBTED = 5
 /** Files of an index for which surveys are worth a thread. */
 const MANY_FILES = 2000
-/** Looks that may wait before more new files are looked for; one of these is always. */
+/** Looks that may wait before more new files are looked for. */
 const MOST_LOOKS = 1000
 /** What may wait to be stored for others before no more of it is taken. */
 const MOST_CHANGES = 10_000
@@ -504,7 +504,7 @@ export class Presence {
     const state = judgeCheck(indexed, check)
     if (state === 'unsure') return undefined
     known.files.mark(file.number, state)
-    if (check.state === 'present') known.files.prefer(file.number, etag !== undefined && check.etag === etag)
+    if (check.state === 'present') known.files.prefer(file.number, isSameTag(check.etag, etag))
     return state
   }
 
@@ -538,7 +538,7 @@ export class Presence {
     const { mirror } = known
     let last: { readonly source: Source; readonly surveyed: Surveyed } | undefined
     for (const source of sourcesOf(mirror)) {
-      if (source.kind === 'head' || signal.aborted) break
+      if (signal.aborted) break
       const surveyed = await this.#list(known, source, signal)
       last = { source, surveyed }
       this.#tellProblems(known, surveyed.outcome)

@@ -5,26 +5,22 @@ import { listHttp } from './listings/http.js'
 import type { Listing, ScanOptions } from './listings/listing.js'
 import { listRsync } from './listings/rsync.js'
 
-/** How a mirror is surveyed: by a listing, or by asking for one file after the other. */
-export const SOURCES = ['rsync', 'ftp', 'http', 'head'] as const
-export type SourceKind = (typeof SOURCES)[number]
+export type SourceKind = 'rsync' | 'ftp' | 'http'
 
-/** One way to learn what a mirror holds. */
+/** One way to list what a mirror holds. */
 export interface Source {
   readonly kind: SourceKind
   readonly url: string
 }
 
-/** The ways to survey a mirror, best first: rsync and FTP tell exact sizes, and all there is. */
+/** The ways to list a mirror, best first: rsync and FTP tell exact sizes, and all there is. */
 export function sourcesOf({ rsync, urls }: Pick<Mirror, 'rsync' | 'urls'>): readonly Source[] {
   const ftp = urls.find((url) => url.startsWith('ftp:'))
   const http = httpUrlOf({ urls })
   return [
     ...(rsync === undefined ? [] : [{ kind: 'rsync', url: rsync } as const]),
     ...(ftp === undefined ? [] : [{ kind: 'ftp', url: ftp } as const]),
-    ...(http === undefined
-      ? []
-      : [{ kind: 'http', url: http } as const, { kind: 'head', url: http } as const]),
+    ...(http === undefined ? [] : [{ kind: 'http', url: http } as const]),
   ]
 }
 
@@ -40,7 +36,7 @@ export function listSource({ kind, url }: Source, options: ScanOptions, dispatch
       return listRsync(url, { ...options, password: passwordFor(url) })
     case 'ftp':
       return listFtp(url, options)
-    default:
+    case 'http':
       return listHttp(url, { ...options, dispatcher })
   }
 }
