@@ -83,6 +83,8 @@ const FOLLOW_UPS = 3
 /** Folders, and files in them, of which one is chosen. */
 const FOLDERS = 8
 const TRIES = 5
+/** Milliseconds for which folders are taken to be those that they were. */
+const FOLDERS_TIME = HOUR / 6
 
 /**
  * Fetches random pieces of random files of mirrors, at a rate, and compares them with our digests. Files that were found
@@ -98,6 +100,9 @@ export class Challenger {
   readonly #doubts = new Map<string, Doubt>()
   readonly #speeds = new Map<string, Average>()
   readonly #controller = new AbortController()
+  #folders: readonly string[] = []
+  /** By the steady clock. */
+  #foldersSince = 0
   /** Mirrors left in this round. */
   #round: string[] = []
   /** Bytes that may be fetched. */
@@ -211,7 +216,7 @@ export class Challenger {
   }
 
   async #ofMirror(challenged: Challenged): Promise<Piece | undefined> {
-    const folders = await this.#parts.index.folders('')
+    const folders = await this.#knownFolders()
     for (let tries = 0; tries < TRIES; tries += 1) {
       const pages = await Promise.all(
         Array.from({ length: FOLDERS }, () => {
@@ -227,6 +232,16 @@ export class Challenger {
       if (file !== undefined) return this.#ofFile(challenged, file)
     }
     return undefined
+  }
+
+  /** Of the index, or as they were some minutes ago: to read them all takes long where there are many. */
+  async #knownFolders(): Promise<readonly string[]> {
+    const now = this.#parts.clock.steady()
+    if (this.#folders.length === 0 || now - this.#foldersSince > FOLDERS_TIME) {
+      this.#folders = await this.#parts.index.folders('')
+      this.#foldersSince = now
+    }
+    return this.#folders
   }
 
   /** A stretch of a folder, from a random place in it. */
