@@ -1,9 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort, listens } from '../test/lab/port.js'
 
 /** A server of another program, which ends with its block, or at the latest with the process. */
 export interface Daemon extends Disposable {
@@ -21,7 +20,7 @@ export function isInstalled(program: string): boolean {
 
 /** @param folder for its configuration */
 export async function startRsync(root: string, folder: string): Promise<Daemon> {
-  const port = await freePort()
+  const port = await freePort(HOST)
   const lines = ['use chroot = no', 'reverse lookup = no', '[repo]', `path = ${root}`, 'read only = yes']
   if (process.getuid?.() === 0) lines.push('uid = 0', 'gid = 0')
   const configuration = join(folder, 'rsyncd.conf')
@@ -32,7 +31,7 @@ export async function startRsync(root: string, folder: string): Promise<Daemon> 
 
 /** @param folder for its configuration */
 export async function startNginx(root: string, folder: string): Promise<Daemon> {
-  const port = await freePort()
+  const port = await freePort(HOST)
   const own = join(folder, 'nginx')
   mkdirSync(own)
   const configuration = [
@@ -62,7 +61,7 @@ async function start(program: string, args: readonly string[], port: number, url
   }
   process.on('exit', stop)
   const end = performance.now() + START_TIME
-  while (!(await listens(port))) {
+  while (!(await listens(HOST, port))) {
     if (child.exitCode !== null || performance.now() > end) {
       stop()
       throw new Error(`${program} does not listen`)
@@ -70,22 +69,4 @@ async function start(program: string, args: readonly string[], port: number, url
     await sleep(20)
   }
   return { url, [Symbol.dispose]: stop }
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-function listens(port: number): Promise<boolean> {
-  const socket = connect(port, HOST)
-  return new Promise((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
 }

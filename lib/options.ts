@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { Home } from './geo/locator.js'
 import { countrySchema, homeSchema } from './geo/schema.js'
 import type { Probing } from './health/health.js'
-import { MOST_TIMEOUT } from './health/timing.js'
+import { DEFAULT_INTERVAL, MOST_TIMEOUT } from './health/timing.js'
 import type { TraceWriting } from './health/trace-writer.js'
 import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/schema.js'
 import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
@@ -216,6 +216,17 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 102
 
 const sizeSchema = quantity(SIZE_UNITS, "must be bytes, or a text such as '4KiB' or '64MiB'")
 
+/** What is on or off, or on in a way that is described: undefined where it is off. */
+function switched<T>(described: Schema<T>, usual: T) {
+  return v.lazy((given): Schema<T | undefined> => {
+    if (typeof given !== 'boolean') return described
+    return v.pipe(
+      v.boolean(),
+      v.transform((isWanted) => (isWanted ? usual : undefined)),
+    )
+  })
+}
+
 function wholeNumber(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`
   return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message))
@@ -248,7 +259,10 @@ const statesSchema = v.union(
 const probeSchema = v.pipe(
   mapping(
     {
-      interval: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
+      interval: v.optional(
+        v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')),
+        DEFAULT_INTERVAL,
+      ),
       timeout: v.optional(v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer'))),
     },
     'must be true, false, or an object',
@@ -359,31 +373,13 @@ export const optionEntries = {
   ),
   store: v.optional(storeSchema),
   states: v.optional(statesSchema),
-  probe: v.optional(
-    v.lazy((given): Schema<Probing | undefined> => {
-      if (typeof given !== 'boolean') return probeSchema
-      return v.pipe(
-        v.boolean(),
-        v.transform((isWanted) => (isWanted ? { interval: 60_000 } : undefined)),
-      )
-    }),
-    true,
-  ),
+  probe: v.optional(switched<Probing>(probeSchema, { interval: DEFAULT_INTERVAL }), true),
   presence: v.optional(
     v.lazy(
       (given): Schema<LookingTimes | boolean> => (typeof given === 'boolean' ? v.boolean() : presenceSchema),
     ),
   ),
-  challenge: v.optional(
-    v.lazy((given): Schema<Challenging | undefined> => {
-      if (typeof given !== 'boolean') return challengeSchema
-      return v.pipe(
-        v.boolean(),
-        v.transform((isWanted) => (isWanted ? DEFAULT_CHALLENGE : undefined)),
-      )
-    }),
-    true,
-  ),
+  challenge: v.optional(switched<Challenging>(challengeSchema, DEFAULT_CHALLENGE), true),
   privateAddresses: v.optional(flag, false),
   maxAge: v.optional(maxAgeSchema),
   writeTrace: v.optional(

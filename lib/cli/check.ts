@@ -11,7 +11,7 @@ import type { CheckedOptions } from '../options.js'
 import { sqliteStore } from '../store/sqlite.js'
 import { configuredMirrors, findMirror } from './mirror-states.js'
 import { existingIndexFile, existingStatesFile, storeStates, useStates } from './states.js'
-import { table } from './table.js'
+import { roundTripText, table } from './table.js'
 
 /** What one probe told, just now and from here. */
 export interface Checked {
@@ -34,8 +34,6 @@ export interface Checked {
   }[]
 }
 
-const DEFAULT_INTERVAL = 60_000
-
 /**
  * Probes a mirror now: `mirrored-by mirrors check`. It changes no state; a running server is asked to look for itself.
  *
@@ -43,7 +41,6 @@ const DEFAULT_INTERVAL = 60_000
  */
 export async function checkMirror(options: CheckedOptions, id: string): Promise<Checked> {
   const mirror = findMirror(id, await configuredMirrors(options))
-  const { interval = DEFAULT_INTERVAL, timeout } = options.probe ?? {}
   const book = systemAddresses()
   const parts = {
     ask: askByUndici,
@@ -57,7 +54,7 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
   const proven = new Set(['ipv4', 'ipv6'] as const)
   // Before the clock runs.
   await loadUndici()
-  const limit = timingOf(interval, timeout).timeout
+  const limit = timingOf(options.probe?.interval, options.probe?.timeout).timeout
   const { told } = await probeMirror(mirror, [], subjects, parts, proven, limit, new AbortController().signal)
   book.close()
   const file = existingStatesFile(options)
@@ -77,7 +74,7 @@ export function checkText({ id, up, ways }: Checked): string {
     url,
     family === 'ipv4' ? 'IPv4' : 'IPv6',
     outcome === 'nothing' ? 'not known' : outcome,
-    roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`,
+    roundTripText(roundTrip),
     [
       reason,
       ranges === false ? 'it ignores Range' : undefined,

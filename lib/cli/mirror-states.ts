@@ -17,7 +17,7 @@ import type { KnownStates } from '../store/states.js'
 import type { Output } from './output.js'
 import { filesText, readKept, type StoredMirror, troubleText } from './presence.js'
 import { readStates, type StoredHere, statesFile, storeStates, useStates } from './states.js'
-import { table } from './table.js'
+import { roundTripText, table } from './table.js'
 
 /** Ids that are named where one is wrong. */
 const MOST_NAMED = 10
@@ -63,7 +63,7 @@ export function listText(list: readonly ListedMirror[], now = Date.now()): strin
       id,
       state,
       since === undefined ? '-' : timeText(since.getTime()),
-      roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`,
+      roundTripText(roundTrip),
       traced === undefined ? '-' : ageText(now - traced.getTime()),
       filesText(presence),
       reason ?? troubleText(presence) ?? '',

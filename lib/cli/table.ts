@@ -11,3 +11,8 @@ export function table(rows: readonly (readonly string[])[]): string[] {
       .trimEnd(),
   )
 }
+
+/** Milliseconds for a column: `1.9 ms`, `14 ms`. */
+export function roundTripText(roundTrip: number | undefined): string {
+  return roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`
+}

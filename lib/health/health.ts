@@ -1,7 +1,6 @@
 import { MirroredByError, reason } from '../errors.js'
 import type { Candidate } from '../mirrors/candidate.js'
 import type { Registry } from '../mirrors/registry.js'
-import type { Snapshot } from '../mirrors/snapshot.js'
 import type { Awaitable, Draw, Mirror } from '../model.js'
 import type { AddressBook } from '../network/addresses.js'
 import {
@@ -64,8 +63,6 @@ const ROUTINE_TIME = 5000
 /** Milliseconds after which what is known of a mirror that is gone is forgotten. */
 const FORGET_TIME = 30 * 86_400_000
 
-type Candidates = Snapshot['candidates']
-
 /**
  * Knows how mirrors fare, and lets ranking know. One of the processes that share the states probes; all read what it, and
  * operators, have stored. Requests wait for nothing here.
@@ -94,9 +91,6 @@ export class Health {
   #storedAt: number
   /** Names that clients have reported since the last look. */
   #reported: Set<string> | undefined
-  #byName:
-    | { readonly candidates: Candidates; readonly ids: ReadonlyMap<string, readonly string[]> }
-    | undefined
   readonly #askedAt = new Map<string, number>()
   #cancelLook: () => void = () => {}
   #working: Promise<void> = Promise.resolve()
@@ -107,7 +101,7 @@ export class Health {
   /** @param probing undefined where nothing is probed: every mirror then counts as up that nobody has switched off */
   constructor(probing: Probing | undefined, parts: HealthParts, events: HealthEvents) {
     this.#probing = probing
-    this.#timing = timingOf(probing?.interval ?? 60_000, probing?.timeout)
+    this.#timing = timingOf(probing?.interval, probing?.timeout)
     this.#rules = rulesOf(this.#timing)
     this.#parts = parts
     this.#events = events
@@ -155,9 +149,9 @@ export class Health {
   /** A client says that mirrors are broken: they are probed early, and that alone decides. Costs next to nothing. */
   report(names: ReadonlySet<string>): void {
     if (this.#probing === undefined) return
-    const { ids } = this.#names()
+    const { snapshot } = this.#parts.registry
     for (const name of names) {
-      for (const id of ids.get(name) ?? []) {
+      for (const id of snapshot.named(name)) {
         this.#reported ??= new Set()
         this.#reported.add(id)
       }
@@ -410,16 +404,6 @@ export class Health {
         this.#urgent.push({ kind: 'ask', mirror, at: this.#parts.clock.wall() })
       }
     }
-  }
-
-  #names() {
-    const { candidates } = this.#parts.registry.snapshot
-    if (this.#byName?.candidates === candidates) return this.#byName
-    const ids = new Map<string, string[]>()
-    for (const { mirror, names } of candidates.values())
-      for (const name of names) ids.set(name, [...(ids.get(name) ?? []), mirror.id])
-    this.#byName = { candidates, ids }
-    return this.#byName
   }
 
   #forgetOld(): void {

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Family } from '../model.js'
 import { type AddressBook, hostOf, isPrivate } from '../network/addresses.js'
+import { MOST_REDIRECTS, REDIRECTS } from '../network/redirects.js'
 import { failureOf } from './failure.js'
 import type { Answer, Ask } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
@@ -31,10 +32,6 @@ export interface ProbeParts {
   /** Whether a redirect may lead to private addresses. */
   readonly allowsPrivate: boolean
 }
-
-/** Redirects that are followed. */
-const MOST_REDIRECTS = 5
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /** A mirror answers, and not as it should. */
 class Refusal extends Error {}

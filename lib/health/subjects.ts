@@ -1,6 +1,6 @@
 import mime from 'mime-types'
 import { urlPath } from '../fields/url.js'
-import { basesOf, createCarries } from '../mirrors/paths.js'
+import { basesOf, carriesOf } from '../mirrors/paths.js'
 import type { Mirror } from '../model.js'
 import type { SampledFile, Store } from '../store/store.js'
 import type { Subject } from './subject.js'
@@ -59,7 +59,7 @@ export class Subjects {
   }
 
   async #choose(globs: readonly string[]): Promise<readonly SampledFile[]> {
-    const carries = createCarries(globs) ?? (() => true)
+    const carries = carriesOf(globs)
     const found: SampledFile[] = []
     for (const base of basesOf(globs).slice(0, MOST_BASES)) {
       const itself = base === '' ? undefined : await this.#store.get(base)

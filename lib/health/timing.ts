@@ -19,6 +19,8 @@ export interface Timing {
 
 /** Share of the interval that a probe may take. */
 export const MOST_TIMEOUT = 1 / 4
+/** Milliseconds. */
+export const DEFAULT_INTERVAL = 60_000
 const DEFAULT_TIMEOUT = 5000
 const MOST_CONFIRM = 500
 /** Milliseconds kept back for what is slower than it should be. */
@@ -32,9 +34,10 @@ const MEMORY = 60
  * Works out the times from the interval: a mirror that dies right after a probe, and then says nothing at all, has to be found
  * out by two probes that each last their whole time, before the interval is over.
  *
+ * @param interval default: a minute
  * @param timeout a quarter of the interval at most; default: 5 s
  */
-export function timingOf(interval: number, timeout?: number): Timing {
+export function timingOf(interval = DEFAULT_INTERVAL, timeout?: number): Timing {
   const most = interval * MOST_TIMEOUT
   const given = Math.min(timeout ?? DEFAULT_TIMEOUT, most)
   const again = interval / 12

@@ -19,6 +19,11 @@ export function createCarries(globs: readonly string[]): ((path: string) => bool
   return (path) => rules.findLast(({ matches }) => matches(path))?.carries ?? otherwise
 }
 
+/** The same where it makes no difference that there is nothing to ask. */
+export function carriesOf(globs: readonly string[]): (path: string) => boolean {
+  return createCarries(globs) ?? (() => true)
+}
+
 /** Whether a text can be an entry of `paths`. */
 export function isGlob(text: string): boolean {
   try {

@@ -49,6 +49,8 @@ export interface Snapshot {
    * @param secure whether the client came by https
    */
   orderFor(client: Client, secure: boolean): Order
+  /** Ids of the mirrors that clients may mean by a name: see `Candidate.names`. */
+  named(name: string): readonly string[]
   /** The same choice made anew, with what it was made from. */
   choose(client: Client, secure: boolean): Chosen
   /** The same mirrors with other ailments and files: everything that is prepared is shared. */
@@ -91,6 +93,10 @@ class SharingSnapshot implements Snapshot {
     return this.#prepared.orderFor(client, secure)
   }
 
+  named(name: string): readonly string[] {
+    return this.#prepared.named(name)
+  }
+
   choose(client: Client, secure: boolean): Chosen {
     return this.#prepared.choose(client, secure)
   }
@@ -120,6 +126,8 @@ class PreparedSnapshot implements Snapshot {
     // An order that is empty takes some room too.
     sizeCalculation: ({ tiers }) => tiers.reduce((sum, { candidates }) => sum + candidates.length, 32),
   })
+  /** Made when somebody first asks. */
+  #byName: ReadonlyMap<string, readonly string[]> | undefined
   /** What was found for a client object: whoever locates clients gives the same one for the same address. */
   readonly #plain = new WeakMap<Client, Order>()
   readonly #secure = new WeakMap<Client, Order>()
@@ -153,6 +161,11 @@ class PreparedSnapshot implements Snapshot {
     }
     found.set(client, order)
     return order
+  }
+
+  named(name: string): readonly string[] {
+    this.#byName ??= idsByName(this.candidates.values())
+    return this.#byName.get(name) ?? []
   }
 
   choose(client: Client, secure: boolean): Chosen {
@@ -232,6 +245,13 @@ class PreparedSnapshot implements Snapshot {
       return nearest(this.#range)(mirrors, place)
     }
   }
+}
+
+function idsByName(candidates: Iterable<Candidate>): ReadonlyMap<string, readonly string[]> {
+  const ids = new Map<string, string[]>()
+  for (const { mirror, names } of candidates)
+    for (const name of names) ids.set(name, [...(ids.get(name) ?? []), mirror.id])
+  return ids
 }
 
 const NOT_SECURE = 'no https URL, and the client came by https'

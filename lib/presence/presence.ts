@@ -4,7 +4,7 @@ import { urlPath } from '../fields/url.js'
 import type { Clock } from '../health/clock.js'
 import type { Candidate } from '../mirrors/candidate.js'
 import type { Holding } from '../mirrors/holding.js'
-import { createCarries } from '../mirrors/paths.js'
+import { carriesOf } from '../mirrors/paths.js'
 import type { Registry } from '../mirrors/registry.js'
 import type { Awaitable, Draw, IndexedFile, Mirror } from '../model.js'
 import type { AddressBook } from '../network/addresses.js'
@@ -232,11 +232,12 @@ export class Presence {
    */
   doubt(names: ReadonlySet<string>, path: string): void {
     if (this.#isTooSoon(path)) return
-    const candidates = [...this.#parts.registry.snapshot.candidates.values()]
-    const doubted = candidates.filter((candidate) => candidate.names.some((name) => names.has(name)))
-    for (const { mirror } of doubted.slice(0, MOST_DOUBTED)) {
-      this.#want(mirror.id, path)
-      if (this.#leads) this.#challenger?.suspect(mirror.id, path)
+    const { snapshot } = this.#parts.registry
+    const named = new Set([...names].flatMap((name) => snapshot.named(name)))
+    const doubted = snapshot.mirrors.filter(({ id }) => named.has(id))
+    for (const { id } of doubted.slice(0, MOST_DOUBTED)) {
+      this.#want(id, path)
+      if (this.#leads) this.#challenger?.suspect(id, path)
     }
   }
 
@@ -383,7 +384,7 @@ export class Presence {
       this.#drop(mirror.id, known)
     } else if (known !== undefined) {
       known.mirror = mirror
-      known.carries = createCarries(mirror.paths) ?? (() => true)
+      known.carries = carriesOf(mirror.paths)
     }
     const { scan } = this.#known.get(mirror.id) ?? this.#create(mirror)
     if (this.#schedule.has(mirror.id)) return
@@ -398,7 +399,7 @@ export class Presence {
       key: storedKey(mirror),
       isNew: true,
       files: new MirrorFiles(this.#blocks),
-      carries: createCarries(mirror.paths) ?? (() => true),
+      carries: carriesOf(mirror.paths),
       scan: undefined,
       survey: undefined,
       problem: undefined,
@@ -581,13 +582,13 @@ export class Presence {
     const hint = scan?.source === source.kind ? scan.offset : undefined
     const allowsPrivate = this.#looking?.privateAddresses ?? false
     const blocks = this.#blocks
-    if (indexFile !== undefined && this.#files >= MANY_FILES) {
-      const { paths } = mirror
-      const order = { index: indexFile, source, ignore, paths, hint, allowsPrivate }
-      return surveyInThread(order, files, blocks, signal)
-    }
     files.beginSurvey()
     try {
+      if (indexFile !== undefined && this.#files >= MANY_FILES) {
+        const { paths } = mirror
+        const order = { index: indexFile, source, ignore, paths, hint, allowsPrivate }
+        return await surveyInThread(order, files, blocks, signal)
+      }
       const dispatcher = await this.#dispatcher()
       const what = { source, includes, carries, hint, allowsPrivate }
       return await surveySource(what, files, { index, book, dispatcher, blocks, draw, signal })

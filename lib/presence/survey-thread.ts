@@ -32,7 +32,6 @@ export async function surveyInThread(
   }
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
-  files.beginSurvey()
   try {
     return await new Promise<Surveyed>((resolve, reject) => {
       worker.on('message', (message: SurveyMessage) => {
@@ -43,7 +42,6 @@ export async function surveyInThread(
       worker.on('exit', () => reject(failure('its thread ended')))
     })
   } finally {
-    files.endSurvey()
     clearTimeout(patience)
     signal.removeEventListener('abort', end)
   }

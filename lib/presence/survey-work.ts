@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { createCarries } from '../mirrors/paths.js'
+import { carriesOf } from '../mirrors/paths.js'
 import { systemAddresses } from '../network/addresses.js'
 import { guardedAgent } from '../network/guard.js'
 import { createPathFilter } from '../repository/names.js'
@@ -88,7 +88,7 @@ const book = systemAddresses()
 const dispatcher = await guardedAgent(book, { allowsPrivate })
 try {
   const includes = createPathFilter(ignore)
-  const carries = createCarries(paths) ?? (() => true)
+  const carries = carriesOf(paths)
   const surveyed = await surveySource({ source, includes, carries, hint, allowsPrivate }, teller, {
     index: store,
     book,

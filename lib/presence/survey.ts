@@ -129,9 +129,8 @@ class Comparison {
   }
 
   #match(file: CataloguedFile, remote: RemoteFile): void {
-    const mtimeMs = Number(file.identity.mtimeNs / 1_000_000n)
     if (remote.sizePrecision === 0 && remote.size === file.identity.size && remote.mtime !== undefined)
-      this.#addPair(mtimeMs, remote)
+      this.#addPair(timesOf(file.identity).mtimeMs, remote)
     if (this.#waiting === undefined) this.#judge(file, remote)
     else this.#waiting.push({ file, remote })
   }

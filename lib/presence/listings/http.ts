@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from 'undici'
 import { reason, systemCode } from '../../errors.js'
+import { MOST_REDIRECTS, REDIRECTS } from '../../network/redirects.js'
 import { loadUndici } from '../../network/undici.js'
 import { joinPath } from '../../repository/names.js'
 import { breath } from '../breath.js'
@@ -21,8 +22,6 @@ export interface HttpScanOptions extends ScanOptions {
 }
 
 const DEFAULT_CONCURRENCY = 4
-const MOST_REDIRECTS = 5
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** Bytes of an answer that are read to keep its connection. */
 const MOST_PASSED = 16 * 1024
 /** So many folders in a row that cannot be read are no accident. */

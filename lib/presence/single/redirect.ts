@@ -1,4 +1,5 @@
 import { hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
+import { MOST_REDIRECTS, REDIRECTS } from '../../network/redirects.js'
 import { quote } from '../listings/names.js'
 import type { Unknown } from './deadline.js'
 import { type Headers, only } from './header.js'
@@ -16,9 +17,6 @@ export interface RedirectRules {
   /** Whether those may be private addresses, or this machine, by name. Default: not. */
   readonly allowsPrivate?: boolean
 }
-
-export const MOST_REDIRECTS = 5
-export const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /**
  * Asks for something, wherever redirects lead. Hosts that have private addresses by what name servers say are for the
