@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { centroidOf } from '../lib/geo/countries.js'
-import { mirrorListSchema, mirrorsFileSchema } from '../lib/mirrors/schema.js'
+import { mirrorListSchema, mirrorsFileSchema } from '../lib/mirrors/list/schema.js'
 import type { Mirror } from '../lib/model.js'
 import { validateYamlFile } from '../lib/validation.js'
 import { randomAddresses, seeded } from './random.js'

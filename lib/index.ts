@@ -1,10 +1,11 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
 export type { Home } from './geo/locator.js'
-export type { MirrorChange, MirrorHealth, WayHealth } from './health/standing.js'
-export type { Progress } from './indexer.js'
-export type { RankedMirror, Ranking } from './mirrors/rank.js'
-export type { StrategyName } from './mirrors/strategies/strategies.js'
-export type { Choice, ChosenTier, Near, Strategy } from './mirrors/strategies/strategy.js'
+export type { Progress } from './indexing/indexer.js'
+export type { MirrorChange, MirrorHealth, WayHealth } from './mirrors/health/summary.js'
+export type { CorruptFile, MirrorPresence, SurveyReport } from './mirrors/presence/report.js'
+export type { RankedMirror, Ranking } from './mirrors/ranking/rank.js'
+export type { StrategyName } from './mirrors/ranking/strategies/strategies.js'
+export type { Choice, ChosenTier, Near, Strategy } from './mirrors/ranking/strategies/strategy.js'
 export type {
   Algorithm,
   Awaitable,
@@ -36,8 +37,8 @@ export type {
   TraceOptions,
 } from './options.js'
 export { createOrigin, type Indexed, type MirrorInForce, type Origin, type OriginEvents } from './origin.js'
-export { type Answer, answer, type Part, type Range, type Representation } from './plan/answer.js'
-export { type AnswerView, type Decoration, decoration } from './plan/decoration.js'
+export { type AnswerView, type Decoration, decoration } from './request/decoration.js'
+export { type Answer, answer, type Part, type Range, type Representation } from './request/file-response.js'
 export type {
   DecoratePlan,
   DocumentPlan,
@@ -46,9 +47,8 @@ export type {
   Plan,
   RedirectPlan,
   RejectPlan,
-} from './plan/plan.js'
-export type { RequestView } from './plan/view.js'
-export type { CorruptFile, MirrorPresence, SurveyReport } from './presence/report.js'
+} from './request/plan.js'
+export type { RequestView } from './request/view.js'
 export { memoryStore } from './store/memory.js'
 export { memoryStates } from './store/memory-states.js'
 export { sqliteStore } from './store/sqlite.js'

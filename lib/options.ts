@@ -3,12 +3,14 @@ import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import type { Home } from './geo/locator.js'
 import { countrySchema, homeSchema } from './geo/schema.js'
-import type { Probing } from './health/health.js'
-import { DEFAULT_INTERVAL, MOST_TIMEOUT } from './health/timing.js'
-import type { TraceWriting } from './health/trace-writer.js'
-import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/schema.js'
-import { STRATEGIES, type StrategyName } from './mirrors/strategies/strategies.js'
-import type { Strategy } from './mirrors/strategies/strategy.js'
+import type { Probing } from './mirrors/health/health.js'
+import { DEFAULT_INTERVAL, MOST_TIMEOUT } from './mirrors/health/timing.js'
+import type { TraceWriting } from './mirrors/health/trace-writer.js'
+import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/list/schema.js'
+import type { Challenging } from './mirrors/presence/challenger.js'
+import type { Looking, LookingTimes } from './mirrors/presence/presence.js'
+import { STRATEGIES, type StrategyName } from './mirrors/ranking/strategies/strategies.js'
+import type { Strategy } from './mirrors/ranking/strategies/strategy.js'
 import {
   ALGORITHMS,
   type Algorithm,
@@ -19,8 +21,6 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
-import type { Challenging } from './presence/challenger.js'
-import type { Looking, LookingTimes } from './presence/presence.js'
 import type { StateStore } from './store/states.js'
 import type { Store } from './store/store.js'
 import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'

@@ -1,4 +1,4 @@
-import type { Digests, Pieces } from '../model.js'
+import type { Digests, Pieces } from './model.js'
 
 const SMALLEST = 256 * 1024
 const LARGEST = 4 * 1024 * 1024

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  createPathFilter,
-  includesWholePath,
-  isWithin,
-  joinPath,
-  splitPath,
-} from '../../lib/repository/names.js'
+import { createPathFilter, includesWholePath, isWithin, joinPath, splitPath } from '../lib/paths.js'
 
 const everything = createPathFilter([])
 

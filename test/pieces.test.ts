@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { onlyPiece, pieceLength } from '../../lib/digest/pieces.js'
-import { allDigests } from '../store/files.js'
+import { onlyPiece, pieceLength } from '../lib/pieces.js'
+import { allDigests } from './support/files.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB

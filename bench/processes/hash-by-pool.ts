@@ -1,5 +1,5 @@
-import { Hasher } from '../../lib/digest/hasher.js'
-import type { HashOutcome } from '../../lib/digest/worker.js'
+import { Hasher } from '../../lib/indexing/digest/hasher.js'
+import type { HashOutcome } from '../../lib/indexing/digest/worker.js'
 import { setup, tell } from '../child.js'
 import { digestOfDigests, type FileDigests, type HashingResult, type HashingSetup } from './hashing.js'
 

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
-import { pieceLength } from '../../lib/digest/pieces.js'
+import { pieceLength } from '../../lib/pieces.js'
 import { setup, tell } from '../child.js'
 import { digestOfDigests, type FileDigests, type HashingResult, type HashingSetup } from './hashing.js'
 

@@ -1,7 +1,7 @@
-import { MirrorFiles } from '../../lib/presence/files.js'
-import { Blocks } from '../../lib/presence/sets/blocks.js'
-import type { Source } from '../../lib/presence/sources.js'
-import { surveyInThread } from '../../lib/presence/survey-thread.js'
+import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
+import { Blocks } from '../../lib/mirrors/presence/sets/blocks.js'
+import type { Source } from '../../lib/mirrors/presence/sources.js'
+import { surveyInThread } from '../../lib/mirrors/presence/survey-thread.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 
 export interface SurveySetup {

@@ -7,12 +7,12 @@ import mime from 'mime-types'
 import { systemCode } from '../errors.js'
 import { etagOf } from '../fields/etag.js'
 import { identityOf, sameIdentity } from '../identity.js'
+import { isInside } from '../indexing/repository/walk.js'
 import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
-import { type Answer, answer, type Part } from '../plan/answer.js'
-import type { FilePlan } from '../plan/plan.js'
-import type { RequestView } from '../plan/view.js'
-import { isInside } from '../repository/walk.js'
+import { type Answer, answer, type Part } from '../request/file-response.js'
+import type { FilePlan } from '../request/plan.js'
+import type { RequestView } from '../request/view.js'
 
 /**
  * A file ready to be sent: head and body come from one descriptor, which the body closes when it has ended or is

@@ -1,6 +1,6 @@
 import { type BigIntStats, fstatSync, ReadStream, statSync } from 'node:fs'
 import type { Context } from 'koa'
-import { digestAtOnce } from '../digest/native.js'
+import { digestAtOnce } from '../indexing/digest/native.js'
 import { ALGORITHMS, type IndexedFile } from '../model.js'
 import type { Content } from './response.js'
 

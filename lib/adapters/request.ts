@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { RequestView } from '../plan/view.js'
+import type { RequestView } from '../request/view.js'
 
 /** The view of a request of `node:http`, on which Koa, Express and Fastify are built too. */
 export abstract class NodeRequestView implements RequestView {

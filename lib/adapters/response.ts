@@ -5,9 +5,9 @@ import vary from 'vary'
 import { identityOf, sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { Origin } from '../origin.js'
-import { type AnswerView, decoration } from '../plan/decoration.js'
-import type { DecoratePlan } from '../plan/plan.js'
-import type { RequestView } from '../plan/view.js'
+import { type AnswerView, decoration } from '../request/decoration.js'
+import type { DecoratePlan } from '../request/plan.js'
+import type { RequestView } from '../request/view.js'
 
 /** Sets fields on a response: lines of one name stay separate, and join those that are there. */
 export function setFields(response: ServerResponse, fields: readonly Field[]): void {

@@ -1,7 +1,7 @@
-import { MirrorFiles } from '../presence/files.js'
-import type { MirrorPresence } from '../presence/report.js'
-import { Blocks } from '../presence/sets/blocks.js'
-import { type Kept, takeStored } from '../presence/stored.js'
+import { MirrorFiles } from '../mirrors/presence/files.js'
+import { type Kept, takeStored } from '../mirrors/presence/persistence.js'
+import type { MirrorPresence } from '../mirrors/presence/report.js'
+import { Blocks } from '../mirrors/presence/sets/blocks.js'
 import type { KnownPresence } from '../store/states.js'
 
 /** A mirror, and by what its files are stored: see `storedKey`. */

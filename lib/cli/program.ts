@@ -4,13 +4,13 @@ import * as v from 'valibot'
 import { type ErrorCode, MirroredByError, reason } from '../errors.js'
 import { MODES } from '../model.js'
 import { type CheckedOptions, checkOptions } from '../options.js'
+import { index } from './commands/index.js'
+import { addMirrorsCommands } from './commands/mirrors.js'
+import { addHealthCommands } from './commands/mirrors-health.js'
+import { ranking, rankingText } from './commands/rank.js'
+import { serve } from './commands/serve.js'
 import { type Configuration, portSchema, readConfiguration } from './config.js'
-import { addHealthCommands } from './health-commands.js'
-import { index } from './index-command.js'
-import { addMirrorsCommands } from './mirrors.js'
 import type { Output } from './output.js'
-import { ranking, rankingText } from './rank.js'
-import { serve } from './serve.js'
 
 const FAILED = 1
 const WRONG_USAGE = 2

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import type { OriginOptions } from '../options.js'
 import { realRoot } from '../origin.js'
-import { guardedStore } from '../store/guarded.js'
 import { defaultStoreFile } from '../store/location.js'
+import { guardedStore } from '../store/recoverable-store.js'
 import type { Output } from './output.js'
 
 /**

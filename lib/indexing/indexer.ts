@@ -1,16 +1,16 @@
+import { MirroredByError, reason } from '../errors.js'
+import { sameIdentity } from '../identity.js'
+import type { Algorithm, Identity, Watch } from '../model.js'
+import { includesWholePath, isWithin, joinPath, type PathFilter } from '../paths.js'
+import { type Store, storeError } from '../store/store.js'
 import { Hasher, hashError } from './digest/hasher.js'
 import type { HashOutcome } from './digest/worker.js'
-import { MirroredByError, reason } from './errors.js'
-import { sameIdentity } from './identity.js'
-import type { Algorithm, Identity, Watch } from './model.js'
-import { includesWholePath, isWithin, joinPath, type PathFilter } from './repository/names.js'
 import { Root } from './repository/root.js'
 import type { Scanner } from './repository/scan.js'
 import { Settler } from './repository/settle.js'
 import type { FolderListing, FoundFile } from './repository/walk.js'
 import { Watcher } from './repository/watch.js'
-import { type Store, storeError } from './store/store.js'
-import { Writer, type WriterEvents } from './store/writer.js'
+import { Writer, type WriterEvents } from './writer.js'
 
 export interface IndexerOptions {
   /** The real path of the repository. */

@@ -1,5 +1,5 @@
 import type { MirroredByError } from '../errors.js'
-import { type Change, type Store, storeError } from './store.js'
+import { type Change, type Store, storeError } from '../store/store.js'
 
 /** Changes are stored together, up to so many, at the latest after so many milliseconds. */
 const BATCH_CHANGES = 512

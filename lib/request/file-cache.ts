@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import { isXmlText } from '../documents/xml.js'
 import { DIGEST_NAMES, digestFields } from '../fields/digest.js'
 import { etagOf } from '../fields/etag.js'
 import { METALINK4_TYPE } from '../fields/link.js'
@@ -16,7 +15,8 @@ import {
   type IndexedFile,
 } from '../model.js'
 import type { Store } from '../store/store.js'
-import { type Description, Links } from './links.js'
+import { type Description, Links } from './link-cache.js'
+import { isXmlText } from './representations/xml.js'
 
 /** The name under which a file's metalink is found, added to its own. */
 export const METALINK4_SUFFIX = '.meta4'

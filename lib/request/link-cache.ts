@@ -1,8 +1,8 @@
 import type { DuplicateLines } from '../fields/budget.js'
 import { describedbyLink, duplicateParameters } from '../fields/link.js'
 import { xMirroredBy } from '../fields/x-mirrored-by.js'
-import type { Candidate } from '../mirrors/candidate.js'
-import { countParts } from '../mirrors/paths.js'
+import type { Candidate } from '../mirrors/ranking/candidate.js'
+import { countParts } from '../mirrors/ranking/paths.js'
 import type { Field } from '../model.js'
 
 /** Of one file, and the lines that say so. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { centroidOf, continentOf } from '../geo/countries.js'
-import { familyOf } from '../mirrors/near.js'
+import { familyOf } from '../mirrors/ranking/proximity.js'
 import type { Client, Family } from '../model.js'
 import type { RequestView } from './view.js'
 

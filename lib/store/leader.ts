@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Lease, Store } from './store/store.js'
+import type { Lease, Store } from './store.js'
 
 /** Milliseconds between two looks at the lease, and at what the leader changed. */
 const INTERVAL = 500

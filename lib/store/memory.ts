@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { contentOf, sameContent } from '../identity.js'
 import { ALGORITHMS, type HashedFile, type IndexedFile, type Pieces } from '../model.js'
-import { isWithin, splitPath } from '../repository/names.js'
+import { isWithin, splitPath } from '../paths.js'
 import type { SampledFile, Store } from './store.js'
 
 interface Entry {

@@ -1,4 +1,4 @@
-import { Guard, type GuardEvents } from './guard.js'
+import { Guard, type GuardEvents } from './recovery.js'
 import { sqliteStore } from './sqlite.js'
 import { sqliteStates } from './sqlite-states.js'
 import type { StateStore } from './states.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isXmlText } from '../../lib/documents/xml.js'
 import type { OriginOptions } from '../../lib/index.js'
+import { isXmlText } from '../../lib/request/representations/xml.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { startOrigin } from '../support/origin.js'
 import { type RawAnswer, rawRequest, sendRaw, values } from '../support/raw.js'

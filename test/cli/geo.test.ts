@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { mmdb } from '../geo/mmdb-writer.js'
+import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { until } from '../support/until.js'
-import { mirroredBy, serving, withOwnCache } from './command.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
 withOwnCache(scope)

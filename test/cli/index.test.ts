@@ -3,8 +3,8 @@ import { existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { sqliteStore } from '../../lib/store/sqlite.js'
+import { mirroredBy, withOwnCache } from '../support/command.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { mirroredBy, withOwnCache } from './command.js'
 
 withOwnCache({ after: (hook) => after(hook as () => void) })
 

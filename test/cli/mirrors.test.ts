@@ -4,11 +4,11 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
-import { refusingUrl, startFaulty } from '../health/faulty.js'
+import { refusingUrl, startFaulty } from '../mirrors/health/faulty.js'
+import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { rawRequest, values } from '../support/raw.js'
 import { until } from '../support/until.js'
-import { mirroredBy, serving, withOwnCache } from './command.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
 withOwnCache(scope)

@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import Sqlite from 'better-sqlite3'
+import { mirroredBy, mirroredHere, PROGRAM, withOwnCache } from '../support/command.js'
 import type { Scope } from '../support/folder.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { mirroredBy, mirroredHere, PROGRAM, withOwnCache } from './command.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
 withOwnCache(scope)

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { OriginOptions } from '../../lib/index.js'
-import { at, setting } from '../presence/setting.js'
+import { at, setting } from '../mirrors/presence/setting.js'
+import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, writeFiles } from '../support/folder.js'
 import { until } from '../support/until.js'
-import { mirroredBy, serving, withOwnCache } from './command.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
 withOwnCache(scope)

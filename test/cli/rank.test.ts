@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { table } from '../../lib/cli/table.js'
+import { mirroredBy, withOwnCache } from '../support/command.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { mirroredBy, withOwnCache } from './command.js'
 
 const scope = { after: (hook?: unknown) => after(hook as () => void) }
 withOwnCache(scope)

@@ -4,10 +4,10 @@ import { existsSync, truncateSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { mirroredBy, type Serving, serving, withOwnCache } from '../support/command.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { rawRequest, values } from '../support/raw.js'
 import { until } from '../support/until.js'
-import { mirroredBy, type Serving, serving, withOwnCache } from './command.js'
 
 withOwnCache({ after: (hook) => after(hook as () => void) })
 

@@ -1,7 +1,7 @@
 import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { createPathFilter } from '../../lib/repository/names.js'
-import { walk } from '../../lib/repository/walk.js'
+import { walk } from '../../lib/indexing/repository/walk.js'
+import { createPathFilter } from '../../lib/paths.js'
 
 /** Names that some server, some format or some URL could get wrong. */
 const ODD_NAMES = [

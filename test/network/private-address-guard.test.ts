@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { request } from 'undici'
+import { challenge } from '../../lib/mirrors/presence/file/challenge.js'
+import { checkFile } from '../../lib/mirrors/presence/file/head.js'
+import { listHttp } from '../../lib/mirrors/presence/listings/http.js'
 import { type HostAddresses, isPrivate } from '../../lib/network/addresses.js'
-import { checkHost, type GuardOptions, guardedAgent, openAddresses } from '../../lib/network/guard.js'
-import { listHttp } from '../../lib/presence/listings/http.js'
-import { challenge } from '../../lib/presence/single/challenge.js'
-import { checkFile } from '../../lib/presence/single/head.js'
+import {
+  checkHost,
+  type GuardOptions,
+  guardedAgent,
+  openAddresses,
+} from '../../lib/network/private-address-guard.js'
 import type { Scope } from '../support/folder.js'
 import { listen } from '../support/server.js'
 import { until } from '../support/until.js'

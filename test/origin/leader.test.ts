@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { Leader } from '../../lib/leader.js'
+import { Leader } from '../../lib/store/leader.js'
 import { sqliteStore } from '../../lib/store/sqlite.js'
 import type { Store } from '../../lib/store/store.js'
 import { temporaryFolder } from '../support/folder.js'

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { lastModified } from '../../lib/fields/last-modified.js'
 import type { Field, Identity } from '../../lib/model.js'
-import { decoration } from '../../lib/plan/decoration.js'
-import type { DecoratePlan } from '../../lib/plan/plan.js'
-import { IDENTITY, indexedAt } from '../store/files.js'
+import { decoration } from '../../lib/request/decoration.js'
+import type { DecoratePlan } from '../../lib/request/plan.js'
+import { IDENTITY, indexedAt } from '../support/files.js'
 import { request } from './requests.js'
 
 const FIELDS: readonly Field[] = [['Digest', 'SHA-256=x']]

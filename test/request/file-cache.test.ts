@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { IndexedFile } from '../../lib/model.js'
-import { Entries } from '../../lib/plan/entries.js'
+import { Entries } from '../../lib/request/file-cache.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
-import { fileAt } from '../store/files.js'
 import { put } from '../store/suite.js'
+import { fileAt } from '../support/files.js'
 
 /** A store that counts what it is asked, and answers when it is told to. */
 function held(store: Store): Store & { readonly asked: string[]; release(): void } {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Identity } from '../../lib/model.js'
-import { type Answer, answer } from '../../lib/plan/answer.js'
+import { type Answer, answer } from '../../lib/request/file-response.js'
 import { request } from './requests.js'
 
 // A zone far from UTC, in which a date without one would be another moment.

@@ -1,4 +1,4 @@
-import type { RequestView } from '../../lib/plan/view.js'
+import type { RequestView } from '../../lib/request/view.js'
 
 /** A request by its target and fields (names in lower case). */
 export function request(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { urlPath } from '../../lib/fields/url.js'
-import { asksFor, parseTarget } from '../../lib/plan/target.js'
+import { asksFor, parseTarget } from '../../lib/request/target.js'
 import { anyPath } from '../fields/paths.js'
 
 const PATHS: readonly (readonly [target: string, path: string, query?: string])[] = [

@@ -12,7 +12,7 @@ import {
   type SetName,
   type StateStore,
 } from '../../lib/store/states.js'
-import { bytesOf } from './files.js'
+import { bytesOf } from '../support/files.js'
 
 /** A scan with everything that can be known of it. */
 export const SCAN: KnownScan = {

@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { Digests, HashedFile, IndexedFile, Pieces } from '../../lib/model.js'
 import type { Change, Store } from '../../lib/store/store.js'
-import { allDigests, bytesOf, fileAt, piecesOf } from './files.js'
+import { allDigests, bytesOf, fileAt, piecesOf } from '../support/files.js'
 
 /** Names that a pattern, a quote or a range of SQL could take for something else. */
 const ODD_NAMES = [

@@ -5,27 +5,39 @@ import { parseSync } from 'oxc-parser'
 /** Files by their paths below `lib/`, and what each imports of the others. */
 export type Graph = ReadonlyMap<string, readonly string[]>
 
-/** From top to bottom: a file imports of its own folder, folders within included, and of what stands below. */
-export const LAYERS: readonly (readonly string[])[] = [
-  ['cli/'],
-  ['adapters/'],
-  ['index.ts'],
-  ['origin.ts'],
-  ['options.ts'],
-  ['plan/', 'presence/'],
-  ['health/'],
-  ['indexer.ts', 'leader.ts'],
-  ['mirrors/import/'],
-  ['mirrors/'],
-  ['mirrors/strategies/'],
-  ['documents/'],
-  ['fields/'],
-  ['store/', 'digest/', 'geo/', 'network/'],
-  ['repository/'],
-  ['validation.ts'],
-  ['identity.ts'],
+/** Shared ground, from top to bottom: a place imports only places of the lines below its own. */
+const GROUND: readonly (readonly string[])[] = [
+  ['store/'],
+  ['fields/', 'geo/', 'network/'],
+  ['clock.ts', 'identity.ts', 'paths.ts', 'pieces.ts', 'validation.ts'],
   ['model.ts', 'errors.ts'],
 ]
+
+/** The sides of the mirrors flow, each above those that it reads. */
+const MIRRORS = ['mirrors/presence/', 'mirrors/health/', 'mirrors/list/', 'mirrors/ranking/']
+
+/**
+ * The sentence of the architecture: indexing and mirrors know nothing of each other, the request flow reads only the
+ * ranking side of mirrors, and all three meet in the store and the snapshot.
+ */
+const FLOWS: Readonly<Record<string, readonly string[]>> = {
+  'indexing/': [],
+  'request/': ['mirrors/ranking/'],
+  ...Object.fromEntries(MIRRORS.map((side, index) => [side, MIRRORS.slice(index + 1)])),
+}
+
+const EDGES = ['cli/', 'adapters/', 'index.ts', 'origin.ts', 'options.ts']
+
+/** What files of each place may import besides files of the same place. */
+export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(
+    EDGES.map((edge, index) => [edge, [...EDGES.slice(index + 1), ...Object.keys(FLOWS), ...GROUND.flat()]]),
+  ),
+  ...Object.fromEntries(Object.entries(FLOWS).map(([flow, reads]) => [flow, [...reads, ...GROUND.flat()]])),
+  ...Object.fromEntries(
+    GROUND.flatMap((line, index) => line.map((place) => [place, GROUND.slice(index + 1).flat()])),
+  ),
+}
 
 /** Every source file below a folder, with what it imports. */
 export function readGraph(folder: string): Graph {
@@ -64,35 +76,23 @@ export function importsOf(file: string, source: string): string[] {
   return [...new Set(files)]
 }
 
-/** The number of a file's layer, from the top, by the longest place that it is in; undefined where it has none. */
-function layerOf(file: string): number | undefined {
-  const places = LAYERS.flatMap((layer, index) => layer.map((place) => ({ place, index })))
-  const own = places
-    .filter(({ place }) => (place.endsWith('/') ? file.startsWith(place) : file === place))
-    .sort((a, b) => b.place.length - a.place.length)
-  return own[0]?.index
+/** The place that a file is in: a folder, or the file itself; undefined where it has none. */
+function placeOf(file: string): string | undefined {
+  return Object.keys(ALLOWED).find((place) => (place.endsWith('/') ? file.startsWith(place) : file === place))
 }
 
-/** The outermost folder that a file is in. */
-function topOf(file: string): string | undefined {
-  return file.split('/')[0]
-}
-
-/** Imports that do not point downwards, each as `from → to`; files of no layer; imports of what is not there. */
+/** Imports that are not allowed, each as `from → to`; files without a place; imports of files that do not exist. */
 export function strayImports(graph: Graph): string[] {
-  const stray: string[] = []
-  for (const [file, imports] of graph) {
-    const layer = layerOf(file)
-    if (layer === undefined) stray.push(`${file} has no layer`)
-    for (const imported of imports) {
-      const below = layerOf(imported)
-      const sameFolder = file.includes('/') && topOf(file) === topOf(imported)
-      if (!graph.has(imported)) stray.push(`${file} → ${imported}, which is not there`)
-      else if (!sameFolder && layer !== undefined && below !== undefined && below <= layer)
-        stray.push(`${file} → ${imported}`)
-    }
-  }
-  return stray
+  return [...graph].flatMap(([file, imports]) => {
+    const place = placeOf(file)
+    if (place === undefined) return [`${file} has no place`]
+    return imports.flatMap((imported) => {
+      if (!graph.has(imported)) return [`${file} → ${imported}, which does not exist`]
+      const other = placeOf(imported)
+      const isAllowed = other === undefined || other === place || ALLOWED[place]?.includes(other)
+      return isAllowed ? [] : [`${file} → ${imported}`]
+    })
+  })
 }
 
 /** Files that import each other, around: each circle once, as `a → b → a`. */

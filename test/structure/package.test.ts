@@ -73,8 +73,8 @@ describe('the package', () => {
       'dist/lib/index.js',
       'dist/lib/index.d.ts',
       'dist/lib/cli/main.js',
-      'dist/lib/digest/worker.js',
-      'dist/lib/repository/scan-worker.js',
+      'dist/lib/indexing/digest/worker.js',
+      'dist/lib/indexing/repository/scan-worker.js',
     ]) {
       assert.ok(packed.includes(file), `${file} is not in it`)
     }

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { run as runProgram } from '../../lib/cli/program.js'
-import { type Finished, run } from '../support/client.js'
-import { type Scope, temporaryFolder } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { type Finished, run } from './client.js'
+import { type Scope, temporaryFolder } from './folder.js'
+import { until } from './until.js'
 
 export const PROGRAM = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DEGREE } from '../../lib/geo/distance.js'
-import type { Choice, Near } from '../../lib/mirrors/strategies/strategy.js'
+import type { Choice, Near } from '../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Coordinates, Mirror } from '../../lib/model.js'
 
 /** A mirror for everyone, unless told otherwise. */

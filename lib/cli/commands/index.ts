@@ -1,13 +1,13 @@
 import { SingleBar } from 'cli-progress'
 import prettyBytes from 'pretty-bytes'
-import type { Progress } from '../indexer.js'
-import type { OriginOptions } from '../options.js'
-import { createOrigin, type Indexed } from '../origin.js'
-import { createPathFilter } from '../repository/names.js'
-import { walk } from '../repository/walk.js'
-import { memoryStates } from '../store/memory-states.js'
-import type { Output } from './output.js'
-import { requireStore } from './store.js'
+import type { Progress } from '../../indexing/indexer.js'
+import { walk } from '../../indexing/repository/walk.js'
+import type { OriginOptions } from '../../options.js'
+import { createOrigin, type Indexed } from '../../origin.js'
+import { createPathFilter } from '../../paths.js'
+import { memoryStates } from '../../store/memory-states.js'
+import type { Output } from '../output.js'
+import { requireStore } from '../store.js'
 
 /** How often the bar moves, in milliseconds. */
 const REFRESH = 100

@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander'
-import type { CheckedOptions } from '../options.js'
-import { checkMirror, checkText } from './check.js'
-import { listMirrors, listText, switchMirror } from './mirror-states.js'
-import type { Output } from './output.js'
+import type { CheckedOptions } from '../../options.js'
+import type { Output } from '../output.js'
+import { checkMirror, checkText } from './mirrors-check.js'
+import { listMirrors, listText, switchMirror } from './mirrors-list.js'
 
 /** Flags that these commands share. */
 export interface MirrorsFlags {

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { MirroredByError, reason, systemCode } from '../errors.js'
-import { mirrorsFile, written } from '../mirrors/import/document.js'
-import type { Remark } from '../mirrors/import/found.js'
-import { importMirrors, type ListFormat, type Source } from '../mirrors/import/import.js'
-import { counted, printable } from '../mirrors/import/printable.js'
-import type { Output } from './output.js'
+import { MirroredByError, reason, systemCode } from '../../errors.js'
+import { mirrorsFile, written } from '../../mirrors/list/import/document.js'
+import { importMirrors, type ListFormat, type Source } from '../../mirrors/list/import/import.js'
+import type { Remark } from '../../mirrors/list/import/listed-mirror.js'
+import { counted, printable } from '../../mirrors/list/import/printable.js'
+import type { Output } from '../output.js'
 
 /** Bytes of a list. The largest that are known have some hundred thousand. */
 const LARGEST = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { MirroredByError } from '../errors.js'
+import { MirroredByError } from '../../errors.js'
 import {
   type Described,
   eventOf,
@@ -7,17 +7,17 @@ import {
   type Known,
   type MirrorHealth,
   timeText,
-} from '../health/standing.js'
-import { Registry } from '../mirrors/registry.js'
-import type { Mirror } from '../model.js'
-import { type CheckedOptions, lookingOf } from '../options.js'
-import { type MirrorPresence, presenceOf } from '../presence/report.js'
-import { isLookedAt, storedKey, storedKeys } from '../presence/stored.js'
-import type { KnownStates } from '../store/states.js'
-import type { Output } from './output.js'
-import { filesText, readKept, type StoredMirror, troubleText } from './presence.js'
-import { readStates, type StoredHere, statesFile, storeStates, useStates } from './states.js'
-import { roundTripText, table } from './table.js'
+} from '../../mirrors/health/summary.js'
+import { Registry } from '../../mirrors/list/registry.js'
+import { isLookedAt, storedKey, storedKeys } from '../../mirrors/presence/persistence.js'
+import { type MirrorPresence, presenceOf } from '../../mirrors/presence/report.js'
+import type { Mirror } from '../../model.js'
+import { type CheckedOptions, lookingOf } from '../../options.js'
+import type { KnownStates } from '../../store/states.js'
+import type { Output } from '../output.js'
+import { filesText, readKept, type StoredMirror, troubleText } from '../presence.js'
+import { readStates, type StoredHere, statesFile, storeStates, useStates } from '../states.js'
+import { roundTripText, table } from '../table.js'
 
 /** Ids that are named where one is wrong. */
 const MOST_NAMED = 10

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
-import { LIST_FORMATS, type ListFormat } from '../mirrors/import/import.js'
-import { importLists } from './import.js'
-import type { Output } from './output.js'
+import { LIST_FORMATS, type ListFormat } from '../../mirrors/list/import/import.js'
+import type { Output } from '../output.js'
+import { importLists } from './mirrors-import.js'
 
 interface ImportFlags {
   from: ListFormat

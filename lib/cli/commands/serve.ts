@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import Koa from 'koa'
 import proxyAddr from 'proxy-addr'
-import { mirroredBy, routes } from '../adapters/koa.js'
-import { MirroredByError, reason, systemCode } from '../errors.js'
-import type { OriginOptions } from '../options.js'
-import { createOrigin, type Origin } from '../origin.js'
-import type { Output } from './output.js'
-import { requireStore } from './store.js'
+import { mirroredBy, routes } from '../../adapters/koa.js'
+import { MirroredByError, reason, systemCode } from '../../errors.js'
+import type { OriginOptions } from '../../options.js'
+import { createOrigin, type Origin } from '../../origin.js'
+import type { Output } from '../output.js'
+import { requireStore } from '../store.js'
 
 export interface ServeOptions extends OriginOptions {
   port: number

@@ -8,7 +8,7 @@ import {
   createSHA512,
   type IHasher,
 } from 'hash-wasm'
-import type { Algorithm } from '../model.js'
+import type { Algorithm } from '../../model.js'
 import { nativeName } from './native.js'
 
 /** One running digest. `finish` gives its bytes and makes it ready for the next input. */

@@ -1,9 +1,9 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
-import { identityOf, sameIdentity } from '../identity.js'
-import type { Algorithm, Digests, Identity, Pieces } from '../model.js'
+import { identityOf, sameIdentity } from '../../identity.js'
+import type { Algorithm, Digests, Identity, Pieces } from '../../model.js'
+import { pieceLength, SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
 import { createHasher, type Hasher } from './algorithms.js'
-import { pieceLength, SHA1_BYTES, SHA256_BYTES } from './pieces.js'
-import { Ticks } from './tick.js'
+import { Ticks } from './timestamp-granularity.js'
 
 /** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
 const CHUNK = 256 * 1024

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../errors.js'
-import { isWithin } from '../repository/names.js'
+import { MirroredByError, reason } from '../../errors.js'
+import { isWithin } from '../../paths.js'
 import type { HashOutcome, HashReply, HashRequest, HashSetup } from './worker.js'
 
 /** A message to a worker costs as much as a small file: send small files together, up to so many or so much. */

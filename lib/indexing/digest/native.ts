@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto'
-import type { Algorithm } from '../model.js'
+import type { Algorithm } from '../../model.js'
 
 /** Names in OpenSSL; an algorithm without one is not offered there. */
 const NAMES: { readonly [A in Algorithm]?: string } = {

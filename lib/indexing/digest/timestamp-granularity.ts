@@ -1,4 +1,4 @@
-import { SECOND } from '../identity.js'
+import { SECOND } from '../../identity.js'
 
 /**
  * Kernels stamp files by a clock that ticks every 1 to 10 ms: a file that changes twice within a tick may look the same

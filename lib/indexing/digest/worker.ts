@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { isGone, reason } from '../errors.js'
-import type { Algorithm } from '../model.js'
+import { isGone, reason } from '../../errors.js'
+import type { Algorithm } from '../../model.js'
 import { createDigester, type Digested, type Digester } from './compute.js'
 
 export interface HashSetup {

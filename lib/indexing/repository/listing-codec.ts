@@ -1,4 +1,4 @@
-import { joinPath } from './names.js'
+import { joinPath } from '../../paths.js'
 import type { FolderListing, FoundFile } from './walk.js'
 
 /**

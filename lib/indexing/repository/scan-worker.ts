@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { createPathFilter } from './names.js'
-import { type PackedListing, pack } from './packing.js'
+import { createPathFilter } from '../../paths.js'
+import { type PackedListing, pack } from './listing-codec.js'
 import { type FolderListing, walk } from './walk.js'
 
 export interface ScanSetup {

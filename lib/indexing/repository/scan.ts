@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../errors.js'
-import { unpack } from './packing.js'
+import { MirroredByError, reason } from '../../errors.js'
+import { unpack } from './listing-codec.js'
 import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
 

@@ -1,8 +1,8 @@
 import { type BigIntStats, lstatSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isGone, reason } from '../errors.js'
-import { identityOf, sameIdentity } from '../identity.js'
-import type { Identity } from '../model.js'
+import { isGone, reason } from '../../errors.js'
+import { identityOf, sameIdentity } from '../../identity.js'
+import type { Identity } from '../../model.js'
 import { followLink, isInside } from './walk.js'
 
 export interface SettledEvents {

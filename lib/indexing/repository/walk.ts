@@ -1,9 +1,9 @@
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { isGone, reason } from '../errors.js'
-import { identityOf } from '../identity.js'
-import type { Identity } from '../model.js'
-import { joinPath, type PathFilter } from './names.js'
+import { isGone, reason } from '../../errors.js'
+import { identityOf } from '../../identity.js'
+import type { Identity } from '../../model.js'
+import { joinPath, type PathFilter } from '../../paths.js'
 
 export interface FoundFile {
   /** Repository path. */

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FSWatcher } from 'chokidar'
-import { MirroredByError, reason, systemCode } from '../errors.js'
-import { isWithin, joinPath } from './names.js'
+import { MirroredByError, reason, systemCode } from '../../errors.js'
+import { isWithin, joinPath } from '../../paths.js'
 import { isInside } from './walk.js'
 
 /**

@@ -1,4 +1,4 @@
-import { reason, systemCode } from '../errors.js'
+import { reason, systemCode } from '../../errors.js'
 
 /** Why a probe got no answer, in words that are the same each time. */
 export interface Failure {

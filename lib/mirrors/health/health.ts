@@ -1,8 +1,7 @@
-import { MirroredByError, reason } from '../errors.js'
-import type { Candidate } from '../mirrors/candidate.js'
-import type { Registry } from '../mirrors/registry.js'
-import type { Awaitable, Draw, Mirror } from '../model.js'
-import type { AddressBook } from '../network/addresses.js'
+import type { Clock } from '../../clock.js'
+import { MirroredByError, reason } from '../../errors.js'
+import type { Awaitable, Draw, Mirror } from '../../model.js'
+import type { AddressBook } from '../../network/addresses.js'
 import {
   type KnownStates,
   type KnownWay,
@@ -11,12 +10,15 @@ import {
   type StateChange,
   type StateStore,
   wayKey,
-} from '../store/states.js'
-import type { Store } from '../store/store.js'
-import type { Clock } from './clock.js'
+} from '../../store/states.js'
+import type { Store } from '../../store/store.js'
+import type { Registry } from '../list/registry.js'
+import type { Candidate } from '../ranking/candidate.js'
 import type { Ask } from './http.js'
+import { type Proven, probeMirror } from './probe-mirror.js'
+import { BASE, Subjects } from './probe-targets.js'
 import { Prober } from './prober.js'
-import { type Proven, probeMirror } from './round.js'
+import { nextState, type Rules } from './state.js'
 import {
   ailmentOf,
   conditionOf,
@@ -26,9 +28,7 @@ import {
   type Known,
   type MirrorHealth,
   signature,
-} from './standing.js'
-import { nextState, type Rules } from './state.js'
-import { BASE, Subjects } from './subjects.js'
+} from './summary.js'
 import { delayAfter, rulesOf, type Timing, type Told, timingOf } from './timing.js'
 
 /** How mirrors are probed. Milliseconds. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { buildConnector } from 'undici'
-import { loadUndici } from '../network/undici.js'
+import { loadUndici } from '../../network/undici.js'
 
 /** An answer as far as its head; its content waits until it is asked for. */
 export interface Answer {

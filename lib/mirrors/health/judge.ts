@@ -1,5 +1,5 @@
 import type { Answer } from './http.js'
-import type { Subject } from './subject.js'
+import type { Subject } from './probe-target.js'
 import { MOST_TRACE, parseTrace } from './trace.js'
 
 /** What the answer to a probe says of a mirror. */

@@ -1,9 +1,9 @@
-import { FAMILIES, type Family, type Mirror } from '../model.js'
-import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../network/addresses.js'
-import type { Way } from '../store/states.js'
+import { FAMILIES, type Family, type Mirror } from '../../model.js'
+import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
+import type { Way } from '../../store/states.js'
 import { type ProbeParts, probe } from './probe.js'
+import type { Subject } from './probe-target.js'
 import type { Outcome } from './state.js'
-import type { Subject } from './subject.js'
 
 /** What was told of the ways to a mirror, by probing all of them at the same time. */
 export interface Round {

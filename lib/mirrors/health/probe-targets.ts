@@ -1,9 +1,9 @@
 import mime from 'mime-types'
-import { urlPath } from '../fields/url.js'
-import { basesOf, carriesOf } from '../mirrors/paths.js'
-import type { Mirror } from '../model.js'
-import type { SampledFile, Store } from '../store/store.js'
-import type { Subject } from './subject.js'
+import { urlPath } from '../../fields/url.js'
+import type { Mirror } from '../../model.js'
+import type { SampledFile, Store } from '../../store/store.js'
+import { basesOf, carriesOf } from '../ranking/paths.js'
+import type { Subject } from './probe-target.js'
 
 /** Files that one probe asks for: the second where the first is not there. */
 const MOST_FILES = 2

@@ -1,12 +1,12 @@
 import { setMaxListeners } from 'node:events'
-import type { Family } from '../model.js'
-import { type AddressBook, hostOf, isPrivate } from '../network/addresses.js'
-import { MOST_REDIRECTS, REDIRECTS } from '../network/redirects.js'
+import type { Family } from '../../model.js'
+import { type AddressBook, hostOf, isPrivate } from '../../network/addresses.js'
+import { MOST_REDIRECTS, REDIRECTS } from '../../network/redirects.js'
 import { failureOf } from './failure.js'
 import type { Answer, Ask } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
+import type { Subject } from './probe-target.js'
 import type { Outcome } from './state.js'
-import type { Subject } from './subject.js'
 import { MOST_TRACE } from './trace.js'
 
 /** One way to a mirror, and what to ask for there. */

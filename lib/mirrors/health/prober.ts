@@ -1,5 +1,5 @@
-import type { Draw, Mirror } from '../model.js'
-import type { Clock } from './clock.js'
+import type { Clock } from '../../clock.js'
+import type { Draw, Mirror } from '../../model.js'
 import type { Timing } from './timing.js'
 
 /** Mirrors probed at the same time, in all and of one host. */

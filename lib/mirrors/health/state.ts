@@ -1,4 +1,4 @@
-import type { WayState } from '../store/states.js'
+import type { WayState } from '../../store/states.js'
 
 /** What the last round trip counts in the average. */
 const SHARE_OF_LAST = 1 / 4

@@ -1,8 +1,8 @@
-import { type Ailment, CLOSED, type Outdated, wayBit } from '../mirrors/ailment.js'
-import type { Candidate } from '../mirrors/candidate.js'
-import { type Condition, FAMILIES, type Family, type Mirror, type MirrorState } from '../model.js'
-import type { KnownWay, MirrorEvent } from '../store/states.js'
-import { probedUrls } from './round.js'
+import { type Condition, FAMILIES, type Family, type Mirror, type MirrorState } from '../../model.js'
+import type { KnownWay, MirrorEvent } from '../../store/states.js'
+import type { Candidate } from '../ranking/candidate.js'
+import { type Ailment, CLOSED, type Outdated, wayBit } from '../ranking/mirror-status.js'
+import { probedUrls } from './probe-mirror.js'
 
 /** One way to a mirror: a URL of it, by one family of addresses. */
 export interface WayHealth {

@@ -1,4 +1,4 @@
-import type { WayState } from '../store/states.js'
+import type { WayState } from '../../store/states.js'
 import { neededSuccesses, type Outcome, type Rules } from './state.js'
 
 /** When mirrors are probed. Milliseconds. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { isGone, MirroredByError, reason } from '../errors.js'
-import { splitPath } from '../repository/names.js'
-import type { Clock } from './clock.js'
+import type { Clock } from '../../clock.js'
+import { isGone, MirroredByError, reason } from '../../errors.js'
+import { splitPath } from '../../paths.js'
 
 /** What trace file is written, and how often. */
 export interface TraceWriting {

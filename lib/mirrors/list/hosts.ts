@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { systemCode } from '../errors.js'
-import type { Family, Mirror, Place } from '../model.js'
+import { systemCode } from '../../errors.js'
+import type { Family, Mirror, Place } from '../../model.js'
 
 /** Milliseconds that a name server has to answer, twice. */
 const PATIENCE = 2000

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import { type FSWatcher, watch as watchFile } from 'chokidar'
-import { MirroredByError, reason } from '../errors.js'
-import type { Mirror, Watch } from '../model.js'
-import { validateYamlFile } from '../validation.js'
-import type { Ailment } from './ailment.js'
-import type { Candidate } from './candidate.js'
-import type { Holding } from './holding.js'
+import { MirroredByError, reason } from '../../errors.js'
+import type { Mirror, Watch } from '../../model.js'
+import { validateYamlFile } from '../../validation.js'
+import type { Candidate } from '../ranking/candidate.js'
+import type { Holding } from '../ranking/inventory.js'
+import type { Ailment } from '../ranking/mirror-status.js'
+import { type Choosing, createSnapshot, type Snapshot } from '../ranking/snapshot.js'
 import { Hosts, type HostsParts } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
-import { type Choosing, createSnapshot, type Snapshot } from './snapshot.js'
 
 /** An editor that writes in several steps is given so many milliseconds to finish. */
 const EDIT_TIME = 100

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
-import { asnSchema, coordinatesSchema, countrySchema } from '../geo/schema.js'
-import { FAMILIES, type Mirror, SERVES } from '../model.js'
-import { durationSchema, mapping } from '../validation.js'
-import { isGlob } from './paths.js'
+import { asnSchema, coordinatesSchema, countrySchema } from '../../geo/schema.js'
+import { FAMILIES, type Mirror, SERVES } from '../../model.js'
+import { durationSchema, mapping } from '../../validation.js'
+import { isGlob } from '../ranking/paths.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
 

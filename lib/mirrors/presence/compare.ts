@@ -1,7 +1,7 @@
-import { MILLISECOND } from '../identity.js'
-import { ALGORITHMS, type Digests, type Identity } from '../model.js'
+import { MILLISECOND } from '../../identity.js'
+import { ALGORITHMS, type Digests, type Identity } from '../../model.js'
+import type { FileCheck } from './file/head.js'
 import { type Listed, TIME_UNITS } from './listings/listing.js'
-import type { FileCheck } from './single/head.js'
 
 /** What the index knows of a file. */
 export interface IndexedTimes {

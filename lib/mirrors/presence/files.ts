@@ -1,11 +1,11 @@
-import type { Holding } from '../mirrors/holding.js'
 import {
   type KnownCorrupt,
   type PresenceChange,
   SETS,
   type SetName,
   type StoredBlock,
-} from '../store/states.js'
+} from '../../store/states.js'
+import type { Holding } from '../ranking/inventory.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 

@@ -1,7 +1,7 @@
-import type { Identity } from '../model.js'
-import { joinPath } from '../repository/names.js'
-import type { Store } from '../store/store.js'
-import { breath } from './breath.js'
+import type { Identity } from '../../model.js'
+import { joinPath } from '../../paths.js'
+import type { Store } from '../../store/store.js'
+import { breath } from './yield-to-requests.js'
 
 /** A file of the index, as far as it takes to know it again on a mirror. */
 export interface CataloguedFile {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Mirror } from '../model.js'
-import type { KnownPresence, KnownScan } from '../store/states.js'
+import type { Mirror } from '../../model.js'
+import type { KnownPresence, KnownScan } from '../../store/states.js'
 import type { MirrorFiles } from './files.js'
 import { sourcesOf } from './sources.js'
 

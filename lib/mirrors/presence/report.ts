@@ -1,5 +1,5 @@
-import type { KnownCorrupt, KnownScan } from '../store/states.js'
-import type { Kept } from './stored.js'
+import type { KnownCorrupt, KnownScan } from '../../store/states.js'
+import type { Kept } from './persistence.js'
 
 /** Other bytes than ours in a mirror's copy of a file, or fewer. */
 export interface CorruptFile {

@@ -1,4 +1,4 @@
-import type { Draw } from '../model.js'
+import type { Draw } from '../../model.js'
 
 /** Share of the interval after which a survey that failed is tried again, and by which others are spread. */
 const AGAIN = 1 / 6

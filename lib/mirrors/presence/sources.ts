@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Mirror } from '../model.js'
+import type { Mirror } from '../../model.js'
 import { listFtp } from './listings/ftp.js'
 import { listHttp } from './listings/http.js'
 import type { Listing, ScanOptions } from './listings/listing.js'

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../errors.js'
+import { MirroredByError, reason } from '../../errors.js'
 import type { MirrorFiles } from './files.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'

@@ -1,15 +1,15 @@
-import { sameIdentity } from '../identity.js'
-import type { Draw } from '../model.js'
-import { splitPath } from '../repository/names.js'
-import { breath } from './breath.js'
-import type { Catalog, CataloguedFile } from './catalog.js'
+import { sameIdentity } from '../../identity.js'
+import type { Draw } from '../../model.js'
+import { splitPath } from '../../paths.js'
 import { compare, timesOf } from './compare.js'
 import type { MirrorFiles } from './files.js'
-import type { Links } from './listings/links.js'
+import type { Catalog, CataloguedFile } from './index-reader.js'
 import type { Listing, Outcome, RemoteFile } from './listings/listing.js'
+import type { Links } from './listings/symlinks.js'
 import { findOffset, type TimePair } from './offset.js'
 import type { Blocks } from './sets/blocks.js'
 import { NumberSet } from './sets/number-set.js'
+import { breath } from './yield-to-requests.js'
 
 export interface SurveyParts {
   readonly catalog: Catalog

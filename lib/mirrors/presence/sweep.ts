@@ -1,6 +1,6 @@
-import type { Clock } from '../health/clock.js'
-import type { CataloguedFile } from './catalog.js'
+import type { Clock } from '../../clock.js'
 import type { FileState } from './files.js'
+import type { CataloguedFile } from './index-reader.js'
 
 export interface AskParts {
   /** Files a second, at most. */

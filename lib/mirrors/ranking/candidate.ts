@@ -1,6 +1,6 @@
-import { centroidOf, continentOf } from '../geo/countries.js'
-import { type Point, pointOf } from '../geo/distance.js'
-import type { Family, Mirror } from '../model.js'
+import { centroidOf, continentOf } from '../../geo/countries.js'
+import { type Point, pointOf } from '../../geo/distance.js'
+import type { Family, Mirror } from '../../model.js'
 import { createCarries, createDepthOf } from './paths.js'
 
 /** A mirror with everything that ranking needs of it, worked out once a snapshot. */

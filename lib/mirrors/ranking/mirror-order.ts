@@ -1,4 +1,4 @@
-import type { Mirror } from '../model.js'
+import type { Mirror } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Choice } from './strategies/strategy.js'
 

@@ -1,6 +1,6 @@
-import type { Client, Family } from '../model.js'
+import type { Client, Family } from '../../model.js'
 import type { Candidate } from './candidate.js'
-import { familyOf } from './near.js'
+import { familyOf } from './proximity.js'
 
 /**
  * What ails a mirror at the moment, in the form that costs least to read. It is apart from candidates and orders, which take

@@ -1,5 +1,5 @@
-import { distance, type Point } from '../geo/distance.js'
-import type { Client, Family, Mirror, Place } from '../model.js'
+import { distance, type Point } from '../../geo/distance.js'
+import type { Client, Family, Mirror, Place } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Near } from './strategies/strategy.js'
 

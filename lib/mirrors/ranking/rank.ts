@@ -1,9 +1,9 @@
-import { distance, pointOf } from '../geo/distance.js'
-import type { Client, Draw } from '../model.js'
-import { type Ailments, givenUrl, isClosed, wayBits } from './ailment.js'
+import { distance, pointOf } from '../../geo/distance.js'
+import type { Client, Draw } from '../../model.js'
 import type { Candidate } from './candidate.js'
-import type { Holdings } from './holding.js'
-import type { Tier } from './order.js'
+import type { Holdings } from './inventory.js'
+import type { Tier } from './mirror-order.js'
+import { type Ailments, givenUrl, isClosed, wayBits } from './mirror-status.js'
 import type { Snapshot } from './snapshot.js'
 
 /** What is asked for. */

@@ -1,5 +1,5 @@
-import { SHA1_BYTES, SHA256_BYTES } from '../digest/pieces.js'
-import type { Algorithm, Digests, Pieces } from '../model.js'
+import type { Algorithm, Digests, Pieces } from '../../model.js'
+import { SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
 import { escapeXml } from './xml.js'
 
 export interface MetalinkUrl {

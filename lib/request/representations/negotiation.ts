@@ -1,5 +1,5 @@
 import { parseList, Token } from 'structured-headers'
-import { METALINK4_TYPE } from '../fields/link.js'
+import { METALINK4_TYPE } from '../../fields/link.js'
 
 /**
  * Whether `Accept` prefers a metalink to the file (RFC 9110 §12.5.1). It must say so: at the same weight the answer is

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createHasher } from '../../lib/digest/algorithms.js'
-import { ALGORITHMS, type Algorithm } from '../../lib/model.js'
+import { createHasher } from '../../../lib/indexing/digest/algorithms.js'
+import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
 
 /** Of the empty input, of `abc`, and of `123456789`, as the algorithms' specifications and catalogues give them. */
 const VECTORS: { readonly [A in Algorithm]: readonly [empty: string, abc: string, digits: string] } = {

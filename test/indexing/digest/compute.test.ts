@@ -15,11 +15,11 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createHasher } from '../../lib/digest/algorithms.js'
-import { createDigester, type Digested } from '../../lib/digest/compute.js'
-import { identityOf } from '../../lib/identity.js'
-import { ALGORITHMS, type Algorithm } from '../../lib/model.js'
-import { pseudoRandomBytes, type Scope, temporaryFolder, writeOldFile } from '../support/folder.js'
+import { identityOf } from '../../../lib/identity.js'
+import { createHasher } from '../../../lib/indexing/digest/algorithms.js'
+import { createDigester, type Digested } from '../../../lib/indexing/digest/compute.js'
+import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeOldFile } from '../../support/folder.js'
 
 const PIECE = 256 * 1024
 const FEW: readonly Algorithm[] = ['sha-256', 'sha-1', 'md5']

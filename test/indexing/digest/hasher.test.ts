@@ -5,11 +5,11 @@ import { mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
-import { Hasher, hashError } from '../../lib/digest/hasher.js'
-import type { HashOutcome } from '../../lib/digest/worker.js'
-import { ALGORITHMS, type Algorithm } from '../../lib/model.js'
-import { pseudoRandomBytes, temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { Hasher, hashError } from '../../../lib/indexing/digest/hasher.js'
+import type { HashOutcome } from '../../../lib/indexing/digest/worker.js'
+import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
+import { pseudoRandomBytes, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { until } from '../../support/until.js'
 
 const MIB = 1024 * 1024
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Ticks } from '../../lib/digest/tick.js'
+import { Ticks } from '../../../lib/indexing/digest/timestamp-granularity.js'
 
 const NOW = 1_700_000_000_000
 const HOUR = 3_600_000

@@ -3,11 +3,11 @@ import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
-import { MirroredByError } from '../../lib/errors.js'
-import { createPathFilter } from '../../lib/repository/names.js'
-import { Scanner } from '../../lib/repository/scan.js'
-import { type FolderListing, walk } from '../../lib/repository/walk.js'
-import { temporaryFolder, writeFiles } from '../support/folder.js'
+import { MirroredByError } from '../../../lib/errors.js'
+import { Scanner } from '../../../lib/indexing/repository/scan.js'
+import { type FolderListing, walk } from '../../../lib/indexing/repository/walk.js'
+import { createPathFilter } from '../../../lib/paths.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
 
 /** More files than are sent at once, in several folders; written once, for no test here changes them. */
 const many = temporaryFolder({ after: (hook) => after(hook as () => void) })

@@ -15,11 +15,11 @@ import {
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { identityOf } from '../../lib/identity.js'
-import type { Identity } from '../../lib/model.js'
-import { Settler } from '../../lib/repository/settle.js'
-import { temporaryFolder, writeOldFile } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { identityOf } from '../../../lib/identity.js'
+import { Settler } from '../../../lib/indexing/repository/settle.js'
+import type { Identity } from '../../../lib/model.js'
+import { temporaryFolder, writeOldFile } from '../../support/folder.js'
+import { until } from '../../support/until.js'
 
 interface Told {
   readonly kind: 'file' | 'folder' | 'gone' | 'unreadable'

@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeF
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { identityOf } from '../../lib/identity.js'
-import { createPathFilter } from '../../lib/repository/names.js'
-import { type FolderListing, followLink, isInside, walk } from '../../lib/repository/walk.js'
-import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { identityOf } from '../../../lib/identity.js'
+import { type FolderListing, followLink, isInside, walk } from '../../../lib/indexing/repository/walk.js'
+import { createPathFilter } from '../../../lib/paths.js'
+import { type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
 
 const everything = createPathFilter([])
 

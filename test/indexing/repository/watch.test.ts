@@ -11,10 +11,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { MirroredByError } from '../../lib/errors.js'
-import { Watcher } from '../../lib/repository/watch.js'
-import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
+import type { MirroredByError } from '../../../lib/errors.js'
+import { Watcher } from '../../../lib/indexing/repository/watch.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { until } from '../../support/until.js'
 
 const TRIAL = 'trial-'
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { ProbeOptions } from '../../lib/index.js'
-import type { Scope } from '../support/folder.js'
+import type { ProbeOptions } from '../../../lib/index.js'
+import type { Scope } from '../../support/folder.js'
 
 export interface Told {
   readonly states: readonly string[]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { checkOptions, type ProbeOptions } from '../../lib/options.js'
+import { checkOptions, type ProbeOptions } from '../../../lib/options.js'
 
 function probeOf(probe: unknown) {
   return checkOptions({ root: '.', probe: probe as ProbeOptions }).probe

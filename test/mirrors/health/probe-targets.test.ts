@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Subjects } from '../../lib/health/subjects.js'
-import { memoryStore } from '../../lib/store/memory.js'
-import { mirror } from '../mirrors/mirrors.js'
-import { fileAt } from '../store/files.js'
-import { put } from '../store/suite.js'
+import { Subjects } from '../../../lib/mirrors/health/probe-targets.js'
+import { memoryStore } from '../../../lib/store/memory.js'
+import { put } from '../../store/suite.js'
+import { fileAt } from '../../support/files.js'
+import { mirror } from '../../support/mirrors.js'
 
 /** An index of these files: the first is the newest. */
 async function indexOf(...paths: readonly string[]) {

@@ -1,4 +1,4 @@
-import { createOrigin } from '../../lib/index.js'
+import { createOrigin } from '../../../lib/index.js'
 import type { Told } from './member.js'
 
 // A process of its own: tells every now and then what it knows of its mirrors, until it is killed.

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { neededSuccesses, nextState, type Outcome, type Rules } from '../../lib/health/state.js'
-import type { WayState } from '../../lib/store/states.js'
+import { neededSuccesses, nextState, type Outcome, type Rules } from '../../../lib/mirrors/health/state.js'
+import type { WayState } from '../../../lib/store/states.js'
 
 const RULES: Rules = { failures: 2, successes: 2, mostSuccesses: 32, memory: 3600 }
 

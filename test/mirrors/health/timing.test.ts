@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { nextState, type Outcome } from '../../lib/health/state.js'
-import { delayAfter, rulesOf, type Told, timingOf } from '../../lib/health/timing.js'
-import type { WayState } from '../../lib/store/states.js'
+import { nextState, type Outcome } from '../../../lib/mirrors/health/state.js'
+import { delayAfter, rulesOf, type Told, timingOf } from '../../../lib/mirrors/health/timing.js'
+import type { WayState } from '../../../lib/store/states.js'
 
 const GOOD: Outcome = { kind: 'answered', roundTrip: 5 }
 const BAD: Outcome = { kind: 'failed', reason: 'x', weight: 'normal' }

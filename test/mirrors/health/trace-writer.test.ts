@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { TraceWriter } from '../../lib/health/trace-writer.js'
-import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { TraceWriter } from '../../../lib/mirrors/health/trace-writer.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { until } from '../../support/until.js'
 import { FakeClock } from './world.js'
 
 const HOUR = 3_600_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseTrace } from '../../lib/health/trace.js'
+import { parseTrace } from '../../../lib/mirrors/health/trace.js'
 
 const NOW = Date.UTC(2026, 10, 22)
 /** 21 November 2026, 20:04:11 UTC. */

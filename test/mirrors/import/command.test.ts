@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { mirroredBy, PROGRAM } from '../cli/command.js'
-import { temporaryFolder, writeFiles } from '../support/folder.js'
+import { mirroredBy, PROGRAM } from '../../support/command.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
 
 const scope = { after: (hook?: unknown) => after(hook as () => void) }
 const folder = temporaryFolder(scope)

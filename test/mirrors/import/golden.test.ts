@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { written } from '../../lib/mirrors/import/document.js'
-import { mirrorsFileSchema } from '../../lib/mirrors/schema.js'
-import { validateYaml } from '../../lib/validation.js'
-import { mirroredBy } from '../cli/command.js'
+import { written } from '../../../lib/mirrors/list/import/document.js'
+import { mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
+import { validateYaml } from '../../../lib/validation.js'
+import { mirroredBy } from '../../support/command.js'
 import { CASES, expected, LISTS } from './lists.js'
 
 describe('a list becomes a mirrors file:', { concurrency: 2 }, () => {

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ListFormat } from '../../lib/mirrors/import/import.js'
+import type { ListFormat } from '../../../lib/mirrors/list/import/import.js'
 
-const HERE = fileURLToPath(new URL('../../../test/import/', import.meta.url))
+const HERE = fileURLToPath(new URL('../../../../test/mirrors/import/', import.meta.url))
 
 /** Where the lists are; commands run in it, so that their messages do not depend on the place. */
 export const LISTS = join(HERE, 'lists')

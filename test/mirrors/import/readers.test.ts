@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type WrittenMirror, written } from '../../lib/mirrors/import/document.js'
-import { importMirrors, type ListFormat } from '../../lib/mirrors/import/import.js'
+import { type WrittenMirror, written } from '../../../lib/mirrors/list/import/document.js'
+import { importMirrors, type ListFormat } from '../../../lib/mirrors/list/import/import.js'
 
 function imported(format: ListFormat, text: string): { mirrors: WrittenMirror[]; reasons: string[] } {
   const { mirrors, remarks } = importMirrors(format, [{ file: 'list', text }], { archive: 'Archive' })

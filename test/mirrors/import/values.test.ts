@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Ids } from '../../lib/mirrors/import/ids.js'
-import { plainText, printable, withoutCredentials } from '../../lib/mirrors/import/printable.js'
+import { Ids } from '../../../lib/mirrors/list/import/ids.js'
+import { plainText, printable, withoutCredentials } from '../../../lib/mirrors/list/import/printable.js'
 import {
   asnOf,
   continentOf,
@@ -10,7 +10,7 @@ import {
   flagOf,
   numberOf,
   subnetOf,
-} from '../../lib/mirrors/import/values.js'
+} from '../../../lib/mirrors/list/import/values.js'
 
 test('flags are read as the programs write them, and anything else is not clear', () => {
   for (const yes of [true, 'true', 'True', 'yes', 'on', 't', '1', 1, ' TRUE '])

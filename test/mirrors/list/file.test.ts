@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { MirroredByError } from '../../lib/errors.js'
-import { mirrorsFileSchema } from '../../lib/mirrors/schema.js'
-import { validateYamlFile } from '../../lib/validation.js'
-import { temporaryFolder } from '../support/folder.js'
-import { mirror } from './mirrors.js'
+import { MirroredByError } from '../../../lib/errors.js'
+import { mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
+import { validateYamlFile } from '../../../lib/validation.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { mirror } from '../../support/mirrors.js'
 
 function fileWith(context: TestContext, lines: readonly string[]): string {
   const file = join(temporaryFolder(context), 'mirrors.yaml')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Hosts, type HostsParts, nameServers } from '../../lib/mirrors/hosts.js'
-import { Registry } from '../../lib/mirrors/registry.js'
-import { DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
-import type { Mirror, Place } from '../../lib/model.js'
-import { mirror } from './mirrors.js'
+import { Hosts, type HostsParts, nameServers } from '../../../lib/mirrors/list/hosts.js'
+import { Registry } from '../../../lib/mirrors/list/registry.js'
+import { DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import type { Mirror, Place } from '../../../lib/model.js'
+import { mirror } from '../../support/mirrors.js'
 
 type Answers = Readonly<Record<string, { ipv4?: readonly string[]; ipv6?: readonly string[] }>>
 

@@ -3,13 +3,13 @@ import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node
 import { join, relative } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MirroredByError } from '../../lib/errors.js'
-import { explain } from '../../lib/mirrors/rank.js'
-import { Registry, type RegistryEvents } from '../../lib/mirrors/registry.js'
-import { DEFAULT_CHOOSING, type Snapshot } from '../../lib/mirrors/snapshot.js'
-import { temporaryFolder } from '../support/folder.js'
-import { until } from '../support/until.js'
-import { mirror } from './mirrors.js'
+import type { MirroredByError } from '../../../lib/errors.js'
+import { Registry, type RegistryEvents } from '../../../lib/mirrors/list/registry.js'
+import { explain } from '../../../lib/mirrors/ranking/rank.js'
+import { DEFAULT_CHOOSING, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { mirror } from '../../support/mirrors.js'
+import { until } from '../../support/until.js'
 
 interface Following {
   readonly folder: string

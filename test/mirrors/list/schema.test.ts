@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MirroredByError } from '../../lib/errors.js'
-import { mirrorListSchema, mirrorsFileSchema } from '../../lib/mirrors/schema.js'
-import { validate } from '../../lib/validation.js'
-import { mirror } from './mirrors.js'
+import { MirroredByError } from '../../../lib/errors.js'
+import { mirrorListSchema, mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
+import { validate } from '../../../lib/validation.js'
+import { mirror } from '../../support/mirrors.js'
 
 function check(list: unknown) {
   return validate(mirrorListSchema, list, 'mirrors', 'ERR_OPTIONS')

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createBits, fillBits, SPAN } from '../../lib/presence/sets/bits.js'
-import { type Block, blockOf, decodeBlock, encodeBlock, WHOLE_BLOCK } from '../../lib/presence/sets/block.js'
-import { OpenBlock } from '../../lib/presence/sets/open-block.js'
-import { seededDraw } from '../mirrors/mirrors.js'
+import { createBits, fillBits, SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
+import {
+  type Block,
+  blockOf,
+  decodeBlock,
+  encodeBlock,
+  WHOLE_BLOCK,
+} from '../../../lib/mirrors/presence/sets/block.js'
+import { OpenBlock } from '../../../lib/mirrors/presence/sets/open-block.js'
+import { seededDraw } from '../../support/mirrors.js'
 
 function blockWith(members: Iterable<number>): Block {
   const open = new OpenBlock(undefined)

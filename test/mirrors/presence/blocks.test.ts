@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { SPAN } from '../../lib/presence/sets/bits.js'
-import { type Block, decodeBlock } from '../../lib/presence/sets/block.js'
-import { Blocks } from '../../lib/presence/sets/blocks.js'
-import { NumberSet } from '../../lib/presence/sets/number-set.js'
-import { until } from '../support/until.js'
+import { SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
+import { type Block, decodeBlock } from '../../../lib/mirrors/presence/sets/block.js'
+import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { NumberSet } from '../../../lib/mirrors/presence/sets/number-set.js'
+import { until } from '../../support/until.js'
 
 const BASE = 2 ** 51
 const FILES = 1_000_000

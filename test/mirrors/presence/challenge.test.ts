@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Agent } from 'undici'
-import { pieceLength } from '../../lib/digest/pieces.js'
 import {
   type ChallengeLimits,
   type ChallengeParts,
@@ -14,14 +13,15 @@ import {
   choosePiece,
   pieceRange,
   type Target,
-} from '../../lib/presence/single/challenge.js'
-import { type Fault, type FaultyMirror, startFaultyMirror } from '../lab/faulty-mirror.js'
-import { startNginx } from '../lab/nginx.js'
-import { freePort } from '../lab/port.js'
-import { unlessInstalled } from '../support/client.js'
-import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { listen } from '../support/server.js'
-import { until } from '../support/until.js'
+} from '../../../lib/mirrors/presence/file/challenge.js'
+import { pieceLength } from '../../../lib/pieces.js'
+import { type Fault, type FaultyMirror, startFaultyMirror } from '../../lab/faulty-mirror.js'
+import { startNginx } from '../../lab/nginx.js'
+import { freePort } from '../../lab/port.js'
+import { unlessInstalled } from '../../support/client.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { listen } from '../../support/server.js'
+import { until } from '../../support/until.js'
 
 const LENGTH = 262_144
 /** Two pieces, and a little. */

@@ -4,9 +4,9 @@ import {
   type Outcome,
   type RemoteFile,
   TIME_UNITS,
-} from '../../lib/presence/listings/listing.js'
-import { findOffset } from '../../lib/presence/offset.js'
-import type { DiskFile } from '../lab/tree.js'
+} from '../../../lib/mirrors/presence/listings/listing.js'
+import { findOffset } from '../../../lib/mirrors/presence/offset.js'
+import type { DiskFile } from '../../lab/tree.js'
 
 /** Reads a listing to its end. */
 export async function collect(

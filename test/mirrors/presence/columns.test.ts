@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseColumns, parseSize } from '../../lib/presence/listings/columns.js'
+import { parseColumns, parseSize } from '../../../lib/mirrors/presence/listings/columns.js'
 
 const K = 1024
 const SIZES: readonly (readonly [text: string, size: number | undefined, precision?: number])[] = [

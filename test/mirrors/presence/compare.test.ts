@@ -7,11 +7,11 @@ import {
   type Holding,
   type IndexedContent,
   judgeCheck,
-} from '../../lib/presence/compare.js'
-import { UNLISTED } from '../../lib/presence/listings/columns.js'
-import { type Listed, TIME_UNITS, type TimeUnit } from '../../lib/presence/listings/listing.js'
-import { findOffset } from '../../lib/presence/offset.js'
-import type { FileCheck } from '../../lib/presence/single/head.js'
+} from '../../../lib/mirrors/presence/compare.js'
+import type { FileCheck } from '../../../lib/mirrors/presence/file/head.js'
+import { UNLISTED } from '../../../lib/mirrors/presence/listings/columns.js'
+import { type Listed, TIME_UNITS, type TimeUnit } from '../../../lib/mirrors/presence/listings/listing.js'
+import { findOffset } from '../../../lib/mirrors/presence/offset.js'
 
 const HOUR = 3_600_000
 const STEP = 15 * 60_000

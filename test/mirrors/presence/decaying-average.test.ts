@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Average, addSample, throughput } from '../../lib/presence/average.js'
+import { type Average, addSample, throughput } from '../../../lib/mirrors/presence/decaying-average.js'
 
 const HALF_LIFE = 1000
 

@@ -4,16 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { listFtp } from '../../lib/presence/listings/ftp.js'
-import { listHttp } from '../../lib/presence/listings/http.js'
-import type { Listing, ScanLimits, ScanOptions } from '../../lib/presence/listings/listing.js'
-import { listRsync } from '../../lib/presence/listings/rsync.js'
-import { type HttpFault, startFaultyHttp } from '../lab/faulty-http.js'
-import { type FtpBehaviour, startMlsdServer } from '../lab/mlsd.js'
-import { freePort } from '../lab/port.js'
-import { run, unlessInstalled } from '../support/client.js'
-import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
+import { listFtp } from '../../../lib/mirrors/presence/listings/ftp.js'
+import { listHttp } from '../../../lib/mirrors/presence/listings/http.js'
+import type { Listing, ScanLimits, ScanOptions } from '../../../lib/mirrors/presence/listings/listing.js'
+import { listRsync } from '../../../lib/mirrors/presence/listings/rsync.js'
+import { type HttpFault, startFaultyHttp } from '../../lab/faulty-http.js'
+import { type FtpBehaviour, startMlsdServer } from '../../lab/mlsd.js'
+import { freePort } from '../../lab/port.js'
+import { run, unlessInstalled } from '../../support/client.js'
+import { type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { until } from '../../support/until.js'
 import { collect, paths } from './collect.js'
 
 const IDLE = 300
@@ -384,13 +384,13 @@ describe('a listing that has ended', () => {
     writeFiles(root, { a: '' })
     const ftp = await startMlsdServer(t, root)
     const { program } = playRsync(t, `echo '${ROOT}'`)
-    const library = new URL('../../lib/presence/', import.meta.url)
+    const library = new URL('../../../lib/mirrors/presence/', import.meta.url)
     const source = `
       import { listFtp } from '${new URL('listings/ftp.js', library)}'
       import { listHttp } from '${new URL('listings/http.js', library)}'
       import { listRsync } from '${new URL('listings/rsync.js', library)}'
-      import { challenge } from '${new URL('single/challenge.js', library)}'
-      import { checkFile } from '${new URL('single/head.js', library)}'
+      import { challenge } from '${new URL('file/challenge.js', library)}'
+      import { checkFile } from '${new URL('file/head.js', library)}'
       const listings = [
         listFtp('${ftp.url}'), listHttp('${server.url}'), listRsync('rsync://mirror.example/repo/', { program: '${program}' }),
       ]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { attribute, HtmlReader, resolveReferences } from '../../lib/presence/listings/html.js'
+import { attribute, HtmlReader, resolveReferences } from '../../../lib/mirrors/presence/listings/html.js'
 import { inParts, parts } from './parts.js'
 
 /** What a reader says of text that comes in parts, with neighbouring texts put together. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { HtmlIndex } from '../../lib/presence/listings/html-index.js'
-import type { IndexEntry, IndexReader, IndexSink } from '../../lib/presence/listings/index-page.js'
-import { JsonIndex } from '../../lib/presence/listings/json-index.js'
-import { unusable } from '../../lib/presence/listings/names.js'
+import { unusable } from '../../../lib/mirrors/presence/listings/file-names.js'
+import { HtmlIndex } from '../../../lib/mirrors/presence/listings/html-index.js'
+import type { IndexEntry, IndexReader, IndexSink } from '../../../lib/mirrors/presence/listings/index-page.js'
+import { JsonIndex } from '../../../lib/mirrors/presence/listings/json-index.js'
 import { inParts, parts } from './parts.js'
 
 const PAGE = new URL('https://mirror.example/repo/sub/')

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Catalog } from '../../lib/presence/catalog.js'
-import { splitPath } from '../../lib/repository/names.js'
-import { memoryStore } from '../../lib/store/memory.js'
-import type { Store } from '../../lib/store/store.js'
-import { fileAt } from '../store/files.js'
+import { Catalog } from '../../../lib/mirrors/presence/index-reader.js'
+import { splitPath } from '../../../lib/paths.js'
+import { memoryStore } from '../../../lib/store/memory.js'
+import type { Store } from '../../../lib/store/store.js'
+import { fileAt } from '../../support/files.js'
 
 const path = fc.stringMatching(/^[ab-]{1,2}(\/[ab-]{1,2}){0,2}$/)
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseListLine, parseMlsdLine } from '../../lib/presence/listings/ftp-lines.js'
-import { Lines } from '../../lib/presence/listings/lines.js'
-import type { TimeUnit } from '../../lib/presence/listings/listing.js'
-import { parseRsyncLine } from '../../lib/presence/listings/rsync-line.js'
+import { parseListLine, parseMlsdLine } from '../../../lib/mirrors/presence/listings/ftp-lines.js'
+import { Lines } from '../../../lib/mirrors/presence/listings/line-reader.js'
+import type { TimeUnit } from '../../../lib/mirrors/presence/listings/listing.js'
+import { parseRsyncLine } from '../../../lib/mirrors/presence/listings/rsync-line.js'
 import { inParts, parts } from './parts.js'
 
 describe('lines', () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UNLISTED } from '../../lib/presence/listings/columns.js'
-import { createListing, Halt, type Scan } from '../../lib/presence/listings/scan.js'
-import { createPathFilter } from '../../lib/repository/names.js'
+import { UNLISTED } from '../../../lib/mirrors/presence/listings/columns.js'
+import { createListing, Halt, type Scan } from '../../../lib/mirrors/presence/listings/listing-reader.js'
+import { createPathFilter } from '../../../lib/paths.js'
 import { collect } from './collect.js'
 
 describe('a listing', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { SPAN } from '../../lib/presence/sets/bits.js'
-import { Blocks } from '../../lib/presence/sets/blocks.js'
-import { type BlockChange, NumberSet } from '../../lib/presence/sets/number-set.js'
-import { seededDraw } from '../mirrors/mirrors.js'
+import { SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
+import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { type BlockChange, NumberSet } from '../../../lib/mirrors/presence/sets/number-set.js'
+import { seededDraw } from '../../support/mirrors.js'
 
 const LIMIT = 2 ** 52
 const FAR = 2 ** 51

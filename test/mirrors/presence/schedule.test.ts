@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Schedule } from '../../lib/presence/schedule.js'
+import { Schedule } from '../../../lib/mirrors/presence/schedule.js'
 
 test('whoever asks for surveys, a mirror has a 36th of the interval between two of them', () => {
   const schedule = new Schedule(36_000, () => 0)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { askFor } from '../../lib/presence/ask.js'
-import type { CataloguedFile } from '../../lib/presence/catalog.js'
-import { type Look, Looks } from '../../lib/presence/looks.js'
-import { Newcomers } from '../../lib/presence/newcomers.js'
+import { type Look, Looks } from '../../../lib/mirrors/presence/check-queue.js'
+import type { CataloguedFile } from '../../../lib/mirrors/presence/index-reader.js'
+import { Newcomers } from '../../../lib/mirrors/presence/new-file-queue.js'
+import { askFor } from '../../../lib/mirrors/presence/sweep.js'
 
 const INTERVAL = 360_000
 

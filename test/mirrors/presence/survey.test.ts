@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { memoryStore } from '../../lib/index.js'
-import { Catalog } from '../../lib/presence/catalog.js'
-import { type FileState, MirrorFiles } from '../../lib/presence/files.js'
-import type { Listing, RemoteFile } from '../../lib/presence/listings/listing.js'
-import { createListing } from '../../lib/presence/listings/scan.js'
-import { Blocks } from '../../lib/presence/sets/blocks.js'
-import { survey } from '../../lib/presence/survey.js'
-import { createPathFilter } from '../../lib/repository/names.js'
+import { memoryStore } from '../../../lib/index.js'
+import { type FileState, MirrorFiles } from '../../../lib/mirrors/presence/files.js'
+import { Catalog } from '../../../lib/mirrors/presence/index-reader.js'
+import type { Listing, RemoteFile } from '../../../lib/mirrors/presence/listings/listing.js'
+import { createListing } from '../../../lib/mirrors/presence/listings/listing-reader.js'
+import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { survey } from '../../../lib/mirrors/presence/survey.js'
+import { createPathFilter } from '../../../lib/paths.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Links } from '../../lib/presence/listings/links.js'
-import { createPathFilter } from '../../lib/repository/names.js'
+import { Links } from '../../../lib/mirrors/presence/listings/symlinks.js'
+import { createPathFilter } from '../../../lib/paths.js'
 
 function links(targets: Readonly<Record<string, string | undefined>>): Links {
   const found = new Links(createPathFilter([]))

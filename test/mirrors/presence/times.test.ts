@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseHttpDate, parseIsoTime, utc } from '../../lib/presence/listings/time.js'
+import { parseHttpDate, parseIsoTime, utc } from '../../../lib/mirrors/presence/listings/time.js'
 
 const anyTime = fc.date({
   min: new Date('1000-01-01T00:00:00Z'),

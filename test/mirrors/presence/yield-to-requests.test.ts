@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { breath } from '../../lib/presence/breath.js'
+import { breath } from '../../../lib/mirrors/presence/yield-to-requests.js'
 
 describe('a breath', () => {
   test('lets others have their turn', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Measure, weightFactors } from '../../lib/mirrors/measured.js'
+import { type Measure, weightFactors } from '../../../lib/mirrors/ranking/adaptive-weights.js'
 
 const measured = fc.option(fc.double({ min: 1e-3, max: 1e12, noNaN: true }), { nil: undefined })
 const anyMeasures = fc

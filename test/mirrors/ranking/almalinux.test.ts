@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { rank, type Wanted } from '../../lib/mirrors/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
-import { almalinux } from '../../lib/mirrors/strategies/almalinux.js'
-import type { Choice, Near } from '../../lib/mirrors/strategies/strategy.js'
-import type { Client, Mirror } from '../../lib/model.js'
-import { assertProportions, countOf, ids, mirror, near, north, SOMEONE, seededDraw } from './mirrors.js'
+import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { almalinux } from '../../../lib/mirrors/ranking/strategies/almalinux.js'
+import type { Choice, Near } from '../../../lib/mirrors/ranking/strategies/strategy.js'
+import type { Client, Mirror } from '../../../lib/model.js'
+import {
+  assertProportions,
+  countOf,
+  ids,
+  mirror,
+  near,
+  north,
+  SOMEONE,
+  seededDraw,
+} from '../../support/mirrors.js'
 
 const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own', sameContinent: true } as const

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Ailment, CLOSED, isClosed, wayBit, wayBits } from '../../lib/mirrors/ailment.js'
-import { explain, rank } from '../../lib/mirrors/rank.js'
-import { createSnapshot } from '../../lib/mirrors/snapshot.js'
-import type { Client } from '../../lib/model.js'
-import { ids, mirror, seededDraw } from './mirrors.js'
+import {
+  type Ailment,
+  CLOSED,
+  isClosed,
+  wayBit,
+  wayBits,
+} from '../../../lib/mirrors/ranking/mirror-status.js'
+import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import type { Client } from '../../../lib/model.js'
+import { ids, mirror, seededDraw } from '../../support/mirrors.js'
 
 const FOUR: Client = { address: '198.51.100.1' }
 const SIX: Client = { address: '2001:db8::1' }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { rank, type Wanted } from '../../lib/mirrors/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
-import { nearest } from '../../lib/mirrors/strategies/nearest.js'
-import type { Client, Coordinates, Mirror } from '../../lib/model.js'
+import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { nearest } from '../../../lib/mirrors/ranking/strategies/nearest.js'
+import type { Client, Coordinates, Mirror } from '../../../lib/model.js'
 import {
   assertProportions,
   countOf,
@@ -16,7 +16,7 @@ import {
   SOMEONE,
   seededDraw,
   words,
-} from './mirrors.js'
+} from '../../support/mirrors.js'
 
 const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own', sameContinent: true } as const

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createCarries, createDepthOf, isGlob } from '../../lib/mirrors/paths.js'
+import { createCarries, createDepthOf, isGlob } from '../../../lib/mirrors/ranking/paths.js'
 
 test('a mirror without paths carries everything', () => {
   assert.equal(createCarries([]), undefined)

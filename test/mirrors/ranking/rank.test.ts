@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { baseUrl } from '../../lib/mirrors/candidate.js'
-import { explain, rank, type Wanted } from '../../lib/mirrors/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
-import { type Client, type Mirror, SERVES } from '../../lib/model.js'
-import { assertProportions, ids, mirror, seededDraw } from './mirrors.js'
+import { baseUrl } from '../../../lib/mirrors/ranking/candidate.js'
+import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { type Client, type Mirror, SERVES } from '../../../lib/model.js'
+import { assertProportions, ids, mirror, seededDraw } from '../../support/mirrors.js'
 
 const NOBODY: Client = { address: '' }
 const PLAIN: Wanted = { path: 'iso/disk.iso', secure: false }

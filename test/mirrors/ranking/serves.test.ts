@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { explain, rank, type Wanted } from '../../lib/mirrors/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/snapshot.js'
-import { STRATEGIES } from '../../lib/mirrors/strategies/strategies.js'
-import { type Client, type Mirror, SERVES, type Serves } from '../../lib/model.js'
-import { assertProportions, countOf, draws, ids, mirror, north, SOMEONE, seededDraw } from './mirrors.js'
+import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { STRATEGIES } from '../../../lib/mirrors/ranking/strategies/strategies.js'
+import { type Client, type Mirror, SERVES, type Serves } from '../../../lib/model.js'
+import {
+  assertProportions,
+  countOf,
+  draws,
+  ids,
+  mirror,
+  north,
+  SOMEONE,
+  seededDraw,
+} from '../../support/mirrors.js'
 
 const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
 

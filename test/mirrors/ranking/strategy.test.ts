@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import type { MirroredByError } from '../../lib/errors.js'
-import type { Strategy } from '../../lib/index.js'
-import { explain, rank, type Wanted } from '../../lib/mirrors/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING, type Snapshot } from '../../lib/mirrors/snapshot.js'
-import type { Near } from '../../lib/mirrors/strategies/strategy.js'
-import type { Client, Mirror, Place } from '../../lib/model.js'
-import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { startOrigin } from '../support/origin.js'
-import { assertProportions, countOf, ids, mirror, north, SOMEONE, seededDraw } from './mirrors.js'
+import type { MirroredByError } from '../../../lib/errors.js'
+import type { Strategy } from '../../../lib/index.js'
+import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_CHOOSING, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import type { Near } from '../../../lib/mirrors/ranking/strategies/strategy.js'
+import type { Client, Mirror, Place } from '../../../lib/model.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { assertProportions, countOf, ids, mirror, north, SOMEONE, seededDraw } from '../../support/mirrors.js'
+import { startOrigin } from '../../support/origin.js'
 
 const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
 const MIRRORS = [
@@ -381,7 +381,7 @@ const twoNearest: Strategy = (mirrors, place) => {
 
 describe('the example of the documentation', () => {
   test('is this one', () => {
-    const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+    const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
     const source = read('test/mirrors/strategy.test.ts')
     const start = source.indexOf('/** The two nearest share')
     const example = source.slice(start, source.indexOf('// End of the example.'))

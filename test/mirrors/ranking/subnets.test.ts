@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
-import { type Match, Subnets } from '../../lib/mirrors/subnets.js'
+import { type Match, Subnets } from '../../../lib/mirrors/ranking/subnets.js'
 
 /** Bits of each mirror's longest subnet that holds an address, by its index: by asking every subnet. */
 function bruteForce(mirrors: readonly (readonly string[])[], address: string): Map<number, number> {

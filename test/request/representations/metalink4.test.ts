@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type MetalinkFile, metalink4 } from '../../lib/documents/metalink4.js'
-import { urlPath } from '../../lib/fields/url.js'
-import { allDigests, bytesOf } from '../store/files.js'
+import { urlPath } from '../../../lib/fields/url.js'
+import { type MetalinkFile, metalink4 } from '../../../lib/request/representations/metalink4.js'
+import { allDigests, bytesOf } from '../../support/files.js'
 
 const DIGESTS = allDigests('x')
 const PIECES = { length: 262_144, sha256: bytesOf(3 * 32, 'p256'), sha1: bytesOf(3 * 20, 'p1') }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isLibzypp, prefersMetalink } from '../../lib/plan/negotiation.js'
+import { isLibzypp, prefersMetalink } from '../../../lib/request/representations/negotiation.js'
 
 const M4 = 'application/metalink4+xml'
 const ARIA2 = `*/*,${M4},application/metalink+xml`

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { metalink4 } from '../../lib/documents/metalink4.js'
-import { escapeXml, isXmlText } from '../../lib/documents/xml.js'
-import { anyPath } from '../fields/paths.js'
-import { run, unlessInstalled } from '../support/client.js'
-import { temporaryFolder } from '../support/folder.js'
+import { metalink4 } from '../../../lib/request/representations/metalink4.js'
+import { escapeXml, isXmlText } from '../../../lib/request/representations/xml.js'
+import { anyPath } from '../../fields/paths.js'
+import { run, unlessInstalled } from '../../support/client.js'
+import { temporaryFolder } from '../../support/folder.js'
 
 test('markup and quotes are escaped, and white space that a parser would change', () => {
   assert.equal(

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { reason } from '../../errors.js'
-import type { Found, Reading, Remark } from './found.js'
+import { reason } from '../../../errors.js'
+import type { Found, Reading, Remark } from './listed-mirror.js'
 import { counted } from './printable.js'
 import { flagOf, isBlank } from './values.js'
 import { readYaml, type YamlDocument } from './yaml-text.js'

@@ -1,4 +1,4 @@
-import type { Found, Reading, Remark } from './found.js'
+import type { Found, Reading, Remark } from './listed-mirror.js'
 import { counted } from './printable.js'
 import { linesOf } from './url-lines.js'
 

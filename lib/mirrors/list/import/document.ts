@@ -1,5 +1,5 @@
 import { Document, isMap, isScalar, isSeq } from 'yaml'
-import type { Mirror } from '../../model.js'
+import type { Mirror } from '../../../model.js'
 
 /** An entry of a mirrors file as somebody would write it: keys in one order, and none that says the default. */
 export interface WrittenMirror {

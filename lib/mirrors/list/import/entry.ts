@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import type { Mirror, Serves } from '../../model.js'
+import type { Mirror, Serves } from '../../../model.js'
 import { mirrorListSchema } from '../schema.js'
-import type { Found } from './found.js'
+import type { Found } from './listed-mirror.js'
 import { plainText, printable, withoutCredentials } from './printable.js'
 import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf, subnetOf } from './values.js'
 

@@ -1,4 +1,4 @@
-import type { Serves } from '../../model.js'
+import type { Serves } from '../../../model.js'
 
 /**
  * A mirror as a list has it: its values are not checked yet, and what the list leaves open may be absent, empty or

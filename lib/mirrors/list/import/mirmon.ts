@@ -1,4 +1,4 @@
-import type { Reading } from './found.js'
+import type { Reading } from './listed-mirror.js'
 import { byHost, readUrlLines } from './url-lines.js'
 
 /** Reads a `mirror_list` of mirmon, whichever its `list_style`. */

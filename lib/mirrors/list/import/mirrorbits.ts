@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Found, Reading, Remark } from './found.js'
+import type { Found, Reading, Remark } from './listed-mirror.js'
 import { aboutContinent } from './unsaid.js'
 import { bySequence, linesOf, readUrlLines, type UrlLine } from './url-lines.js'
 import { flagOf, isBlank, numberOf, wordsOf } from './values.js'

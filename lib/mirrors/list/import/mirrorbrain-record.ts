@@ -1,4 +1,4 @@
-import type { Found } from './found.js'
+import type { Found } from './listed-mirror.js'
 import { aboutContinent } from './unsaid.js'
 import { flagOf, isBlank, numberOf, wordsOf } from './values.js'
 

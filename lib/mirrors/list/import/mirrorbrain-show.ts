@@ -1,4 +1,4 @@
-import type { Found } from './found.js'
+import type { Found } from './listed-mirror.js'
 import { keyOf, mirrorOf } from './mirrorbrain-record.js'
 
 const BEGIN = /^identifier\s*:/

@@ -1,4 +1,4 @@
-import type { Found, Reading, Remark } from './found.js'
+import type { Found, Reading, Remark } from './listed-mirror.js'
 import { keyOf, mirrorOf } from './mirrorbrain-record.js'
 
 const STATEMENT = /INSERT\s+INTO\s+(?:"?\w+"?\.)?"?server"?\s*\(/gi

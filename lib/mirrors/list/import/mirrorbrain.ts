@@ -1,4 +1,4 @@
-import type { Reading } from './found.js'
+import type { Reading } from './listed-mirror.js'
 import { readColumns } from './mirrorbrain-columns.js'
 import { isShown, readShown } from './mirrorbrain-show.js'
 import { isSql, readSql } from './mirrorbrain-sql.js'

@@ -1,4 +1,4 @@
-import type { Found, Remark } from './found.js'
+import type { Found, Remark } from './listed-mirror.js'
 import { printable, withoutCredentials } from './printable.js'
 
 /** What a line of mirmon's style `apache` begins with. */

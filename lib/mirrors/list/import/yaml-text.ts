@@ -1,5 +1,5 @@
 import { type Document, Lexer, LineCounter, parseAllDocuments } from 'yaml'
-import { reason } from '../../errors.js'
+import { reason } from '../../../errors.js'
 
 /** No list of mirrors is nested more deeply, and none has lines that open more than this. */
 const DEEPEST = 16

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import mime from 'mime-types'
 import type { Dispatcher } from 'undici'
-import { pieceLength } from '../../digest/pieces.js'
-import type { Draw } from '../../model.js'
-import { REDIRECTS } from '../../network/redirects.js'
-import { loadUndici } from '../../network/undici.js'
+import type { Draw } from '../../../model.js'
+import { REDIRECTS } from '../../../network/redirects.js'
+import { loadUndici } from '../../../network/undici.js'
+import { pieceLength } from '../../../pieces.js'
 import { type Deadline, type Unknown, within } from './deadline.js'
-import { isPlain, only, parseContentRange, parseLength } from './header.js'
 import { follow, type RedirectRules, type Said } from './redirect.js'
+import { isPlain, only, parseContentRange, parseLength } from './response-head.js'
 
 /** A piece of a file, as it should be at a mirror. */
 export interface Target {

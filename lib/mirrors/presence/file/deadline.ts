@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
-import { reason } from '../../errors.js'
-import { loadUndici } from '../../network/undici.js'
-import { printable } from '../listings/names.js'
-import { timerTime } from '../listings/scan.js'
+import { reason } from '../../../errors.js'
+import { loadUndici } from '../../../network/undici.js'
+import { printable } from '../listings/file-names.js'
+import { timerTime } from '../listings/listing-reader.js'
 
 /** It cannot be told: there is no answer, or none that says it. */
 export interface Unknown {

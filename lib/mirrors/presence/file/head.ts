@@ -1,11 +1,11 @@
 import type { Dispatcher } from 'undici'
-import { toldDigests } from '../../fields/told-digests.js'
-import type { Digests } from '../../model.js'
-import { loadUndici } from '../../network/undici.js'
+import { toldDigests } from '../../../fields/received-digests.js'
+import type { Digests } from '../../../model.js'
+import { loadUndici } from '../../../network/undici.js'
 import { parseHttpDate } from '../listings/time.js'
 import { type Unknown, within } from './deadline.js'
-import { type Headers, isPlain, joined, only, parseContentRange, parseLength } from './header.js'
 import { follow, type RedirectRules, type Said } from './redirect.js'
+import { type Headers, isPlain, joined, only, parseContentRange, parseLength } from './response-head.js'
 
 /** What a mirror says of one file. */
 export type FileCheck =

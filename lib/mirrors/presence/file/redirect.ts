@@ -1,8 +1,8 @@
-import { hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
-import { MOST_REDIRECTS, REDIRECTS } from '../../network/redirects.js'
-import { quote } from '../listings/names.js'
+import { hostOf, isLiteral, isPrivate } from '../../../network/addresses.js'
+import { MOST_REDIRECTS, REDIRECTS } from '../../../network/redirects.js'
+import { quote } from '../listings/file-names.js'
 import type { Unknown } from './deadline.js'
-import { type Headers, only } from './header.js'
+import { type Headers, only } from './response-head.js'
 
 /** The head of an answer. */
 export interface Said {

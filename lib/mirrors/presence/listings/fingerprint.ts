@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { quoteFolder } from './file-names.js'
 import type { IndexEntry } from './index-page.js'
-import { quoteFolder } from './names.js'
-import type { Scan } from './scan.js'
+import type { Scan } from './listing-reader.js'
 
 /**
  * Sums up what a folder lists. A server that follows links may lead into a folder for ever, by ever longer paths; but what

@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import { Client, FTPError } from 'basic-ftp'
-import { IdleTimer } from './idle.js'
-import { quote } from './names.js'
-import type { Scan } from './scan.js'
+import { quote } from './file-names.js'
+import { IdleTimer } from './idle-timer.js'
+import type { Scan } from './listing-reader.js'
 
 export interface FtpPlace {
   readonly host: string

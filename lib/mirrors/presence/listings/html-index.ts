@@ -1,6 +1,6 @@
-import { childOf } from './child.js'
 import { parseColumns } from './columns.js'
 import { attribute, HtmlReader, type HtmlSink, resolveReferences } from './html.js'
+import { childOf } from './index-link.js'
 import type { IndexReader, IndexSink } from './index-page.js'
 import type { Listed } from './listing.js'
 import { parseIsoTime } from './time.js'

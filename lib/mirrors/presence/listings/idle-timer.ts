@@ -1,4 +1,4 @@
-import type { Scan } from './scan.js'
+import type { Scan } from './listing-reader.js'
 
 /** Ends a scan when its server has been silent for too long. It runs only while something is waited for. */
 export class IdleTimer {

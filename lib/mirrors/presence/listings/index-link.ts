@@ -1,4 +1,4 @@
-import { quote, unusable } from './names.js'
+import { quote, unusable } from './file-names.js'
 
 /** What a link in an index leads to. */
 export type Child =

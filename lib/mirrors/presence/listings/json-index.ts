@@ -1,6 +1,6 @@
 import { UNLISTED } from './columns.js'
+import { quote, unusable } from './file-names.js'
 import type { IndexEntry, IndexReader, IndexSink } from './index-page.js'
-import { quote, unusable } from './names.js'
 import { parseHttpDate, parseIsoTime } from './time.js'
 
 /** A longer object is none of a file. */

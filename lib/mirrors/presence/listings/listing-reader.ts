@@ -1,14 +1,8 @@
-import { reason } from '../../errors.js'
-import {
-  createPathFilter,
-  includesWholePath,
-  joinPath,
-  type PathFilter,
-  splitPath,
-} from '../../repository/names.js'
-import { Links } from './links.js'
+import { reason } from '../../../errors.js'
+import { createPathFilter, includesWholePath, joinPath, type PathFilter, splitPath } from '../../../paths.js'
+import { printable, quote, quoteFolder, unusable } from './file-names.js'
 import type { Listed, Listing, Outcome, RemoteFile, ScanLimits, ScanOptions } from './listing.js'
-import { printable, quote, quoteFolder, unusable } from './names.js'
+import { Links } from './symlinks.js'
 
 const DEFAULT_LIMITS: ScanLimits = {
   total: 3_600_000,

@@ -1,5 +1,5 @@
-import type { PathFilter } from '../../repository/names.js'
-import type { Links } from './links.js'
+import type { PathFilter } from '../../../paths.js'
+import type { Links } from './symlinks.js'
 
 /** Milliseconds of the steps in which listings give times. */
 export const TIME_UNITS = { second: 1000, minute: 60_000, day: 86_400_000 } as const

@@ -1,4 +1,4 @@
-import { includesWholePath, type PathFilter } from '../../repository/names.js'
+import { includesWholePath, type PathFilter } from '../../../paths.js'
 
 /** As many as Linux follows on one way. */
 const MOST_HOPS = 40

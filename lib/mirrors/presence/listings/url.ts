@@ -1,4 +1,4 @@
-import { Halt } from './scan.js'
+import { Halt } from './listing-reader.js'
 
 /** @throws Halt where the text is no URL of one of these schemes */
 export function parseUrl(text: string, ...schemes: readonly string[]): URL {

@@ -1,4 +1,4 @@
-import { DEGREE } from '../../geo/distance.js'
+import { DEGREE } from '../../../geo/distance.js'
 import {
   byShare,
   byTier,

@@ -1,4 +1,4 @@
-import type { Place } from '../../model.js'
+import type { Place } from '../../../model.js'
 import {
   byDistance,
   byShare,

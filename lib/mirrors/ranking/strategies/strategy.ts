@@ -1,4 +1,4 @@
-import type { Mirror, Place } from '../../model.js'
+import type { Mirror, Place } from '../../../model.js'
 
 /** A mirror as it is seen from a place: what strategies choose by. */
 export interface Near {
