@@ -42,32 +42,37 @@ export function sample(mirrors: readonly Mirror[], count: number): readonly Mirr
 }
 
 function madeUp(): Mirror[] {
-  const draw = seeded(527)
+  const random = seeded(527)
   const places = BY_COUNTRY.split(/,\s+/).flatMap((text) => {
     const [country = '', count] = text.split(' ')
     return Array.from({ length: Number(count) }, () => country)
   })
   const countries = [...places, ...Array.from({ length: NOWHERE }, () => undefined)]
   const made = countries.map((country, index) => {
-    const subnets = randomAddresses(1, draw).map((address) => `${address.replace(/\.\d+\.\d+$/, '')}.0.0/16`)
-    const asn = 1 + Math.floor(draw() * 64_000)
+    const subnets = randomAddresses(1, random).map(
+      (address) => `${address.replace(/\.\d+\.\d+$/, '')}.0.0/16`,
+    )
+    const asn = 1 + Math.floor(random() * 64_000)
     return {
       id: `m${index}`,
       urls: ['https://m.invalid/repository/', 'http://m.invalid/repository/'],
-      ...placeIn(country, draw),
-      asn: draw() < WITH_ASN ? [asn] : [],
-      subnets: draw() < WITH_SUBNETS ? subnets : [],
+      ...placeIn(country, random),
+      asn: random() < WITH_ASN ? [asn] : [],
+      subnets: random() < WITH_SUBNETS ? subnets : [],
     }
   })
   return v.parse(mirrorListSchema, made)
 }
 
-function placeIn(country: string | undefined, draw: () => number): Pick<Mirror, 'location' | 'coordinates'> {
+function placeIn(
+  country: string | undefined,
+  random: () => number,
+): Pick<Mirror, 'location' | 'coordinates'> {
   if (country === undefined) return {}
   const middle = centroidOf(country)
-  if (middle === undefined || draw() > WITH_COORDINATES) return { location: country }
+  if (middle === undefined || random() > WITH_COORDINATES) return { location: country }
   const [latitude, longitude] = middle
-  const off = () => (draw() * 2 - 1) * SPREAD
+  const off = () => (random() * 2 - 1) * SPREAD
   return {
     location: country,
     coordinates: [

@@ -1,7 +1,7 @@
 import { distance, pointOf } from '../lib/geo/distance.js'
 import { openLocator } from '../lib/geo/locator.js'
 import { rank } from '../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../lib/mirrors/ranking/snapshot.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../lib/mirrors/ranking/snapshot.js'
 import { STRATEGIES, type StrategyName } from '../lib/mirrors/ranking/strategies/strategies.js'
 import type { Client, Coordinates, Mirror } from '../lib/model.js'
 import type { World } from './networks.js'
@@ -81,8 +81,8 @@ function row(strategy: StrategyName, { mean, p95, inside, overload }: Result): s
 }
 
 function evaluate(strategy: StrategyName, visitors: readonly Visitor[], mirrors: readonly Mirror[]): Result {
-  const draw = seeded(4)
-  const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy })
+  const random = seeded(4)
+  const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy })
   const hasMirrors = new Set(
     mirrors.filter(({ enabled, weight }) => enabled && weight > 0).map(({ location }) => location),
   )
@@ -90,7 +90,7 @@ function evaluate(strategy: StrategyName, visitors: readonly Visitor[], mirrors:
   const counts = new Map<Mirror, number>()
   let [couldBeInside, inside] = [0, 0]
   for (const { client, place } of visitors) {
-    const [first] = rank(snapshot, WANTED, client, 1, draw)
+    const [first] = rank(snapshot, WANTED, client, 1, random)
     if (first === undefined) continue
     if (first.point !== undefined) distances.push(distance(pointOf(place), first.point))
     if (hasMirrors.has(client.country)) {

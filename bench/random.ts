@@ -1,7 +1,7 @@
-import type { Draw } from '../lib/model.js'
+import type { Random } from '../lib/model.js'
 
 /** Numbers that look uniform and are the same in every run (mulberry32). */
-export function seeded(seed: number): Draw {
+export function seeded(seed: number): Random {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
@@ -12,10 +12,10 @@ export function seeded(seed: number): Draw {
 }
 
 /** As many addresses of IPv4, each as likely as any other that can belong to a host of the internet. */
-export function randomAddresses(count: number, draw: Draw): string[] {
+export function randomAddresses(count: number, random: Random): string[] {
   const addresses: string[] = []
   while (addresses.length < count) {
-    const bytes = Array.from({ length: 4 }, () => Math.floor(draw() * 256))
+    const bytes = Array.from({ length: 4 }, () => Math.floor(random() * 256))
     const [first = 0] = bytes
     // 0/8, 10/8, 127/8 and everything from multicast on; smaller blocks make no difference here.
     if (first === 0 || first === 10 || first === 127 || first >= 224) continue

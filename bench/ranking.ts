@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { openLocator } from '../lib/geo/locator.js'
-import { rank, type Wanted } from '../lib/mirrors/ranking/rank.js'
+import { type RankQuery, rank } from '../lib/mirrors/ranking/rank.js'
 import { createSnapshot } from '../lib/mirrors/ranking/snapshot.js'
 import type { Client } from '../lib/model.js'
 import { sample } from './network.js'
@@ -12,15 +12,15 @@ import type { Measurement } from './report.js'
 const CLIENTS = 10_000
 const COUNTS = [20, 100, 527]
 const ROUNDS = 20
-const WANTED: Wanted = { path: 'releases/image.iso', secure: false, redirectable: true }
+const WANTED: RankQuery = { path: 'releases/image.iso', secure: false, redirectable: true }
 
 /** What ranking and locating cost alone, without a server. */
 export function ranking(world: World): Measurement {
   return {
     name: 'ranking',
     run: async () => {
-      const draw = seeded(2)
-      const addresses = randomAddresses(CLIENTS, draw)
+      const random = seeded(2)
+      const addresses = randomAddresses(CLIENTS, random)
       const locator = await openLocator({ geo: world.geo })
       const uncached = times(addresses, (address) => locator.locate(address))
       const cached = times(addresses, (address) => locator.locate(address))
@@ -28,17 +28,17 @@ export function ranking(world: World): Measurement {
       await locator.close()
       const lines = [
         `locating a client: ${spread(uncached)} the first time, ${spread(cached)} again`,
-        ...COUNTS.map((count) => of(count, world, clients, draw)),
+        ...COUNTS.map((count) => of(count, world, clients, random)),
       ]
       return lines
     },
   }
 }
 
-function of(count: number, world: World, clients: readonly Client[], draw: () => number): string {
+function of(count: number, world: World, clients: readonly Client[], random: () => number): string {
   const snapshot = createSnapshot(sample(world.mirrors, count))
   // Once before, so that what is timed is compiled.
-  times(clients, (client) => rank(createSnapshot(snapshot.mirrors.slice(0, 5)), WANTED, client, 5, draw))
+  times(clients, (client) => rank(createSnapshot(snapshot.mirrors.slice(0, 5)), WANTED, client, 5, random))
   const before = heap()
   const places = new Set(clients.map((client) => snapshot.orderFor(client, false)))
   const kept = heap() - before
@@ -47,7 +47,7 @@ function of(count: number, world: World, clients: readonly Client[], draw: () =>
   const slowest = first.toSorted((a, b) => b - a).slice(0, places.size)
   const calls: number[] = []
   for (let round = 0; round < ROUNDS; round += 1)
-    calls.push(...times(clients, (client) => rank(snapshot, WANTED, client, 5, draw)))
+    calls.push(...times(clients, (client) => rank(snapshot, WANTED, client, 5, random)))
   return [
     `rank of five among ${snapshot.mirrors.length} mirrors: ${spread(calls)}`,
     `; ${places.size} places, ${spread(slowest)} the first time`,

@@ -155,8 +155,8 @@ async function askDuring(
 }
 
 function pathsOf(files: number): readonly string[] {
-  const draw = seeded(1)
-  return Array.from({ length: PATHS }, () => pathOf(Math.floor(draw() * files)))
+  const random = seeded(1)
+  return Array.from({ length: PATHS }, () => pathOf(Math.floor(random() * files)))
 }
 
 function pathOf(file: number): string {

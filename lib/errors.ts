@@ -38,7 +38,7 @@ export class MirroredByError extends Error {
 }
 
 /** What a caught value says, in one line. */
-export function reason(error: unknown): string {
+export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
@@ -48,7 +48,7 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** True where the error says that nothing is there: the path went away, or a folder on the way to it. */
-export function isGone(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }

@@ -42,14 +42,14 @@ export function sameContent(one: Content, other: Content): boolean {
 /** When a file changed last, its content or its name: milliseconds since 1970, no earlier than it was. */
 export function changedAt({ mtimeNs, ctimeNs }: Identity): number {
   const latest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
-  const milliseconds = latest / MILLISECOND
-  return Number(milliseconds * MILLISECOND < latest ? milliseconds + 1n : milliseconds)
+  const milliseconds = latest / MILLISECOND_NS
+  return Number(milliseconds * MILLISECOND_NS < latest ? milliseconds + 1n : milliseconds)
 }
 
 /** Nanoseconds. */
-export const SECOND = 1_000_000_000n
-export const MILLISECOND = 1_000_000n
-export const MICROSECOND = 1000n
+export const SECOND_NS = 1_000_000_000n
+export const MILLISECOND_NS = 1_000_000n
+export const MICROSECOND_NS = 1000n
 
 /** The mtime in whole units of so many nanoseconds, rounded down: before 1970 too, where bigint division rounds up. */
 export function mtimeIn({ mtimeNs }: Identity, unit: bigint): bigint {

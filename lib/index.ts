@@ -1,11 +1,16 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
-export type { Home } from './geo/locator.js'
+export type { LocalPlace } from './geo/locator.js'
 export type { Progress } from './indexing/indexer.js'
-export type { MirrorChange, MirrorHealth, WayHealth } from './mirrors/health/summary.js'
+export type { EndpointHealth, MirrorChange, MirrorHealth } from './mirrors/health/summary.js'
 export type { CorruptFile, MirrorPresence, SurveyReport } from './mirrors/presence/report.js'
 export type { RankedMirror, Ranking } from './mirrors/ranking/rank.js'
 export type { StrategyName } from './mirrors/ranking/strategies/strategies.js'
-export type { Choice, ChosenTier, Near, Strategy } from './mirrors/ranking/strategies/strategy.js'
+export type {
+  Choice,
+  ChosenTier,
+  Proximity,
+  Strategy,
+} from './mirrors/ranking/strategies/strategy.js'
 export type {
   Algorithm,
   Awaitable,
@@ -36,9 +41,21 @@ export type {
   Size,
   TraceOptions,
 } from './options.js'
-export { createOrigin, type Indexed, type MirrorInForce, type Origin, type OriginEvents } from './origin.js'
-export { type AnswerView, type Decoration, decoration } from './request/decoration.js'
-export { type Answer, answer, type Part, type Range, type Representation } from './request/file-response.js'
+export {
+  createOrigin,
+  type Indexed,
+  type MirrorReport,
+  type Origin,
+  type OriginEvents,
+} from './origin.js'
+export { type Decoration, decoration, type ResponseView } from './request/decoration.js'
+export {
+  type ByteRange,
+  type FileResponse,
+  fileResponse,
+  type RangePart,
+  type SelectedFile,
+} from './request/file-response.js'
 export type {
   DecoratePlan,
   DocumentPlan,
@@ -54,20 +71,20 @@ export { memoryStates } from './store/memory-states.js'
 export { sqliteStore } from './store/sqlite.js'
 export { sqliteStates } from './store/sqlite-states.js'
 export type {
-  KnownCorrupt,
-  KnownPresence,
-  KnownScan,
-  KnownStates,
-  KnownWay,
+  Endpoint,
+  EndpointState,
   MirrorEvent,
+  MirrorStateStore,
   PresenceChange,
+  RequestedCheck,
   SetName,
   StateChange,
-  StateStore,
   StoredBlock,
+  StoredCorruptFile,
+  StoredEndpoint,
   StoredEvent,
-  WantedFile,
-  Way,
-  WayState,
+  StoredPresence,
+  StoredStates,
+  StoredSurvey,
 } from './store/states.js'
 export type { Change, SampledFile, Store, StoredFile, Totals } from './store/store.js'

@@ -129,11 +129,11 @@ export interface Mirror {
 export const CONDITIONS = ['unknown', 'up', 'down'] as const
 export type Condition = (typeof CONDITIONS)[number]
 /** The same of a mirror, which its operator may have switched off. */
-export const STATES = [...CONDITIONS, 'disabled'] as const
-export type MirrorState = (typeof STATES)[number]
+export const MIRROR_STATES = [...CONDITIONS, 'disabled'] as const
+export type MirrorState = (typeof MIRROR_STATES)[number]
 
 /** Uniform random numbers, 0 ≤ n < 1. A parameter wherever chance plays a part, so that tests can repeat it. */
-export type Draw = () => number
+export type Random = () => number
 
 /** How the origin answers a request for a file that mirrors hold. */
 export const MODES = ['decorate', 'redirect'] as const

@@ -1,14 +1,14 @@
 import { availableParallelism } from 'node:os'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
-import type { Home } from './geo/locator.js'
-import { countrySchema, homeSchema } from './geo/schema.js'
-import type { Probing } from './mirrors/health/health.js'
-import { DEFAULT_INTERVAL, MOST_TIMEOUT } from './mirrors/health/timing.js'
-import type { TraceWriting } from './mirrors/health/trace-writer.js'
+import type { LocalPlace } from './geo/locator.js'
+import { countrySchema, localPlaceSchema } from './geo/schema.js'
+import type { ProbeSettings } from './mirrors/health/health.js'
+import { DEFAULT_INTERVAL_MS, MAX_TIMEOUT_SHARE } from './mirrors/health/timing.js'
+import type { TraceSettings } from './mirrors/health/trace-writer.js'
 import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/list/schema.js'
-import type { Challenging } from './mirrors/presence/challenger.js'
-import type { Looking, LookingTimes } from './mirrors/presence/presence.js'
+import type { ChallengeSettings } from './mirrors/presence/challenger.js'
+import type { PresenceSettings, PresenceTimes } from './mirrors/presence/presence.js'
 import { STRATEGIES, type StrategyName } from './mirrors/ranking/strategies/strategies.js'
 import type { Strategy } from './mirrors/ranking/strategies/strategy.js'
 import {
@@ -21,7 +21,7 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
-import type { StateStore } from './store/states.js'
+import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
 import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'
 
@@ -69,7 +69,7 @@ export interface ChallengeOptions {
   /** Of all mirrors together. Default: 64 MiB. */
   readonly bytesPerHour?: Size | undefined
   /** After which time a corrupt file is fetched again, to see whether it is mended. Default: 10 min. */
-  readonly again?: Duration | undefined
+  readonly recheckInterval?: Duration | undefined
 }
 
 /** Options of `createOrigin`. Only `root` is needed. */
@@ -84,14 +84,14 @@ export interface OriginOptions {
    */
   geo?: string | readonly string[] | false | undefined
   /** Where clients with local addresses are: a country of two letters, or more. Default: unknown. */
-  home?: string | Home | undefined
+  localPlace?: string | LocalPlace | undefined
   /** Path of the SQLite file that keeps the index, or a store. Default: see `defaultStoreFile`. */
   store?: string | Store | undefined
   /**
    * Path of the SQLite file that keeps the states of mirrors, or a store of them. Default: a file beside the index; in memory,
    * where `store` is no path.
    */
-  states?: string | StateStore | undefined
+  mirrorStates?: string | MirrorStateStore | undefined
   /** Whether, and how, to probe mirrors, and leave out those that are down. Default: true. */
   probe?: boolean | ProbeOptions | undefined
   /**
@@ -140,19 +140,19 @@ export interface OriginOptions {
    * Whether to multiply the weights of mirrors by how they perform, as probes and challenges have measured it from here: those
    * that are about as near share by that. Default: false.
    */
-  measured?: boolean | undefined
+  adaptiveWeights?: boolean | undefined
   /**
    * How mirrors are chosen: `nearest` (default), or as `mirrorbits`, `almalinux` or `mirrorbrain` do, or a function. See
    * `docs/mirrors.md`.
    */
   strategy?: StrategyName | Strategy | undefined
   /** How many times as far as the nearest mirror others may be to share with it. Default: 1.5. */
-  range?: number | undefined
+  nearFactor?: number | undefined
   /**
    * Whether to ask name servers for the addresses of mirrors, and the geo databases for what these tell, where the mirrors
    * file does not say it. Default: true.
    */
-  resolve?: boolean | undefined
+  lookupHosts?: boolean | undefined
   /** Whether clients that came by http are given https URLs where a mirror has some. Default: true. */
   preferSecure?: boolean | undefined
   /** Whether requests may say where their client is, by `?country=`, `?ip=` and `?as=`. Default: true. */
@@ -171,19 +171,19 @@ export interface CheckedOptions {
   readonly mirrors: string | readonly Mirror[]
   /** Paths; undefined for the free database. */
   readonly geo?: readonly string[] | false | undefined
-  readonly home?: Home | undefined
+  readonly localPlace?: LocalPlace | undefined
   readonly store?: string | Store | undefined
-  readonly states?: string | StateStore | undefined
+  readonly mirrorStates?: string | MirrorStateStore | undefined
   /** Undefined where mirrors are not probed. */
-  readonly probe: Probing | undefined
+  readonly probe: ProbeSettings | undefined
   /** Undefined where that follows from `probe`. */
-  readonly presence?: LookingTimes | boolean | undefined
+  readonly presence?: PresenceTimes | boolean | undefined
   /** Undefined where nothing is fetched. */
-  readonly challenge: Challenging | undefined
+  readonly challenge: ChallengeSettings | undefined
   readonly privateAddresses: boolean
   /** Milliseconds. */
   readonly maxAge?: number | undefined
-  readonly writeTrace?: TraceWriting | undefined
+  readonly writeTrace?: TraceSettings | undefined
   readonly baseUrl?: string | undefined
   readonly mode: Mode
   readonly serve: boolean
@@ -197,9 +197,9 @@ export interface CheckedOptions {
   readonly rescan: number
   readonly etag: EtagPolicy
   readonly strategy: StrategyName | Strategy
-  readonly measured: boolean
-  readonly range: number
-  readonly resolve: boolean
+  readonly adaptiveWeights: boolean
+  readonly nearFactor: number
+  readonly lookupHosts: boolean
   readonly preferSecure: boolean
   readonly overrides: boolean
   readonly maxDuplicates: number
@@ -208,8 +208,8 @@ export interface CheckedOptions {
   readonly trustProxy: readonly string[]
 }
 
-const DEFAULT_LOOKING: LookingTimes = { interval: 6 * 3_600_000, timeout: 10_000, rate: 100 }
-const DEFAULT_CHALLENGE: Challenging = { bytesPerHour: 64 * 1024 ** 2, again: 600_000 }
+const DEFAULT_PRESENCE: PresenceTimes = { interval: 6 * 3_600_000, timeout: 10_000, rate: 100 }
+const DEFAULT_CHALLENGE: ChallengeSettings = { bytesPerHour: 64 * 1024 ** 2, recheckInterval: 600_000 }
 const rateMessage = 'must be a number, 0.1 or greater'
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
@@ -217,7 +217,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 102
 const sizeSchema = quantity(SIZE_UNITS, "must be bytes, or a text such as '4KiB' or '64MiB'")
 
 /** What is on or off, or on in a way that is described: undefined where it is off. */
-function switched<T>(described: Schema<T>, usual: T) {
+function toggleOr<T>(described: Schema<T>, usual: T) {
   return v.lazy((given): Schema<T | undefined> => {
     if (typeof given !== 'boolean') return described
     return v.pipe(
@@ -226,6 +226,9 @@ function switched<T>(described: Schema<T>, usual: T) {
     )
   })
 }
+
+/** A name that an option had before: it is refused, and the message tells the name that the option has now. */
+const renamed = (name: string) => v.optional(v.never(`is now called ${name}`))
 
 function wholeNumber(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`
@@ -252,7 +255,7 @@ const storeSchema = v.union(
 const statesSchema = v.union(
   [
     v.string(),
-    v.custom<StateStore>((value) => typeof value === 'object' && value !== null && 'events' in value),
+    v.custom<MirrorStateStore>((value) => typeof value === 'object' && value !== null && 'events' in value),
   ],
   'must be the path of a file, or a store of states',
 )
@@ -261,7 +264,7 @@ const probeSchema = v.pipe(
     {
       interval: v.optional(
         v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')),
-        DEFAULT_INTERVAL,
+        DEFAULT_INTERVAL_MS,
       ),
       timeout: v.optional(v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer'))),
     },
@@ -269,7 +272,7 @@ const probeSchema = v.pipe(
   ),
   v.forward(
     v.check(
-      ({ interval, timeout = 0 }) => timeout <= interval * MOST_TIMEOUT,
+      ({ interval, timeout = 0 }) => timeout <= interval * MAX_TIMEOUT_SHARE,
       'must be at most a quarter of the interval',
     ),
     ['timeout'],
@@ -279,15 +282,15 @@ const presenceSchema = mapping(
   {
     interval: v.optional(
       v.pipe(durationSchema, v.minValue(1000, 'must be 1 s or longer')),
-      DEFAULT_LOOKING.interval,
+      DEFAULT_PRESENCE.interval,
     ),
     timeout: v.optional(
       v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
-      DEFAULT_LOOKING.timeout,
+      DEFAULT_PRESENCE.timeout,
     ),
     rate: v.optional(
       v.pipe(v.number(rateMessage), v.finite(rateMessage), v.minValue(0.1, rateMessage)),
-      DEFAULT_LOOKING.rate,
+      DEFAULT_PRESENCE.rate,
     ),
   },
   'must be true, false, or an object',
@@ -298,16 +301,17 @@ const challengeSchema = mapping(
       v.pipe(sizeSchema, v.minValue(1, 'must be 1 byte or more; `challenge: false` turns it off')),
       DEFAULT_CHALLENGE.bytesPerHour,
     ),
-    again: v.optional(
+    recheckInterval: v.optional(
       v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
-      DEFAULT_CHALLENGE.again,
+      DEFAULT_CHALLENGE.recheckInterval,
     ),
+    again: renamed('recheckInterval'),
   },
   'must be true, false, or an object',
 )
-const HOUR = 3_600_000
+const HOUR_MS = 3_600_000
 /** Timers take no more. */
-const MOST_TRACE_INTERVAL = 24 * 24 * HOUR
+const MAX_TRACE_INTERVAL_MS = 24 * 24 * HOUR_MS
 const tracePathSchema = filePathSchema('must be the path of a file below the root, such as /.trace')
 const traceSchema = mapping(
   {
@@ -316,9 +320,9 @@ const traceSchema = mapping(
       v.pipe(
         durationSchema,
         v.minValue(1000, 'must be 1 s or longer'),
-        v.maxValue(MOST_TRACE_INTERVAL, 'must be 24 days at most'),
+        v.maxValue(MAX_TRACE_INTERVAL_MS, 'must be 24 days at most'),
       ),
-      HOUR,
+      HOUR_MS,
     ),
   },
   'must be the path of a file, or an object with a path',
@@ -333,11 +337,11 @@ const proxySchema = v.pipe(
       `${JSON.stringify(issue.input)} is no address, no subnet, and none of ${PROXY_NAMES.join(', ')}`,
   ),
 )
-const rangeMessage = 'must be a number, 1 or greater'
+const nearFactorMessage = 'must be a number, 1 or greater'
 const databaseMessage = 'must be the path of a database, a list of paths, or false'
 const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
-const flag = v.boolean('must be true or false')
-const texts = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
+const booleanSchema = v.boolean('must be true or false')
+const listOf = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
 
 /** The options of `createOrigin`, key by key; the command line's configuration file has the same. */
 export const optionEntries = {
@@ -362,9 +366,9 @@ export const optionEntries = {
       )
     }),
   ),
-  home: v.optional(
-    v.lazy((given): Schema<Home> => {
-      if (typeof given !== 'string') return homeSchema
+  localPlace: v.optional(
+    v.lazy((given): Schema<LocalPlace> => {
+      if (typeof given !== 'string') return localPlaceSchema
       return v.pipe(
         countrySchema,
         v.transform((country) => ({ country })),
@@ -372,29 +376,29 @@ export const optionEntries = {
     }),
   ),
   store: v.optional(storeSchema),
-  states: v.optional(statesSchema),
-  probe: v.optional(switched<Probing>(probeSchema, { interval: DEFAULT_INTERVAL }), true),
+  mirrorStates: v.optional(statesSchema),
+  probe: v.optional(toggleOr<ProbeSettings>(probeSchema, { interval: DEFAULT_INTERVAL_MS }), true),
   presence: v.optional(
     v.lazy(
-      (given): Schema<LookingTimes | boolean> => (typeof given === 'boolean' ? v.boolean() : presenceSchema),
+      (given): Schema<PresenceTimes | boolean> => (typeof given === 'boolean' ? v.boolean() : presenceSchema),
     ),
   ),
-  challenge: v.optional(switched<Challenging>(challengeSchema, DEFAULT_CHALLENGE), true),
-  privateAddresses: v.optional(flag, false),
+  challenge: v.optional(toggleOr<ChallengeSettings>(challengeSchema, DEFAULT_CHALLENGE), true),
+  privateAddresses: v.optional(booleanSchema, false),
   maxAge: v.optional(maxAgeSchema),
   writeTrace: v.optional(
-    v.lazy((given): Schema<TraceWriting> => {
+    v.lazy((given): Schema<TraceSettings> => {
       if (typeof given !== 'string') return traceSchema
       return v.pipe(
         tracePathSchema,
-        v.transform((path) => ({ path, interval: HOUR })),
+        v.transform((path) => ({ path, interval: HOUR_MS })),
       )
     }),
   ),
   baseUrl: v.optional(baseUrlSchema),
   mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(', ')}`), 'decorate'),
-  serve: v.optional(flag, false),
-  ignore: v.optional(texts('glob'), []),
+  serve: v.optional(booleanSchema, false),
+  ignore: v.optional(listOf('glob'), []),
   algorithms: v.optional(
     v.pipe(
       v.array(
@@ -417,14 +421,22 @@ export const optionEntries = {
     ),
     'nearest',
   ),
-  measured: v.optional(flag, false),
-  range: v.optional(v.pipe(v.number(rangeMessage), v.finite(rangeMessage), v.minValue(1, rangeMessage)), 1.5),
-  resolve: v.optional(flag, true),
-  preferSecure: v.optional(flag, true),
-  overrides: v.optional(flag, true),
+  adaptiveWeights: v.optional(booleanSchema, false),
+  nearFactor: v.optional(
+    v.pipe(v.number(nearFactorMessage), v.finite(nearFactorMessage), v.minValue(1, nearFactorMessage)),
+    1.5,
+  ),
+  lookupHosts: v.optional(booleanSchema, true),
+  preferSecure: v.optional(booleanSchema, true),
+  overrides: v.optional(booleanSchema, true),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),
   maxHeaderBytes: v.optional(sizeSchema, 3500),
   trustProxy: v.optional(v.array(proxySchema, 'must be a list of addresses and subnets'), []),
+  home: renamed('localPlace'),
+  measured: renamed('adaptiveWeights'),
+  range: renamed('nearFactor'),
+  resolve: renamed('lookupHosts'),
+  states: renamed('mirrorStates'),
 }
 
 const optionsSchema = v.strictObject(optionEntries, 'must be an object')
@@ -439,8 +451,8 @@ export function checkOptions(options: OriginOptions): CheckedOptions {
 }
 
 /** How mirrors are looked through, as all options together say; undefined where they are not. */
-export function lookingOf(options: CheckedOptions): Looking | undefined {
+export function presenceSettingsOf(options: CheckedOptions): PresenceSettings | undefined {
   const { probe, presence = probe !== undefined, challenge, privateAddresses } = options
   if (presence === false) return undefined
-  return { ...(presence === true ? DEFAULT_LOOKING : presence), challenge, privateAddresses }
+  return { ...(presence === true ? DEFAULT_PRESENCE : presence), challenge, privateAddresses }
 }

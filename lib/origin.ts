@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import { SYSTEM_CLOCK } from './clock.js'
-import { isGone, MirroredByError, reason } from './errors.js'
+import { errorMessage, isNotFound, MirroredByError } from './errors.js'
 import { etagOf } from './fields/etag.js'
 import { urlPath } from './fields/url.js'
 import { type Locator, openLocator } from './geo/locator.js'
@@ -10,7 +10,7 @@ import { changedAt, identityOf, sameIdentity } from './identity.js'
 import { Indexer, type Progress } from './indexing/indexer.js'
 import { Scanner } from './indexing/repository/scan.js'
 import { Health } from './mirrors/health/health.js'
-import { askByUndici } from './mirrors/health/http.js'
+import { undiciProbeClient } from './mirrors/health/http.js'
 import type { MirrorChange, MirrorHealth } from './mirrors/health/summary.js'
 import { TraceWriter } from './mirrors/health/trace-writer.js'
 import { nameServers } from './mirrors/list/hosts.js'
@@ -20,11 +20,11 @@ import type { CorruptFile, MirrorPresence } from './mirrors/presence/report.js'
 import { weightFactors } from './mirrors/ranking/adaptive-weights.js'
 import { explain, type Ranking } from './mirrors/ranking/rank.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
-import { systemAddresses } from './network/addresses.js'
+import { systemResolver } from './network/addresses.js'
 import { loadUndici } from './network/undici.js'
-import { type CheckedOptions, checkOptions, lookingOf, type OriginOptions } from './options.js'
+import { type CheckedOptions, checkOptions, type OriginOptions, presenceSettingsOf } from './options.js'
 import { createPathFilter, includesWholePath, type PathFilter } from './paths.js'
-import { Entries } from './request/file-cache.js'
+import { FileCache } from './request/file-cache.js'
 import { PASS, type Plan } from './request/plan.js'
 import { Planner } from './request/planner.js'
 import type { RequestView } from './request/view.js'
@@ -32,8 +32,8 @@ import { Leader } from './store/leader.js'
 import { defaultStatesFile, defaultStoreFile } from './store/location.js'
 import { memoryStore } from './store/memory.js'
 import { memoryStates } from './store/memory-states.js'
-import { guardedStates, guardedStore } from './store/recoverable-store.js'
-import type { StateStore } from './store/states.js'
+import { recoverableStates, recoverableStore } from './store/recoverable-store.js'
+import type { MirrorStateStore } from './store/states.js'
 import { type Store, storeError, type Totals } from './store/store.js'
 
 /** The first pass, when it is complete. */
@@ -62,7 +62,7 @@ export interface OriginEvents {
 }
 
 /** A mirror, how it fares, and what it holds. */
-export interface MirrorInForce extends Mirror {
+export interface MirrorReport extends Mirror {
   readonly health: MirrorHealth
   /** What it holds, as far as that is known. */
   readonly presence: MirrorPresence
@@ -88,9 +88,9 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
   /** Who has an address, and where that is. Never throws: what is not known is left out. */
   locate(address: string): Client
   /** The mirrors in force, in the operator's order. Weights are those that count: with `measured`, multiplied by that. */
-  mirrors(): readonly MirrorInForce[]
+  mirrors(): readonly MirrorReport[]
   /** Says that a file is not what the index has of it. Adapters do, when they find out as they answer. */
-  touch(path: string): void
+  invalidate(path: string): void
   /** Reports trouble once; adapters do too. */
   warn(error: unknown): void
   /** Ends every thread, timer and watch, and closes the store. What was hashed is kept. */
@@ -115,15 +115,15 @@ const NO_PROGRESS: Progress = {
 }
 
 /** Milliseconds for which the same trouble is not told again. */
-const QUIET_TIME = 60_000
+const WARN_AGAIN_MS = 60_000
 /** Kinds of trouble that are remembered. */
-const MOST_WARNED = 1000
+const MAX_WARNED = 1000
 
 /** Milliseconds between two looks at how mirrors perform. */
-const WEIGH_TIME = 60_000
+const WEIGH_MS = 60_000
 
 /** Milliseconds for which a file is taken to be as it was. */
-const SEEN_TIME = 1
+const STAT_CACHE_MS = 1
 
 class OriginImplementation extends EventEmitter<OriginEvents> implements Origin {
   readonly root: string
@@ -135,7 +135,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #indexFile: string | undefined
   readonly #registry: Registry
   readonly #locator: Locator
-  readonly #entries: Entries
+  readonly #entries: FileCache
   readonly #planner: Planner
   readonly #leader: Leader
   readonly #health: Health
@@ -172,40 +172,40 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       {
         replaced: () => {
           this.#entries.clear()
-          this.#health.followList()
-          this.#presence.followList()
+          this.#health.listChanged()
+          this.#presence.listChanged()
         },
         warning: (error) => this.warn(error),
       },
-      options.resolve ? { ...nameServers(), locate: (address) => locator.locate(address) } : undefined,
+      options.lookupHosts ? { ...nameServers(), locate: (address) => locator.locate(address) } : undefined,
     )
     this.#locator = locator
     locator.begin(options.watch !== false, (error) => this.warn(error))
     this.#store = this.#openStore()
-    this.#entries = new Entries(this.#store, options.etag)
+    this.#entries = new FileCache(this.#store, options.etag)
     const states = this.#openStates()
-    const book = systemAddresses()
+    const resolver = systemResolver()
     this.#health = new Health(
       options.probe,
       {
         states,
         index: this.#store,
         registry: this.#registry,
-        ask: askByUndici,
-        book,
+        client: undiciProbeClient,
+        resolver,
         privateAddresses: options.privateAddresses,
         clock: SYSTEM_CLOCK,
-        draw: Math.random,
+        random: Math.random,
       },
       {
         changed: ({ mirror, at, state, reason }) =>
           this.#tell('mirror', { id: mirror, at: new Date(at), state, reason }),
-        asked: (id) => this.#presence.hasten(id),
+        probeRequested: (id) => this.#presence.expedite(id),
         warning: (error) => this.warn(error),
       },
     )
     this.#presence = new Presence(
-      lookingOf(options),
+      presenceSettingsOf(options),
       {
         states,
         index: this.#store,
@@ -213,9 +213,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
         includes,
         ignore: options.ignore,
         indexFile: this.#indexFile,
-        book,
+        resolver,
         clock: SYSTEM_CLOCK,
-        draw: Math.random,
+        random: Math.random,
         isUp: (mirror) => this.#health.isUp(mirror),
         etagOf: ({ identity, digests }) => etagOf(options.etag, identity, digests),
       },
@@ -232,20 +232,20 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       options.writeTrace &&
       new TraceWriter(root, options.writeTrace, SYSTEM_CLOCK, (error) => this.warn(error))
     this.#planner = new Planner(options, {
-      entries: this.#entries,
+      files: this.#entries,
       store: this.#store,
       includes,
       snapshot: () => this.#registry.snapshot,
       locate: (address) => locator.locate(address),
       identify: (path) => this.#identify(below + path),
       absolute: (path) => below + path,
-      stale: (path) => this.touch(path),
-      broken: (names, path) => {
-        this.#health.report(names)
-        this.#presence.doubt(names, path)
+      invalidate: (path) => this.invalidate(path),
+      reportBroken: (names, path) => {
+        this.#health.reportBroken(names)
+        this.#presence.reportBroken(names, path)
       },
-      unseen: (file, candidates) => this.#presence.unseen(file, candidates),
-      draw: Math.random,
+      reportUnchecked: (file, candidates) => this.#presence.requestCheck(file, candidates),
+      random: Math.random,
     })
     this.#leader = new Leader(this.#store, {
       lead: () => {
@@ -269,7 +269,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve
     })
-    if (options.measured) this.#planWeighing()
+    if (options.adaptiveWeights) this.#planWeighing()
     // A turn later, so that whoever made the origin can listen to its events first.
     setImmediate(() => void this.#leader.start())
   }
@@ -302,7 +302,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     return this.#locator.locate(address)
   }
 
-  mirrors(): readonly MirrorInForce[] {
+  mirrors(): readonly MirrorReport[] {
     return this.#registry.snapshot.mirrors.map((mirror) => ({
       ...mirror,
       health: this.#health.of(mirror),
@@ -310,14 +310,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     }))
   }
 
-  touch(path: string): void {
+  invalidate(path: string): void {
     const indexer = this.#indexer
     if (indexer?.isPending(path) === false) void this.#touch(indexer, path).catch(() => indexer.touch(path))
   }
 
   warn(error: unknown): void {
     const warning =
-      error instanceof MirroredByError ? error : new MirroredByError('ERR_PLAN', reason(error), error)
+      error instanceof MirroredByError ? error : new MirroredByError('ERR_PLAN', errorMessage(error), error)
     if (this.#saidLately(`${warning.code} ${warning.message}`)) return
     if (this.listenerCount('warning') > 0) this.#tell('warning', warning)
     else process.emitWarning(warning.message, { type: 'MirroredByWarning', code: warning.code })
@@ -350,7 +350,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   #planWeighing(): void {
-    this.#cancelWeighing = SYSTEM_CLOCK.after(WEIGH_TIME, () => {
+    this.#cancelWeighing = SYSTEM_CLOCK.after(WEIGH_MS, () => {
       this.#weigh()
       this.#planWeighing()
     })
@@ -358,17 +358,17 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
 
   /** Takes notice of how mirrors perform, where that is to count. */
   #weigh(): void {
-    if (!this.options.measured) return
+    if (!this.options.adaptiveWeights) return
     const measures = this.#registry.snapshot.mirrors.map((mirror) => {
       const { state, roundTrip } = this.#health.of(mirror)
       const presence = this.#presence.of(mirror)
       return {
         id: mirror.id,
         roundTrip: state === 'up' ? roundTrip : undefined,
-        speed: presence.kind === 'looked' ? presence.speed : undefined,
+        speed: presence.kind === 'checked' ? presence.speed : undefined,
       }
     })
-    this.#registry.weigh(weightFactors(measures))
+    this.#registry.setWeightFactors(weightFactors(measures))
   }
 
   /**
@@ -378,7 +378,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
    */
   #identify(absolute: string): Identity | undefined {
     const now = performance.now()
-    if (now - this.#seenSince > SEEN_TIME) {
+    if (now - this.#seenSince > STAT_CACHE_MS) {
       this.#seen.clear()
       this.#seenSince = now
     }
@@ -470,7 +470,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     if (typeof store === 'object') return store
     const file = store === undefined ? defaultStoreFile(this.root) : resolve(store)
     try {
-      const opened = guardedStore(file, {
+      const opened = recoverableStore(file, {
         rebuilt: () => {
           this.#entries.clear()
           this.#indexer?.rescan()
@@ -480,7 +480,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
       this.#indexFile = file
       return opened
     } catch (error) {
-      const message = `${reason(error)}; until the next start the index is kept in memory`
+      const message = `${errorMessage(error)}; until the next start the index is kept in memory`
       const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
       setImmediate(() => this.warn(new MirroredByError(code, message, error)))
       return memoryStore()
@@ -488,14 +488,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   }
 
   /** Where the states of mirrors are kept: in no file where there are no mirrors. */
-  #openStates(): StateStore {
-    const { store, states, mirrors } = this.options
-    if (typeof states === 'object') return states
+  #openStates(): MirrorStateStore {
+    const { store, mirrorStates, mirrors } = this.options
+    if (typeof mirrorStates === 'object') return mirrorStates
     const index = typeof store === 'object' ? undefined : resolve(store ?? defaultStoreFile(this.root))
-    const file = states === undefined ? index && defaultStatesFile(index) : resolve(states)
+    const file = mirrorStates === undefined ? index && defaultStatesFile(index) : resolve(mirrorStates)
     if (file === undefined || (typeof mirrors !== 'string' && mirrors.length === 0)) return memoryStates()
     try {
-      return guardedStates(file, {
+      return recoverableStates(file, {
         // It may be found broken before there is anything to restore.
         rebuilt: () => {
           this.#health?.restore()
@@ -504,7 +504,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
         warning: (error) => setImmediate(() => this.warn(error)),
       })
     } catch (error) {
-      const message = `${reason(error)}; until the next start the states of mirrors are kept in memory`
+      const message = `${errorMessage(error)}; until the next start the states of mirrors are kept in memory`
       const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
       setImmediate(() => this.warn(new MirroredByError(code, message, error)))
       return memoryStates()
@@ -541,14 +541,14 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   #saidLately(what: string): boolean {
     const now = performance.now()
     const said = this.#warned.get(what)
-    if (said !== undefined && now - said < QUIET_TIME) return true
-    if (this.#warned.size >= MOST_WARNED) this.#warned.clear()
+    if (said !== undefined && now - said < WARN_AGAIN_MS) return true
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear()
     this.#warned.set(what, now)
     return false
   }
 
   #failOpen(error: unknown): Plan {
-    const message = `a request was answered as if mirrored-by were not there: ${reason(error)}`
+    const message = `a request was answered as if mirrored-by were not there: ${errorMessage(error)}`
     this.warn(new MirroredByError('ERR_PLAN', message, error))
     return PASS
   }
@@ -594,12 +594,12 @@ export function realRoot(root: string): string {
     accessSync(real, constants.R_OK | constants.X_OK)
     return real
   } catch (error) {
-    const remedy = isGone(error)
+    const remedy = isNotFound(error)
       ? 'create it, or name the folder of your files'
       : 'make it a folder this user can read'
     throw new MirroredByError(
       'ERR_ROOT',
-      `cannot use ${absolute} as the root: ${reason(error)}; ${remedy}`,
+      `cannot use ${absolute} as the root: ${errorMessage(error)}; ${remedy}`,
       error,
     )
   }

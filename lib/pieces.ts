@@ -1,8 +1,8 @@
 import type { Digests, Pieces } from './model.js'
 
-const SMALLEST = 256 * 1024
-const LARGEST = 4 * 1024 * 1024
-const MOST_PIECES = 2000
+const MIN_PIECE_BYTES = 256 * 1024
+const MAX_PIECE_BYTES = 4 * 1024 * 1024
+const MAX_PIECES = 2000
 
 /** Bytes of a piece digest. */
 export const SHA256_BYTES = 32
@@ -14,8 +14,8 @@ export const SHA1_BYTES = 20
  * @param size of the file, in bytes
  */
 export function pieceLength(size: number): number {
-  let length = SMALLEST
-  while (length < LARGEST && size / length > MOST_PIECES) length *= 2
+  let length = MIN_PIECE_BYTES
+  while (length < MAX_PIECE_BYTES && size / length > MAX_PIECES) length *= 2
   return length
 }
 

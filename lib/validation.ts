@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
-import { type ErrorCode, MirroredByError, reason } from './errors.js'
+import { type ErrorCode, errorMessage, MirroredByError } from './errors.js'
 
 /** Any schema that can be checked without waiting. */
 export type Schema<Output> = v.GenericSchema<unknown, Output>
@@ -71,7 +71,7 @@ export function validateYamlFile<Output>(schema: Schema<Output>, file: string, c
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new MirroredByError(code, `cannot read ${file}: ${reason(error)}`, error)
+    throw new MirroredByError(code, `cannot read ${file}: ${errorMessage(error)}`, error)
   }
   return validateYaml(schema, text, file, code)
 }

@@ -41,7 +41,7 @@ const MIB = 1024 ** 2
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 const given = setup<HoldingSetup>()
-const draw = seeded(1)
+const random = seeded(1)
 const blocks = new Blocks()
 const before = await memory()
 const start = performance.now()
@@ -64,7 +64,7 @@ async function make(): Promise<Map<string, MirrorFiles>> {
     const isHalf = given.worst || index % HALVES === 0
     const lacked = isHalf ? undefined : groups[index % (2 * GROUPS)]
     const files = filesOf((number) =>
-      isHalf ? draw() < 0.5 : lacked?.has(Math.floor(number / FILES_A_FOLDER)) === true,
+      isHalf ? random() < 0.5 : lacked?.has(Math.floor(number / FILES_A_FOLDER)) === true,
     )
     made.set(`mirror-${index}`, files)
     await states.apply(files.takeChanges(`mirror-${index}`))
@@ -77,16 +77,16 @@ async function make(): Promise<Map<string, MirrorFiles>> {
 function foldersWithout(share: number): ReadonlySet<number> {
   const folders = new Set<number>()
   for (let folder = 0; folder < given.files / FILES_A_FOLDER; folder += 1)
-    if (draw() < share) folders.add(folder)
+    if (random() < share) folders.add(folder)
   return folders
 }
 
-function filesOf(lacks: (number: number) => boolean): MirrorFiles {
+function filesOf(whyMissing: (number: number) => boolean): MirrorFiles {
   const files = new MirrorFiles(blocks)
-  const own = new Set(Array.from({ length: LACKED_BY_EACH }, () => Math.floor(draw() * given.files)))
+  const own = new Set(Array.from({ length: LACKED_BY_EACH }, () => Math.floor(random() * given.files)))
   const sets = { held: new NumberSet(blocks), stale: new NumberSet(blocks), absent: new NumberSet(blocks) }
   for (let number = 0; number < given.files; number += 1)
-    sets[own.has(number) || lacks(number) ? 'absent' : 'held'].add(number)
+    sets[own.has(number) || whyMissing(number) ? 'absent' : 'held'].add(number)
   files.replace(sets, given.files - 1)
   return files
 }
@@ -107,24 +107,25 @@ async function read(): Promise<Map<string, MirrorFiles>> {
 
 /** Of random files on random mirrors, as requests ask. */
 function lookUp(mirrors: readonly MirrorFiles[]): HoldingResult['lookUp'] {
-  const bitmaps = mirrors.map((): Pick<MirrorFiles, 'lacks'> => {
+  const bitmaps = mirrors.map((): Pick<MirrorFiles, 'whyMissing'> => {
     const bits = new Int32Array(Math.ceil(given.files / 32)).fill(-1)
     return {
-      lacks: (number) => ((((bits[number >>> 5] ?? 0) >>> (number & 31)) & 1) === 1 ? undefined : 'absent'),
+      whyMissing: (number) =>
+        (((bits[number >>> 5] ?? 0) >>> (number & 31)) & 1) === 1 ? undefined : 'absent',
     }
   })
   for (const all of [mirrors, bitmaps]) time(all)
   return { ours: time(mirrors), bitmap: time(bitmaps) }
 }
 
-function time(mirrors: readonly Pick<MirrorFiles, 'lacks'>[]): number {
+function time(mirrors: readonly Pick<MirrorFiles, 'whyMissing'>[]): number {
   let lacking = 0
   let state = 1
   const begun = performance.now()
   for (let count = 0; count < LOOK_UPS; count += 1) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     const mirror = mirrors[state % mirrors.length]
-    if (mirror?.lacks((state >>> 4) % given.files) !== undefined) lacking += 1
+    if (mirror?.whyMissing((state >>> 4) % given.files) !== undefined) lacking += 1
   }
   const nanoseconds = ((performance.now() - begun) / LOOK_UPS) * 1e6
   if (lacking === LOOK_UPS) throw new Error('no mirror has anything')

@@ -1,6 +1,6 @@
 import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
 import { Blocks } from '../../lib/mirrors/presence/sets/blocks.js'
-import type { Source } from '../../lib/mirrors/presence/sources.js'
+import type { SurveySource } from '../../lib/mirrors/presence/sources.js'
 import { surveyInThread } from '../../lib/mirrors/presence/survey-thread.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 
@@ -9,7 +9,7 @@ export interface SurveySetup {
   readonly store: string
   /** Where what is found is stored. */
   readonly states: string
-  readonly source: Source
+  readonly source: SurveySource
 }
 
 export interface SurveyResult {
@@ -21,7 +21,7 @@ export interface SurveyResult {
 /** What it takes to survey a mirror again and again, as `Presence` does. */
 export class Surveyor {
   readonly #blocks = new Blocks()
-  readonly #source: Source
+  readonly #source: SurveySource
   readonly #index: string
   readonly #states
 
@@ -39,15 +39,15 @@ export class Surveyor {
   async run(signal: AbortSignal = new AbortController().signal): Promise<SurveyResult> {
     const start = performance.now()
     const files = new MirrorFiles(this.#blocks)
-    const order = {
+    const job = {
       index: this.#index,
       source: this.#source,
       ignore: [],
       paths: [],
-      hint: undefined,
+      previousOffset: undefined,
       allowsPrivate: false,
     }
-    const { outcome } = await surveyInThread(order, files, this.#blocks, signal)
+    const { outcome } = await surveyInThread(job, files, this.#blocks, signal)
     if (!outcome.complete && !signal.aborted) throw new Error(`it is not complete: ${outcome.reason}`)
     await this.#states.apply(files.takeChanges('mirror'))
     return { seconds: (performance.now() - start) / 1000, held: files.counts.held }

@@ -15,7 +15,7 @@ export interface NetworkSetup {
 }
 
 const { mode, ...options } = setup<NetworkSetup>()
-const origin = await createOrigin({ ...options, mode, resolve: false, probe: false })
+const origin = await createOrigin({ ...options, mode, lookupHosts: false, probe: false })
 await origin.ready
 const app = new Koa()
 // Clients are told apart by X-Forwarded-For.

@@ -10,7 +10,7 @@ import { identityOf, sameIdentity } from '../identity.js'
 import { isInside } from '../indexing/repository/walk.js'
 import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
-import { type Answer, answer, type Part } from '../request/file-response.js'
+import { type FileResponse, fileResponse, type RangePart } from '../request/file-response.js'
 import type { FilePlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 
@@ -18,7 +18,7 @@ import type { RequestView } from '../request/view.js'
  * A file ready to be sent: head and body come from one descriptor, which the body closes when it has ended or is
  * destroyed.
  */
-export interface OpenedAnswer {
+export interface OpenedFile {
   readonly status: number
   readonly fields: readonly Field[]
   /** Those of them that are true of the file's bytes as they are, and of no coding of them. */
@@ -36,11 +36,11 @@ const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EACCES', 'EPER
  *
  * @returns undefined where there is no such file below the root
  */
-export async function openAnswer(
+export async function openFile(
   origin: Origin,
   plan: FilePlan,
   request: RequestView,
-): Promise<OpenedAnswer | undefined> {
+): Promise<OpenedFile | undefined> {
   const handle = await openInside(origin.root, plan.path)
   if (handle === undefined) return undefined
   let kept = false
@@ -50,13 +50,13 @@ export async function openAnswer(
     const identity = identityOf(stats)
     const indexed =
       plan.indexed && sameIdentity(plan.indexed.file.identity, identity) ? plan.indexed : undefined
-    if (indexed === undefined) origin.touch(plan.path)
+    if (indexed === undefined) origin.invalidate(plan.path)
 
     const type =
       mime.contentType(plan.path.slice(plan.path.lastIndexOf('/') + 1)) || 'application/octet-stream'
     const etag = etagOf(origin.options.etag, identity, indexed?.file.digests)
     const boundary = () => `mirrored-by-${randomUUID()}`
-    const how = answer(request, { identity, etag, type }, Date.now(), boundary)
+    const how = fileResponse(request, { identity, etag, type }, Date.now(), boundary)
     // A 416 or 412 is not of the file, whose digests it would seem to carry.
     const isOfFile = how.status < 400
     const ours = isOfFile ? (indexed?.fields ?? []) : []
@@ -86,9 +86,9 @@ async function openInside(root: string, path: string): Promise<FileHandle | unde
   }
 }
 
-type Sent = Extract<Answer, { ranges: unknown } | { parts: unknown }>
+type Sent = Extract<FileResponse, { ranges: unknown } | { parts: unknown }>
 
-function hasBody(how: Answer): how is Sent {
+function hasBody(how: FileResponse): how is Sent {
   return 'ranges' in how || 'parts' in how
 }
 
@@ -101,9 +101,9 @@ function bodyOf(handle: FileHandle, how: Sent): Readable {
 }
 
 /** Read at a time. */
-const CHUNK = 256 * 1024
+const CHUNK_BYTES = 256 * 1024
 
-async function* read(handle: FileHandle, parts: readonly Part[], end: string): AsyncGenerator<Buffer> {
+async function* read(handle: FileHandle, parts: readonly RangePart[], end: string): AsyncGenerator<Buffer> {
   for (const part of parts) {
     if (part.head !== '') yield Buffer.from(part.head, 'latin1')
     let left = part.end - part.start + 1
@@ -112,7 +112,7 @@ async function* read(handle: FileHandle, parts: readonly Part[], end: string): A
       start,
       end: part.end,
       autoClose: false,
-      highWaterMark: CHUNK,
+      highWaterMark: CHUNK_BYTES,
     })) {
       left -= chunk.length
       yield chunk

@@ -2,7 +2,7 @@ import { type BigIntStats, fstatSync, ReadStream, statSync } from 'node:fs'
 import type { Context } from 'koa'
 import { digestAtOnce } from '../indexing/digest/native.js'
 import { ALGORITHMS, type IndexedFile } from '../model.js'
-import type { Content } from './response.js'
+import type { SentContent } from './response.js'
 
 /** Streams by which the bytes of others go out as they are. */
 const originals = new WeakMap<object, object>()
@@ -39,7 +39,7 @@ export class Body {
   readonly #file: IndexedFile
   /** What the layers below made, when they were done. */
   #seen: unknown
-  #content: Content = 'path'
+  #content: SentContent = 'path'
 
   constructor(ctx: Context, file: IndexedFile) {
     this.#ctx = ctx
@@ -64,7 +64,7 @@ export class Body {
   }
 
   /** Of the answer as it is about to be sent. */
-  get content(): Content {
+  get content(): SentContent {
     if (isToBeCoded(this.#ctx)) return 'other'
     const { body, status } = this.#ctx
     // Whoever cuts ranges out of a body puts another in its place, and says by Content-Range of how many bytes it was.

@@ -5,10 +5,10 @@ import type { Origin } from '../origin.js'
 import { decoration } from '../request/decoration.js'
 import type { DecoratePlan, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
-import { openAnswer } from './file.js'
+import { openFile } from './file.js'
 import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
 import { NodeRequestView } from './request.js'
-import { answerOf, decorateWhenSent, keepWhileSame, setFields } from './response.js'
+import { decorateWhenSent, keepWhileSame, responseViewOf, setFields } from './response.js'
 
 export { sameBytes } from './koa-body.js'
 
@@ -123,7 +123,7 @@ async function decorate(
   const { content } = body
   if (typeof content !== 'object' || view.header('if-none-match') === undefined) return
   // Now rather than when the head is written: a file that is not to be sent need not be read.
-  if (decoration(plan, view, answerOf(ctx.res), identityOf(content))?.notModified) {
+  if (decoration(plan, view, responseViewOf(ctx.res), identityOf(content))?.notModified) {
     ctx.status = 304
     ctx.body = null
   }
@@ -136,7 +136,7 @@ async function sendFile(
   ctx: Context,
   next: Next,
 ): Promise<unknown> {
-  const answer = await openAnswer(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  const answer = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
   if (!answer) return next()
   keepUncoded(ctx)
   ctx.status = answer.status

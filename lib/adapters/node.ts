@@ -7,7 +7,7 @@ import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
 import type { DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
-import { openAnswer } from './file.js'
+import { openFile } from './file.js'
 import { NodeRequestView } from './request.js'
 import { decorateWhenSent, keepWhileSame, setFields, writeHead } from './response.js'
 
@@ -96,7 +96,7 @@ async function sendFile(
   response: ServerResponse,
   pass: () => void,
 ): Promise<void> {
-  const answer = await openAnswer(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  const answer = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
   if (!answer) {
     pass()
     return

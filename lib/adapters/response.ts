@@ -5,7 +5,7 @@ import vary from 'vary'
 import { identityOf, sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { Origin } from '../origin.js'
-import { type AnswerView, decoration } from '../request/decoration.js'
+import { decoration, type ResponseView } from '../request/decoration.js'
 import type { DecoratePlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 
@@ -51,7 +51,7 @@ function linesOf(value: number | string | readonly string[] | undefined): readon
  * What is known of the bytes that go out: the state of the open file that they come from; nothing more than the path; or
  * that they may be other bytes.
  */
-export type Content = BigIntStats | 'path' | 'other'
+export type SentContent = BigIntStats | 'path' | 'other'
 
 /**
  * Adds a plan's fields to whatever answer the response turns out to be, if that is the plan's file. Decided as late as
@@ -62,11 +62,16 @@ export function decorateWhenSent(
   plan: DecoratePlan,
   request: RequestView,
   response: ServerResponse,
-  content: () => Content,
+  content: () => SentContent,
 ): void {
   onHeaders(response, () => {
     try {
-      const added = decoration(plan, request, answerOf(response), identify(origin, plan, response, content))
+      const added = decoration(
+        plan,
+        request,
+        responseViewOf(response),
+        identify(origin, plan, response, content),
+      )
       if (added === undefined) return
       setFields(response, added.fields)
       if (added.notModified) becomeNotModified(response)
@@ -128,7 +133,7 @@ function takeBack(response: ServerResponse, fields: readonly Field[]): void {
 }
 
 /** What a response says of itself so far. */
-export function answerOf(response: ServerResponse): AnswerView {
+export function responseViewOf(response: ServerResponse): ResponseView {
   return {
     status: response.statusCode,
     header: (name: string) => {
@@ -142,7 +147,7 @@ function identify(
   origin: Origin,
   plan: DecoratePlan,
   response: ServerResponse,
-  content: () => Content,
+  content: () => SentContent,
 ): Identity | undefined {
   // Answers that cannot be the file's cost no system call.
   if (![200, 206, 304].includes(response.statusCode)) return undefined
@@ -153,7 +158,7 @@ function identify(
   // What was opened may be another file, as one that is coded already; the index is wrong only where the path says so.
   const found = present(plan)
   if (found !== undefined && sameIdentity(found, file.identity)) return sent === 'path' ? found : undefined
-  origin.touch(file.path)
+  origin.invalidate(file.path)
   return undefined
 }
 

@@ -25,7 +25,7 @@ const configurationSchema = mapping(
     ...optionEntries,
     root: v.optional(optionEntries.root),
     store: v.optional(v.string('must be the path of a file')),
-    states: v.optional(v.string('must be the path of a file')),
+    mirrorStates: v.optional(v.string('must be the path of a file')),
     port: v.optional(portSchema),
     host: v.optional(v.string('must be an address')),
   },
@@ -39,13 +39,13 @@ const configurationSchema = mapping(
  */
 export function readConfiguration(file: string): Configuration {
   const configuration = validateYamlFile(configurationSchema, file, 'ERR_CONFIG_FILE')
-  const { root, store, states, mirrors, geo } = configuration
+  const { root, store, mirrorStates, mirrors, geo } = configuration
   const absolute = (path: string) => resolve(dirname(file), path)
   return {
     ...configuration,
     ...(root === undefined ? {} : { root: absolute(root) }),
     ...(store === undefined ? {} : { store: absolute(store) }),
-    ...(states === undefined ? {} : { states: absolute(states) }),
+    ...(mirrorStates === undefined ? {} : { mirrorStates: absolute(mirrorStates) }),
     ...(geo === undefined ? {} : { geo: geo === false ? geo : geo.map(absolute) }),
     ...(typeof mirrors === 'string' ? { mirrors: absolute(mirrors) } : { mirrors: [...mirrors] }),
   }

@@ -1,8 +1,8 @@
 import { MirrorFiles } from '../mirrors/presence/files.js'
-import { type Kept, takeStored } from '../mirrors/presence/persistence.js'
+import { type PersistedMirror, restore } from '../mirrors/presence/persistence.js'
 import type { MirrorPresence } from '../mirrors/presence/report.js'
 import { Blocks } from '../mirrors/presence/sets/blocks.js'
-import type { KnownPresence } from '../store/states.js'
+import type { StoredPresence } from '../store/states.js'
 
 /** A mirror, and by what its files are stored: see `storedKey`. */
 export interface StoredMirror {
@@ -14,13 +14,13 @@ export interface StoredMirror {
 /** What is stored of the files of mirrors, by their ids, without those that are taken to hold everything. */
 export function readKept(
   mirrors: readonly StoredMirror[],
-  presence: KnownPresence | undefined,
-): ReadonlyMap<string, Kept> {
+  presence: StoredPresence | undefined,
+): ReadonlyMap<string, PersistedMirror> {
   const blocks = new Blocks()
-  const kept = mirrors.flatMap(({ id, key }): readonly Kept[] =>
-    key === undefined ? [] : [{ mirror: { id }, key, files: new MirrorFiles(blocks), scan: undefined }],
+  const kept = mirrors.flatMap(({ id, key }): readonly PersistedMirror[] =>
+    key === undefined ? [] : [{ mirror: { id }, key, files: new MirrorFiles(blocks), survey: undefined }],
   )
-  if (presence !== undefined) takeStored(kept, presence)
+  if (presence !== undefined) restore(kept, presence)
   return new Map(kept.map((one) => [one.mirror.id, one]))
 }
 

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import * as v from 'valibot'
-import { type ErrorCode, MirroredByError, reason } from '../errors.js'
+import { type ErrorCode, errorMessage, MirroredByError } from '../errors.js'
 import { MODES } from '../model.js'
 import { type CheckedOptions, checkOptions } from '../options.js'
 import { index } from './commands/index.js'
-import { addMirrorsCommands } from './commands/mirrors.js'
-import { addHealthCommands } from './commands/mirrors-health.js'
+import { addImportCommand } from './commands/mirrors.js'
+import { addMirrorHealthCommands } from './commands/mirrors-health.js'
 import { ranking, rankingText } from './commands/rank.js'
 import { serve } from './commands/serve.js'
 import { type Configuration, portSchema, readConfiguration } from './config.js'
@@ -158,14 +158,14 @@ function createProgram(terminal: Terminal, failed: () => void): Command {
     })
 
   const mirrorsCommand = program.command('mirrors').description('see to mirrors, and make lists of them')
-  addHealthCommands(mirrorsCommand, {
+  addMirrorHealthCommands(mirrorsCommand, {
     output,
     server: [mirrors, folder, store, config],
     json,
     read: readServer,
     failed,
   })
-  addMirrorsCommands(mirrorsCommand, output, failed)
+  addImportCommand(mirrorsCommand, output, failed)
   return program
 }
 
@@ -222,6 +222,6 @@ function stopOnSignal(stop: () => Promise<void>, terminal: Terminal): void {
 function statusOf(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE
   const usage = error instanceof MirroredByError && USAGE_CODES.has(error.code)
-  terminal.err(`mirrored-by: ${reason(error)}\n`)
+  terminal.err(`mirrored-by: ${errorMessage(error)}\n`)
   return usage ? WRONG_USAGE : FAILED
 }

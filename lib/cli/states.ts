@@ -6,11 +6,17 @@ import type { CheckedOptions } from '../options.js'
 import { realRoot } from '../origin.js'
 import { defaultStatesFile, defaultStoreFile } from '../store/location.js'
 import { sqliteStates } from '../store/sqlite-states.js'
-import type { KnownPresence, KnownStates, StateChange, StateStore, StoredEvent } from '../store/states.js'
+import type {
+  MirrorStateStore,
+  StateChange,
+  StoredEvent,
+  StoredPresence,
+  StoredStates,
+} from '../store/states.js'
 
 /** Milliseconds for which a server that writes at the moment is waited for. */
-const PATIENCE = 5000
-const PAUSE = 20
+const BUSY_TIMEOUT_MS = 5000
+const RETRY_PAUSE_MS = 20
 
 /**
  * The file of the index that a server with these options uses.
@@ -27,15 +33,15 @@ export function indexFile({ root, store }: CheckedOptions): string {
  * @throws MirroredByError ERR_ROOT
  */
 export function statesFile(options: CheckedOptions): string {
-  const { states } = options
-  return typeof states === 'string' ? resolve(states) : defaultStatesFile(indexFile(options))
+  const { mirrorStates } = options
+  return typeof mirrorStates === 'string' ? resolve(mirrorStates) : defaultStatesFile(indexFile(options))
 }
 
 /** What a server has stored of its mirrors. */
-export interface StoredHere {
-  readonly states: KnownStates
+export interface LocalStates {
+  readonly states: StoredStates
   readonly events: readonly StoredEvent[]
-  readonly presence: KnownPresence
+  readonly presence: StoredPresence
 }
 
 /**
@@ -43,7 +49,7 @@ export interface StoredHere {
  *
  * @throws MirroredByError ERR_STORE, ERR_STORE_VERSION
  */
-export async function readStates(options: CheckedOptions): Promise<StoredHere | undefined> {
+export async function readStates(options: CheckedOptions): Promise<LocalStates | undefined> {
   const file = existingStatesFile(options)
   if (file === undefined) return undefined
   return useStates(file, async (store) => ({
@@ -74,7 +80,7 @@ function existing(fileOf: () => string): string | undefined {
 }
 
 /** Opens the states for as long as something is done with them. */
-export async function useStates<T>(file: string, use: (states: StateStore) => T): Promise<Awaited<T>> {
+export async function useStates<T>(file: string, use: (states: MirrorStateStore) => T): Promise<Awaited<T>> {
   const states = sqliteStates(file)
   try {
     return await use(states)
@@ -84,15 +90,15 @@ export async function useStates<T>(file: string, use: (states: StateStore) => T)
 }
 
 /** Stores changes, as soon as a server that writes at the moment is done. */
-export async function storeStates(states: StateStore, changes: readonly StateChange[]): Promise<void> {
-  const end = performance.now() + PATIENCE
+export async function storeStates(states: MirrorStateStore, changes: readonly StateChange[]): Promise<void> {
+  const end = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {
       await states.apply(changes)
       return
     } catch (error) {
       if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
-      await sleep(PAUSE)
+      await sleep(RETRY_PAUSE_MS)
     }
   }
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { OriginOptions } from '../options.js'
 import { realRoot } from '../origin.js'
 import { defaultStoreFile } from '../store/location.js'
-import { guardedStore } from '../store/recoverable-store.js'
+import { recoverableStore } from '../store/recoverable-store.js'
 import type { Output } from './output.js'
 
 /**
@@ -15,5 +15,5 @@ export function requireStore({ root, store }: OriginOptions, output: Output): vo
   if (typeof store === 'object') return
   const file = store === undefined ? defaultStoreFile(realRoot(root)) : resolve(store)
   const warning = (error: Error) => output.warning(error.message)
-  void guardedStore(file, { rebuilt: () => {}, warning }).close()
+  void recoverableStore(file, { rebuilt: () => {}, warning }).close()
 }

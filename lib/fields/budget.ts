@@ -1,7 +1,7 @@
 import type { Field } from '../model.js'
 
 /** One field line of more bytes is not sent: proxies and clients give up on it. */
-export const MOST_LINE_BYTES = 1024
+export const MAX_LINE_BYTES = 1024
 
 /** Bytes of a line on the wire, with its colon, space and CRLF. All our values are ASCII. */
 export function lineBytes([name, value]: Field): number {
@@ -29,7 +29,7 @@ export function fieldBlock(
   const block: Field[] = []
   for (const description of descriptions) {
     const bytes = lineBytes(description)
-    if (bytes > MOST_LINE_BYTES || bytes > left) continue
+    if (bytes > MAX_LINE_BYTES || bytes > left) continue
     block.push(description)
     left -= bytes
   }
@@ -37,7 +37,7 @@ export function fieldBlock(
   for (const duplicate of duplicates) {
     const linkBytes = lineBytes(duplicate.link)
     const bytes = linkBytes + lineBytes(duplicate.mirroredBy)
-    if (linkBytes > MOST_LINE_BYTES) continue
+    if (linkBytes > MAX_LINE_BYTES) continue
     if (bytes > left) break
     block.push(duplicate.link)
     mirroredBy.push(duplicate.mirroredBy)

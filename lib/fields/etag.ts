@@ -1,4 +1,4 @@
-import { MICROSECOND, mtimeIn, SECOND } from '../identity.js'
+import { MICROSECOND_NS, mtimeIn, SECOND_NS } from '../identity.js'
 import type { Digests, EtagPolicy, Identity } from '../model.js'
 
 /**
@@ -17,8 +17,8 @@ export function etagOf(
   digests: Digests | undefined,
 ): string | undefined {
   const size = identity.size.toString(16)
-  if (policy === 'nginx') return `"${hex(mtimeIn(identity, SECOND))}-${size}"`
-  if (policy === 'apache') return `"${size}-${hex(mtimeIn(identity, MICROSECOND))}"`
+  if (policy === 'nginx') return `"${hex(mtimeIn(identity, SECOND_NS))}-${size}"`
+  if (policy === 'apache') return `"${size}-${hex(mtimeIn(identity, MICROSECOND_NS))}"`
   const sha256 = digests?.['sha-256']
   return sha256 === undefined ? undefined : `"${Buffer.from(sha256).toString('base64url')}"`
 }

@@ -1,9 +1,9 @@
-import { mtimeIn, SECOND } from '../identity.js'
+import { mtimeIn, SECOND_NS } from '../identity.js'
 import type { Identity } from '../model.js'
 
 /** `Last-Modified` of a file (RFC 9110 §8.8.2): whole seconds, rounded down. */
 export function lastModified(identity: Identity): string {
-  return new Date(Number(mtimeIn(identity, SECOND)) * 1000).toUTCString()
+  return new Date(Number(mtimeIn(identity, SECOND_NS)) * 1000).toUTCString()
 }
 
 /**

@@ -26,7 +26,7 @@ const HEX_MD5 = /^[0-9a-f]{32}$/i
  * Digests that somebody else's answer tells. What is malformed, of the wrong length or of another algorithm is as if it were
  * not there. Where two fields tell the same digest, the newer field counts: `Repr-Digest`, then `Digest`, then `X-MD5`.
  */
-export function toldDigests({ reprDigest, digest, xMd5 }: DigestFields): Digests {
+export function parseDigestFields({ reprDigest, digest, xMd5 }: DigestFields): Digests {
   return { ...ofXMd5(xMd5), ...ofDigest(digest), ...ofReprDigest(reprDigest) }
 }
 

@@ -33,7 +33,7 @@ const LOCAL_NAT64 = [0, 0x64, 0xff, 0x9b, 0, 1]
 const SIX_TO_FOUR = [0x20, 0x02]
 
 /** Of an IPv6 address with a zone, as long as names of interfaces are; longer texts are no addresses. */
-const MOST_LETTERS = 80
+const MAX_ADDRESS_LENGTH = 80
 
 /**
  * Reads an address as sockets and proxies give it: IPv4 or IPv6, a zone allowed (`fe80::1%eth0`). IPv6 that carries an
@@ -43,7 +43,7 @@ const MOST_LETTERS = 80
  * @returns undefined where it is none
  */
 export function readAddress(text: string): Address | undefined {
-  if (text.length > MOST_LETTERS) return undefined
+  if (text.length > MAX_ADDRESS_LENGTH) return undefined
   // Strict, where `ipaddr.js` would take `1` and `0x7f.1`.
   const version = isIP(text)
   if (version === 4) return { text, version, local: isLocal(ipaddr.IPv4.parse(text)) }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { countries } from 'countries-list'
 import * as v from 'valibot'
-import { MirroredByError, reason } from '../errors.js'
+import { errorMessage, MirroredByError } from '../errors.js'
 import type { Coordinates, Place } from '../model.js'
 
 /**
@@ -79,7 +79,7 @@ function readCentroids(): ReadonlyMap<string, Coordinates> {
     const world = v.parse(worldSchema, JSON.parse(readFileSync(file, 'utf8')))
     return new Map(world.map(({ cca2, latlng }) => [cca2.toLowerCase(), latlng]))
   } catch (error) {
-    const message = `cannot read where countries are: ${reason(error)}; install the dependencies again`
+    const message = `cannot read where countries are: ${errorMessage(error)}; install the dependencies again`
     throw new MirroredByError('ERR_GEO', message, error)
   }
 }

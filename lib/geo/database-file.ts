@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { isGone, MirroredByError, reason, systemCode } from '../errors.js'
+import { errorMessage, isNotFound, MirroredByError, systemCode } from '../errors.js'
 import { identityOf } from '../identity.js'
 import { Database } from './database.js'
 
@@ -63,7 +63,7 @@ async function stateOf(path: string): Promise<string> {
     const { size, mtimeNs, ctimeNs, inode } = identityOf(await stat(path, { bigint: true }))
     return [size, mtimeNs, ctimeNs, inode].join()
   } catch (error) {
-    return systemCode(error) ?? reason(error)
+    return systemCode(error) ?? errorMessage(error)
   }
 }
 
@@ -71,8 +71,8 @@ async function read(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (error) {
-    const remedy = isGone(error) ? 'put it there, or name another by `geo`' : 'let this user read it'
-    throw refusal(path, `${reason(error)}; ${remedy}`, error)
+    const remedy = isNotFound(error) ? 'put it there, or name another by `geo`' : 'let this user read it'
+    throw refusal(path, `${errorMessage(error)}; ${remedy}`, error)
   }
 }
 
@@ -80,7 +80,7 @@ function checked(path: string, bytes: Buffer): Database {
   try {
     return new Database(bytes)
   } catch (error) {
-    throw refusal(path, reason(error), error)
+    throw refusal(path, errorMessage(error), error)
   }
 }
 

@@ -1,12 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import { Reader } from 'maxmind'
-import { reason } from '../errors.js'
+import { errorMessage } from '../errors.js'
 import type { Place } from '../model.js'
 import type { Address } from './address.js'
 import { NOWHERE, placeOf } from './record.js'
 
 /** Records, and parts that they share, kept as they were decoded. */
-const MOST_RECORDS = 2000
+const MAX_RECORDS = 2000
 
 const MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
 /** Bytes at the end within which the metadata begin (MaxMind DB format 2.0, "Database Metadata"). */
@@ -62,10 +62,10 @@ function openReader(bytes: Buffer): Reader<object> {
   let reader: Reader<object>
   try {
     reader = new Reader<object>(bytes, {
-      cache: new LRUCache<string | number, object>({ max: MOST_RECORDS }),
+      cache: new LRUCache<string | number, object>({ max: MAX_RECORDS }),
     })
   } catch (error) {
-    throw damage(reason(error), error)
+    throw damage(errorMessage(error), error)
   }
   // Typed by the library, but out of the file.
   const { ipVersion, nodeCount, searchTreeSize, binaryFormatMajorVersion } = reader.metadata
@@ -91,7 +91,7 @@ function checkRecords(reader: Reader<object>): void {
       if (Object.keys(placeOf(record)).length > 0) places += 1
     }
   } catch (error) {
-    throw damage(reason(error), error)
+    throw damage(errorMessage(error), error)
   }
   if (places > 0) return
   if (records === 0) throw new Error('it has no records; download it again')

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { LRUCache } from 'lru-cache'
-import { MirroredByError, reason } from '../errors.js'
+import { errorMessage, MirroredByError } from '../errors.js'
 import type { Client, Coordinates, Place } from '../model.js'
 import { type Address, readAddress } from './address.js'
 import { centroidOf, complete } from './countries.js'
@@ -9,7 +9,7 @@ import { DatabaseFile } from './database-file.js'
 import { NOWHERE } from './record.js'
 
 /** Where clients with local addresses are. */
-export interface Home {
+export interface LocalPlace {
   /** ISO 3166-1 alpha-2, lower case. */
   readonly country: string
   /** Default: the middle of the country. */
@@ -22,13 +22,13 @@ export interface LocatorOptions {
   /** Paths of MMDB databases, most trusted first; `false` for none; undefined for the free one, if that is installed. */
   readonly geo?: readonly string[] | false | undefined
   /** Default: the place of local addresses is unknown. */
-  readonly home?: Home | undefined
+  readonly localPlace?: LocalPlace | undefined
 }
 
 /** Clients kept, the least lately seen forgotten first: about 300 bytes each. */
-const MOST_CLIENTS = 10_000
+const MAX_CLIENTS = 10_000
 /** Milliseconds between two looks at the files; a new database is taken after two of them. */
-const LOOK_TIME = 1000
+const POLL_MS = 1000
 
 const FREE_DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
 const MAPPED = /^::ffff:\d+\.[\d.]+$/
@@ -40,27 +40,27 @@ const SOMEBODY: Client = { address: '' }
  *
  * @throws MirroredByError ERR_GEO where one that was named cannot be used
  */
-export async function openLocator({ geo, home }: LocatorOptions): Promise<Locator> {
+export async function openLocator({ geo, localPlace }: LocatorOptions): Promise<Locator> {
   if (geo !== undefined) {
     const files = await Promise.all((geo === false ? [] : geo).map((path) => DatabaseFile.open(path)))
-    return new Locator(files, home)
+    return new Locator(files, localPlace)
   }
   const free = freeDatabase()
-  if (free === undefined) return new Locator([], home)
+  if (free === undefined) return new Locator([], localPlace)
   try {
-    return new Locator([await DatabaseFile.open(free)], home)
+    return new Locator([await DatabaseFile.open(free)], localPlace)
   } catch (error) {
     // Nobody asked for it by name.
-    return new Locator([], home, error)
+    return new Locator([], localPlace, error)
   }
 }
 
 /** Says who has an address, and where that is. */
 export class Locator {
   readonly #files: readonly DatabaseFile[]
-  readonly #home: Place
+  readonly #localPlace: Place
   /** By address, and by other ways to write it. */
-  readonly #clients = new LRUCache<string, Client>({ max: MOST_CLIENTS })
+  readonly #clients = new LRUCache<string, Client>({ max: MAX_CLIENTS })
   /** Databases in which a lookup failed. */
   readonly #damaged = new WeakSet<Database>()
   /** What was told of a file last, so that it is told once. */
@@ -72,9 +72,9 @@ export class Locator {
   #isClosed = false
 
   /** @param trouble why a database is not among the files, to be told when there is somebody to hear it */
-  constructor(files: readonly DatabaseFile[], home: Home | undefined, trouble?: unknown) {
+  constructor(files: readonly DatabaseFile[], home: LocalPlace | undefined, trouble?: unknown) {
     this.#files = files
-    this.#home = home === undefined ? NOWHERE : complete(home)
+    this.#localPlace = home === undefined ? NOWHERE : complete(home)
     this.#trouble = trouble
     // Read now, for a request should not wait for that.
     if (files.length > 0) centroidOf('')
@@ -98,7 +98,8 @@ export class Locator {
   begin(follow: boolean, warning: (error: MirroredByError) => void): void {
     this.#warning = warning
     const trouble = this.#trouble
-    if (trouble !== undefined) setImmediate(() => this.#warn(`${reason(trouble)}; it is left out`, trouble))
+    if (trouble !== undefined)
+      setImmediate(() => this.#warn(`${errorMessage(trouble)}; it is left out`, trouble))
     if (follow && this.#files.length > 0) this.#lookLater()
   }
 
@@ -119,7 +120,7 @@ export class Locator {
   }
 
   #placeOf(address: Address): Place {
-    if (address.local) return this.#home
+    if (address.local) return this.#localPlace
     let place = NOWHERE
     for (const file of this.#files) place = fillIn(place, this.#lookUp(file, address))
     return complete(place)
@@ -131,7 +132,10 @@ export class Locator {
     } catch (error) {
       if (!this.#damaged.has(database)) {
         this.#damaged.add(database)
-        this.#warn(`${path} is damaged, and does not tell where some clients are: ${reason(error)}`, error)
+        this.#warn(
+          `${path} is damaged, and does not tell where some clients are: ${errorMessage(error)}`,
+          error,
+        )
       }
       return NOWHERE
     }
@@ -141,7 +145,7 @@ export class Locator {
     if (this.#isClosed) return
     this.#timer = setTimeout(() => {
       this.#looking = this.#look().then(() => this.#lookLater())
-    }, LOOK_TIME)
+    }, POLL_MS)
     // An origin that nobody closes is not kept alive by this.
     this.#timer.unref()
   }
@@ -152,9 +156,9 @@ export class Locator {
         if (await file.look()) this.#clients.clear()
         this.#told.delete(file)
       } catch (error) {
-        if (this.#told.get(file) === reason(error)) continue
-        this.#told.set(file, reason(error))
-        this.#warn(`${reason(error)}; the one read before stays in force`, error)
+        if (this.#told.get(file) === errorMessage(error)) continue
+        this.#told.set(file, errorMessage(error))
+        this.#warn(`${errorMessage(error)}; the one read before stays in force`, error)
       }
     }
   }

@@ -36,7 +36,7 @@ export const asnSchema = v.pipe(
 )
 
 /** Where clients with local addresses are: more than the country. */
-export const homeSchema = mapping(
+export const localPlaceSchema = mapping(
   {
     country: countrySchema,
     coordinates: v.exactOptional(coordinatesSchema),

@@ -1,4 +1,4 @@
-import { MirroredByError, reason } from '../errors.js'
+import { errorMessage, MirroredByError } from '../errors.js'
 import { sameIdentity } from '../identity.js'
 import type { Algorithm, Identity, Watch } from '../model.js'
 import { includesWholePath, isWithin, joinPath, type PathFilter } from '../paths.js'
@@ -40,11 +40,11 @@ export interface Progress {
 }
 
 /** Files that wait to be hashed, or changes to be stored, before the scan pauses: bounds memory, not speed. */
-const MOST_WAITING = 20_000
+const MAX_WAITING = 20_000
 /** Milliseconds between two looks at what is still to be done. */
-const PULSE = 50
+const POLL_MS = 50
 /** A file written without pause must not hold up `ready`: so many settling times are waited for. */
-const PATIENCE = 10
+const BACK_PRESSURE_MS = 10
 
 /** Keeps the store true to the disk: repository → digest → store. */
 export class Indexer {
@@ -90,8 +90,8 @@ export class Indexer {
     }
     if (watch !== false) this.#rescanTimer = setInterval(() => void this.#rescanUnwatched(), rescan)
     this.#root = new Root(root, {
-      away: () => this.#warn(rootAway(root)),
-      back: () => {
+      missing: () => this.#warn(rootAway(root)),
+      restored: () => {
         this.#watcher?.removeFolder('')
         this.#rescan('')
       },
@@ -115,7 +115,7 @@ export class Indexer {
     const known = await this.#options.store.folders('')
     this.#root.start(known.length > 0)
     await this.#scan('')
-    const patience = performance.now() + PATIENCE * this.#options.settle
+    const patience = performance.now() + BACK_PRESSURE_MS * this.#options.settle
     while (!this.#closed && this.#isBusy() && (this.#hasher.files > 0 || performance.now() < patience)) {
       await this.#change()
     }
@@ -163,13 +163,13 @@ export class Indexer {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      timer = setTimeout(resolve, PULSE)
+      timer = setTimeout(resolve, POLL_MS)
     })
     clearTimeout(timer)
   }
 
   async #scan(folder: string): Promise<void> {
-    if (this.#root.isAway) return
+    if (this.#root.isMissing) return
     await this.#watchFolders(folder)
     const listed = new Set<string>()
     const unread: string[] = []
@@ -190,7 +190,7 @@ export class Indexer {
       while (this.#isFull() && !this.#closed) await this.#change()
     }
     this.#root.look()
-    if (this.#root.isAway || this.#closed) return
+    if (this.#root.isMissing || this.#closed) return
     for (const known of await this.#options.store.folders(folder)) {
       if (!listed.has(known) && !unread.some((path) => isWithin(path, known))) this.#removeFolder(known)
     }
@@ -231,12 +231,12 @@ export class Indexer {
     }
     if (stored.size === 0) return
     this.#root.look()
-    if (this.#root.isAway) return
+    if (this.#root.isMissing) return
     for (const path of stored.keys()) this.#writer.add({ kind: 'remove', path })
   }
 
   #isFull(): boolean {
-    return this.#hasher.files > MOST_WAITING || this.#writer.size > MOST_WAITING
+    return this.#hasher.files > MAX_WAITING || this.#writer.size > MAX_WAITING
   }
 
   #isCurrent(found: FoundFile, identity: Identity, algorithms: readonly Algorithm[]): boolean {
@@ -281,7 +281,9 @@ export class Indexer {
       }
     } catch (error) {
       this.#warn(
-        error instanceof MirroredByError ? error : new MirroredByError('ERR_SCAN', reason(error), error),
+        error instanceof MirroredByError
+          ? error
+          : new MirroredByError('ERR_SCAN', errorMessage(error), error),
       )
     } finally {
       this.#rescanning = false
@@ -300,7 +302,7 @@ export class Indexer {
   #gone(path: string): void {
     // A root that is away takes every file with it, and may come back: nothing is forgotten.
     this.#root.look()
-    if (this.#root.isAway) return
+    if (this.#root.isMissing) return
     this.#hasher.drop(path)
     void this.#removeGone(path).catch((error: unknown) =>
       this.#events.warning(storeError('cannot be read', error)),

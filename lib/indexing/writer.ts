@@ -3,9 +3,9 @@ import { type Change, type Store, storeError } from '../store/store.js'
 
 /** Changes are stored together, up to so many, at the latest after so many milliseconds. */
 const BATCH_CHANGES = 512
-const BATCH_TIME = 50
+const BATCH_MS = 50
 /** Milliseconds until a store that refused is tried again. */
-const RETRY_TIME = 1000
+const RETRY_MS = 1000
 
 export interface WriterEvents {
   /** Paths that are stored anew, or no longer. */
@@ -43,7 +43,7 @@ export class Writer {
     this.#changes.push(change)
     if (this.#refused) return
     if (this.#changes.length >= BATCH_CHANGES) void this.flush()
-    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_TIME)
+    else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS)
   }
 
   /** Stores what is waiting, after what is being stored; a store that refuses is left for later. */
@@ -76,7 +76,7 @@ export class Writer {
   }
 
   #refuse(error: unknown): void {
-    this.#timer = setTimeout(() => void this.flush(), RETRY_TIME)
+    this.#timer = setTimeout(() => void this.flush(), RETRY_MS)
     if (this.#refused) return
     this.#refused = true
     const meanwhile = 'it is tried again, and files that changed are served without digests until then'

@@ -7,7 +7,7 @@ import type { Family } from '../model.js'
 /** Addresses of a host; of a family, undefined where that cannot be known at the moment. */
 export type HostAddresses = { readonly [F in Family]: readonly string[] | undefined }
 
-export interface AddressBook {
+export interface HostResolver {
   /** Never rejects, and gives an answer within seconds. */
   find(host: string): Promise<HostAddresses>
   /** Ends what is under way. */
@@ -15,12 +15,12 @@ export interface AddressBook {
 }
 
 /** Milliseconds that a name server has to answer, twice. */
-const PATIENCE = 2000
+const LOOKUP_TIMEOUT_MS = 2000
 const NONE: HostAddresses = { ipv4: [], ipv6: [] }
 
 /** The addresses that this machine knows: of the system's name servers, and of its own files where these know no such name. */
-export function systemAddresses(): AddressBook {
-  const resolver = new Resolver({ timeout: PATIENCE, tries: 2 })
+export function systemResolver(): HostResolver {
+  const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
   let asking: Promise<unknown> = Promise.resolve()
 
   async function ask(host: string, family: Family): Promise<readonly string[] | undefined | 'no such name'> {

@@ -1,11 +1,11 @@
 import { isIP, type LookupFunction } from 'node:net'
 import type { Agent } from 'undici'
-import { reason } from '../errors.js'
+import { errorMessage } from '../errors.js'
 import { FAMILIES } from '../model.js'
-import { type AddressBook, type HostAddresses, isLiteral, isPrivate } from './addresses.js'
+import { type HostAddresses, type HostResolver, isLiteral, isPrivate } from './addresses.js'
 import { loadUndici } from './undici.js'
 
-export interface GuardOptions {
+export interface PrivateAddressGuardOptions {
   /** Whether hosts may have private addresses that their URLs do not name. Default: not. */
   readonly allowsPrivate?: boolean
   /** Connections to one origin at a time. Default: 4. */
@@ -15,9 +15,9 @@ export interface GuardOptions {
 }
 
 /** Milliseconds that one of several addresses has before the next is tried. */
-const ATTEMPT = 1000
+const ATTEMPT_TIMEOUT_MS = 1000
 const DEFAULT_CONNECTIONS = 4
-const DEFAULT_SILENCE = 60_000
+const DEFAULT_IDLE_MS = 60_000
 
 /**
  * An agent of HTTP that keeps its connections, and connects to public addresses only: a name that a mirror's operator can
@@ -26,10 +26,10 @@ const DEFAULT_SILENCE = 60_000
  * to as they are: whoever follows redirects looks at those. The caller closes it.
  */
 export async function guardedAgent(
-  book: Pick<AddressBook, 'find'>,
-  options: GuardOptions = {},
+  resolver: Pick<HostResolver, 'find'>,
+  options: PrivateAddressGuardOptions = {},
 ): Promise<Agent> {
-  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, silence = DEFAULT_SILENCE } = options
+  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, silence = DEFAULT_IDLE_MS } = options
   const undici = await loadUndici()
   return new undici.Agent({
     connections,
@@ -37,16 +37,16 @@ export async function guardedAgent(
     bodyTimeout: silence,
     connect: {
       timeout: silence,
-      lookup: guardedLookup(book, allowsPrivate),
+      lookup: guardedLookup(resolver, allowsPrivate),
       autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: ATTEMPT,
+      autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     },
   })
 }
 
-function guardedLookup(book: Pick<AddressBook, 'find'>, allowsPrivate: boolean): LookupFunction {
+function guardedLookup(resolver: Pick<HostResolver, 'find'>, allowsPrivate: boolean): LookupFunction {
   const look = async (host: string): Promise<readonly string[]> => {
-    const found = openAddresses(host, await book.find(host), allowsPrivate)
+    const found = openAddresses(host, await resolver.find(host), allowsPrivate)
     if (typeof found === 'string') throw new Error(found)
     return found
   }
@@ -61,7 +61,7 @@ function guardedLookup(book: Pick<AddressBook, 'find'>, allowsPrivate: boolean):
           )
         else done(null, first, isIP(first))
       },
-      (error: unknown) => done(error instanceof Error ? error : new Error(reason(error)), '', 0),
+      (error: unknown) => done(error instanceof Error ? error : new Error(errorMessage(error)), '', 0),
     )
   }
 }
@@ -97,11 +97,11 @@ export function openAddresses(
  */
 export async function checkHost(
   host: string,
-  book: Pick<AddressBook, 'find'>,
+  resolver: Pick<HostResolver, 'find'>,
   allowsPrivate: boolean,
 ): Promise<string | undefined> {
   if (allowsPrivate || isLiteral(host)) return undefined
-  const addresses = await book.find(host)
+  const addresses = await resolver.find(host)
   const open = openAddresses(host, addresses, false)
   if (typeof open === 'string') return open
   const closed = FAMILIES.flatMap((family) => addresses[family] ?? []).find(isPrivate)

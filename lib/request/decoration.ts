@@ -6,7 +6,7 @@ import type { DecoratePlan } from './plan.js'
 import type { RequestView } from './view.js'
 
 /** An answer that somebody else is about to send, as its head says. */
-export interface AnswerView {
+export interface ResponseView {
   readonly status: number
   /** A field's value by its name in lower case. */
   header(name: string): string | undefined
@@ -26,7 +26,7 @@ export interface Decoration {
 export function decoration(
   plan: DecoratePlan,
   request: RequestView,
-  answer: AnswerView,
+  answer: ResponseView,
   present: Identity | undefined,
 ): Decoration | undefined {
   const { file, fields, etag } = plan
@@ -44,7 +44,7 @@ export function decoration(
   return { fields: [...fields, ['ETag', etag]], notModified }
 }
 
-function isOfFile(answer: AnswerView, identity: Identity, etag: string | undefined): boolean {
+function isOfFile(answer: ResponseView, identity: Identity, etag: string | undefined): boolean {
   const coding = answer.header('content-encoding')
   if (coding !== undefined && coding !== 'identity') return false
   const modified = answer.header('last-modified')

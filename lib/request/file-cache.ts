@@ -15,7 +15,7 @@ import {
   type IndexedFile,
 } from '../model.js'
 import type { Store } from '../store/store.js'
-import { type Description, Links } from './link-cache.js'
+import { LinkCache, type RepresentationLink } from './link-cache.js'
 import { isXmlText } from './representations/xml.js'
 
 /** The name under which a file's metalink is found, added to its own. */
@@ -27,15 +27,15 @@ export const DIGEST_ALGORITHMS: readonly Algorithm[] = ALGORITHMS.filter(
 )
 
 /** What answers about a file have in common, made once and kept while the file stays the same. */
-export interface Entry {
+export interface CachedFile {
   readonly file: IndexedFile
   /** When it changed last, in milliseconds since 1970: older copies of the repository do not have it as it is. */
   readonly changed: number
   /** The path as it is written in a URL. */
   readonly urlPath: string
   /** Documents that describe it: URL below the base, and type. */
-  readonly descriptions: readonly Description[]
-  readonly links: Links
+  readonly representationLinks: readonly RepresentationLink[]
+  readonly links: LinkCache
   readonly digests: readonly Field[]
   readonly reprDigest: readonly Field[]
   readonly xMd5: readonly Field[]
@@ -43,13 +43,13 @@ export interface Entry {
 }
 
 /** Entries kept in memory: about 2 KB each, and up to 10 KB more for a file of which many mirrors were named. */
-const MOST_ENTRIES = 5000
+const MAX_FILES = 5000
 
 /** Finds files for requests: a bounded cache before the store, told of every change. */
-export class Entries {
+export class FileCache {
   readonly #store: Store
   readonly #etag: EtagPolicy
-  readonly #cache = new LRUCache<string, Entry>({ max: MOST_ENTRIES })
+  readonly #cache = new LRUCache<string, CachedFile>({ max: MAX_FILES })
   /** Counts changes: an answer of the store that was asked for before one must not be kept after it. */
   #changes = 0
 
@@ -59,7 +59,7 @@ export class Entries {
   }
 
   /** The entry of a path: at once where it is cached or the store answers at once. */
-  get(path: string): Awaitable<Entry | undefined> {
+  get(path: string): Awaitable<CachedFile | undefined> {
     const cached = this.#cache.get(path)
     if (cached !== undefined) return cached
     if (path === '' || path.endsWith('/')) return undefined
@@ -91,7 +91,7 @@ export class Entries {
     path: string,
     asked: Awaitable<IndexedFile | undefined>,
     namesake: Awaitable<IndexedFile | undefined>,
-  ): Promise<Entry | undefined> {
+  ): Promise<CachedFile | undefined> {
     const changes = this.#changes
     const [file, taken] = await Promise.all([asked, namesake])
     if (file === undefined) return undefined
@@ -99,23 +99,23 @@ export class Entries {
     return changes === this.#changes ? this.#keep(path, entry) : entry
   }
 
-  #keep(path: string, entry: Entry): Entry {
+  #keep(path: string, entry: CachedFile): CachedFile {
     this.#cache.set(path, entry)
     return entry
   }
 
-  #make(file: IndexedFile, metalinkNameTaken: boolean): Entry {
+  #make(file: IndexedFile, metalinkNameTaken: boolean): CachedFile {
     const path = urlPath(file.path)
     // A name that XML cannot hold has no metalink.
-    const descriptions = isXmlText(file.path)
+    const representationLinks = isXmlText(file.path)
       ? [{ urlPath: `${path}${metalinkNameTaken ? '?meta4' : METALINK4_SUFFIX}`, type: METALINK4_TYPE }]
       : []
     return {
       file,
       changed: changedAt(file.identity),
       urlPath: path,
-      descriptions,
-      links: new Links(file.path, path, descriptions),
+      representationLinks,
+      links: new LinkCache(file.path, path, representationLinks),
       digests: digestFields(file.digests, DIGEST_ALGORITHMS),
       reprDigest: reprDigestFields(file.digests, REPR_DIGEST_DEFAULTS),
       xMd5: xMd5(file.digests),

@@ -1,42 +1,42 @@
 import fresh from 'fresh'
 import parseRange from 'range-parser'
 import { lastModified } from '../fields/last-modified.js'
-import { mtimeIn, SECOND } from '../identity.js'
+import { mtimeIn, SECOND_NS } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { RequestView } from './view.js'
 
 /** Bytes from `start` to `end`, both included. */
-export interface Range {
+export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
 /** How to send a file: which bytes, under which head. */
-export type Answer =
+export type FileResponse =
   | {
       readonly status: 200
       readonly fields: readonly Field[]
-      readonly ranges: readonly [Range] | readonly []
+      readonly ranges: readonly [ByteRange] | readonly []
     }
-  | { readonly status: 206; readonly fields: readonly Field[]; readonly ranges: readonly [Range] }
+  | { readonly status: 206; readonly fields: readonly Field[]; readonly ranges: readonly [ByteRange] }
   | {
       readonly status: 206
       readonly fields: readonly Field[]
-      readonly parts: readonly Part[]
+      readonly parts: readonly RangePart[]
       readonly end: string
     }
   | { readonly status: 304 | 412 | 416; readonly fields: readonly Field[] }
 
 /** One part of a multipart/byteranges body (RFC 9110 §14.6). */
-export interface Part extends Range {
+export interface RangePart extends ByteRange {
   /** Delimiter and header that stand before its bytes. */
   readonly head: string
 }
 
 /** A request for more ranges than this gets the whole file: RFC 9110 §14.2 warns of such. */
-const MOST_RANGES = 32
+const MAX_RANGES = 32
 
-export interface Representation {
+export interface SelectedFile {
   readonly identity: Identity
   readonly etag: string | undefined
   readonly type: string
@@ -48,16 +48,16 @@ export interface Representation {
  * @param now milliseconds since 1970
  * @param boundary delimits the parts of several ranges; must not occur in the file
  */
-export function answer(
+export function fileResponse(
   request: RequestView,
-  { identity, etag, type }: Representation,
+  { identity, etag, type }: SelectedFile,
   now: number,
   boundary: () => string,
-): Answer {
+): FileResponse {
   const { size } = identity
   const modified = lastModified(identity)
   // §8.8.2.1: never later than this answer. No condition is met by such a date, for the file's own is later.
-  const shown = mtimeIn(identity, SECOND) * 1000n > now ? new Date(now).toUTCString() : modified
+  const shown = mtimeIn(identity, SECOND_NS) * 1000n > now ? new Date(now).toUTCString() : modified
   const validators: Field[] = [
     ['Last-Modified', shown],
     ...(etag === undefined ? [] : [['ETag', etag] as const]),
@@ -68,7 +68,7 @@ export function answer(
   if (isFresh(request, modified, etag)) return { status: 304, fields: common }
 
   const typed: Field[] = [['Content-Type', type]]
-  const whole: Answer = {
+  const whole: FileResponse = {
     status: 200,
     fields: [...typed, ['Content-Length', String(size)], ...common],
     ranges: size === 0 ? [] : [{ start: 0, end: size - 1 }],
@@ -78,7 +78,7 @@ export function answer(
   if (header === undefined || request.method !== 'GET' || !ifRange(request, identity, etag, now)) return whole
   const ranges = parseRange(size, fittingSuffixes(header, size), { combine: true })
   if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
-  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MOST_RANGES) return whole
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return whole
 
   const [first, ...others] = ranges
   if (first === undefined) return whole
@@ -96,13 +96,13 @@ export function answer(
 }
 
 function severalRanges(
-  ranges: readonly Range[],
+  ranges: readonly ByteRange[],
   size: number,
   type: string,
   common: readonly Field[],
   boundary: string,
-): Answer {
-  const parts = ranges.map((range, index): Part => {
+): FileResponse {
+  const parts = ranges.map((range, index): RangePart => {
     const delimiter = `${index === 0 ? '' : '\r\n'}--${boundary}\r\n`
     const head = `${delimiter}Content-Type: ${type}\r\nContent-Range: ${contentRange(range, size)}\r\n\r\n`
     return { start: range.start, end: range.end, head }
@@ -124,7 +124,7 @@ function fittingSuffixes(header: string, size: number): string {
   })
 }
 
-function contentRange({ start, end }: Range, size: number): string {
+function contentRange({ start, end }: ByteRange, size: number): string {
   return `bytes ${start}-${end}/${size}`
 }
 
@@ -136,7 +136,7 @@ function matches(request: RequestView, identity: Identity, etag: string | undefi
     return etag !== undefined && strongTags(ifMatch).includes(etag)
   }
   const since = dateOf(request.header('if-unmodified-since'))
-  return since === undefined || mtimeIn(identity, SECOND) <= BigInt(since)
+  return since === undefined || mtimeIn(identity, SECOND_NS) <= BigInt(since)
 }
 
 /** If-None-Match, or without it If-Modified-Since (§13.1.2, §13.1.3). */
@@ -157,7 +157,7 @@ function ifRange(request: RequestView, identity: Identity, etag: string | undefi
   const value = request.header('if-range')?.trim()
   if (value === undefined) return true
   if (value.endsWith('"')) return value === etag
-  const seconds = mtimeIn(identity, SECOND)
+  const seconds = mtimeIn(identity, SECOND_NS)
   // §8.8.2.2: a file changed within this very second may change in it again.
   return dateOf(value) === Number(seconds) && seconds < BigInt(Math.floor(now / 1000))
 }

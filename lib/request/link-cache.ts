@@ -17,18 +17,18 @@ export interface Duplicate extends DuplicateLines {
 export type Evidence = 'assumed' | 'verified' | 'preferred'
 
 /** A document about the file. */
-export interface Description {
+export interface RepresentationLink {
   /** As it is written below a base URL. */
   readonly urlPath: string
   readonly type: string
 }
 
 /** Ends of links kept for one file: five priorities in fifty countries, preferred or not, about 100 bytes each. */
-const MOST_ENDS = 250
+const MAX_ENDS = 250
 /** Names that this server is called by, at the same time. */
-const MOST_NAMES = 8
+const MAX_BASES = 8
 /** Beginnings of links kept: one a URL of a mirror. */
-const MOST_BEGINNINGS = 10_000
+const MAX_BEGINNINGS = 10_000
 
 /**
  * The links of one file. They are written anew for each answer, of two parts that are kept: `<` with the URL of the mirror,
@@ -36,12 +36,12 @@ const MOST_BEGINNINGS = 10_000
  * for all of them have to be gone through when it is checked and sent; and to keep whole lines takes one a file, mirror and
  * priority.
  */
-export class Links {
+export class LinkCache {
   readonly #path: string
   readonly #urlPath: string
   /** Parts of the path. */
   readonly #parts: number
-  readonly #descriptions: readonly Description[]
+  readonly #descriptions: readonly RepresentationLink[]
   readonly #describedBy = new Map<string, readonly Field[]>()
   /** By evidence, country and priority; of mirrors that have all of the path, where more than the file is known of them. */
   readonly #ends: { readonly [E in Evidence]: Map<string | undefined, (string | undefined)[]> } = {
@@ -55,7 +55,7 @@ export class Links {
    * @param path repository path of the file
    * @param urlPath the same as it is written in a URL
    */
-  constructor(path: string, urlPath: string, descriptions: readonly Description[]) {
+  constructor(path: string, urlPath: string, descriptions: readonly RepresentationLink[]) {
     this.#path = path
     this.#urlPath = flat(urlPath)
     this.#parts = countParts(path)
@@ -67,7 +67,7 @@ export class Links {
     const kept = this.#describedBy.get(base)
     if (kept !== undefined) return kept
     const made = this.#descriptions.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
-    if (this.#describedBy.size >= MOST_NAMES) this.#describedBy.clear()
+    if (this.#describedBy.size >= MAX_BASES) this.#describedBy.clear()
     this.#describedBy.set(base, made)
     return made
   }
@@ -100,7 +100,7 @@ export class Links {
   }
 
   #keep(location: string | undefined, priority: number, evidence: Evidence, end: string): void {
-    if (this.#kept >= MOST_ENDS) {
+    if (this.#kept >= MAX_ENDS) {
       for (const ends of Object.values(this.#ends)) ends.clear()
       this.#kept = 0
     }
@@ -117,7 +117,7 @@ function beginningOf(base: string): string {
   const kept = beginnings.get(base)
   if (kept !== undefined) return kept
   const made = flat(`<${base}`)
-  if (beginnings.size >= MOST_BEGINNINGS) beginnings.clear()
+  if (beginnings.size >= MAX_BEGINNINGS) beginnings.clear()
   beginnings.set(base, made)
   return made
 }

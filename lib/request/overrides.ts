@@ -5,23 +5,23 @@ import type { Client, Family } from '../model.js'
 import type { RequestView } from './view.js'
 
 /** Who a request is for, and what it wants left out. */
-export interface Circumstances {
+export interface RequestContext {
   readonly client: Client
   readonly secure: boolean
   /** Ids and hosts of mirrors, in lower case. */
   readonly avoid: ReadonlySet<string> | undefined
   /** Those of them that the client says are broken. */
-  readonly broken?: ReadonlySet<string> | undefined
+  readonly reportedBroken?: ReadonlySet<string> | undefined
   /** What the request says wrong of them; it is taken as if that were not said. */
-  readonly mistake: string | undefined
+  readonly invalidOverride: string | undefined
 }
 
 /** Mirrors that one request can have left out. */
-const MOST_AVOIDED = 100
+const MAX_AVOIDED = 100
 /** Characters of a list of them that are read. */
-const MOST_CHARACTERS = 8192
+const MAX_CHARACTERS = 8192
 /** Characters of a mistake that are said again. */
-const MOST_QUOTED = 40
+const MAX_QUOTED_CHARACTERS = 40
 /** Names of parameters, to pass over queries that have none of them. */
 const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
 const HIGHEST_ASN = 4_294_967_295
@@ -33,23 +33,29 @@ const HIGHEST_ASN = 4_294_967_295
  * @param locate finds the place of an address
  * @param overrides whether the query may say where the client is
  */
-export function circumstancesOf(
+export function requestContextOf(
   view: RequestView,
   query: string,
   locate: (address: string) => Client,
   overrides: boolean,
-): Circumstances {
+): RequestContext {
   const broken = view.header('x-broken-mirrors')
   if (broken === undefined && !PARAMETERS.test(query))
-    return { client: locate(view.address), secure: view.secure, avoid: undefined, mistake: undefined }
+    return { client: locate(view.address), secure: view.secure, avoid: undefined, invalidOverride: undefined }
   const parameters = new URLSearchParams(query)
   const lists = [...parameters.getAll('avoid'), ...(broken === undefined ? [] : [broken])]
-  const { client, mistake } = overrides
+  const { client, mistake: invalidOverride } = overrides
     ? override(parameters, view, locate)
     : { client: locate(view.address), mistake: undefined }
   const secure = view.secure || parameters.get('https') === '1'
   const reported = broken === undefined ? undefined : avoided(broken)
-  return { client, secure, avoid: avoided(lists.join(',')), ...(reported && { broken: reported }), mistake }
+  return {
+    client,
+    secure,
+    avoid: avoided(lists.join(',')),
+    ...(reported && { reportedBroken: reported }),
+    invalidOverride,
+  }
 }
 
 interface Override {
@@ -85,7 +91,7 @@ function override(
 
 /** What a request says, short, in plain characters and without markup: it is said again to whoever sent it. */
 function quoted(text: string): string {
-  const short = text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}...` : text
+  const short = text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}...` : text
   return JSON.stringify(short).replace(
     /[^ -~]|[<>&]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
@@ -110,10 +116,10 @@ function asnOf(text: string): number | undefined {
 
 /** Ids, hosts or URLs, apart by commas or spaces. */
 function avoided(list: string): ReadonlySet<string> | undefined {
-  const names = list.slice(0, MOST_CHARACTERS).split(/[\s,]+/)
+  const names = list.slice(0, MAX_CHARACTERS).split(/[\s,]+/)
   // What is cut off might be another's name.
-  if (list.length > MOST_CHARACTERS) names.pop()
-  const given = names.filter((name) => name !== '').slice(0, MOST_AVOIDED)
+  if (list.length > MAX_CHARACTERS) names.pop()
+  const given = names.filter((name) => name !== '').slice(0, MAX_AVOIDED)
   return given.length > 0 ? new Set(given.flatMap(namesIn)) : undefined
 }
 

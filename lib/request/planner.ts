@@ -7,17 +7,17 @@ import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
 import type { Candidate } from '../mirrors/ranking/candidate.js'
-import type { Holding } from '../mirrors/ranking/inventory.js'
-import { givenUrl } from '../mirrors/ranking/mirror-status.js'
-import { rank, type Wanted } from '../mirrors/ranking/rank.js'
+import type { Inventory } from '../mirrors/ranking/inventory.js'
+import { urlFor } from '../mirrors/ranking/mirror-status.js'
+import { type RankQuery, rank } from '../mirrors/ranking/rank.js'
 import type { Snapshot } from '../mirrors/ranking/snapshot.js'
-import type { Awaitable, Client, Draw, Field, Identity, IndexedFile, Mode, Pieces } from '../model.js'
+import type { Awaitable, Client, Field, Identity, IndexedFile, Mode, Pieces, Random } from '../model.js'
 import { includesWholePath, type PathFilter } from '../paths.js'
 import { onlyPiece } from '../pieces.js'
 import type { Store } from '../store/store.js'
-import { type Entries, type Entry, METALINK4_SUFFIX } from './file-cache.js'
+import { type CachedFile, type FileCache, METALINK4_SUFFIX } from './file-cache.js'
 import type { Evidence } from './link-cache.js'
-import { type Circumstances, circumstancesOf } from './overrides.js'
+import { type RequestContext, requestContextOf } from './overrides.js'
 import { type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
 import { metalink4 } from './representations/metalink4.js'
 import { isLibzypp, prefersMetalink } from './representations/negotiation.js'
@@ -39,8 +39,8 @@ export interface PlannerOptions {
 }
 
 /** What the planner reads of the world. */
-export interface PlannerParts {
-  readonly entries: Entries
+export interface PlannerDependencies {
+  readonly files: FileCache
   readonly store: Pick<Store, 'pieces'>
   /** What belongs to the repository. */
   readonly includes: PathFilter
@@ -51,12 +51,12 @@ export interface PlannerParts {
   readonly identify: (path: string) => Identity | undefined
   readonly absolute: (path: string) => string
   /** A file is not what the index says. */
-  readonly stale: (path: string) => void
+  readonly invalidate: (path: string) => void
   /** A client says that mirrors are broken, by ids and hosts in lower case, as it asks for a file. */
-  readonly broken: (names: ReadonlySet<string>, path: string) => void
+  readonly reportBroken: (names: ReadonlySet<string>, path: string) => void
   /** Nobody has looked yet whether these mirrors, among the best for a client, hold a file. */
-  readonly unseen: (file: IndexedFile, candidates: readonly Candidate[]) => void
-  readonly draw: Draw
+  readonly reportUnchecked: (file: IndexedFile, candidates: readonly Candidate[]) => void
+  readonly random: Random
 }
 
 /** The repository's URL on this server, as a request names it. */
@@ -79,15 +79,15 @@ const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 /** Request → policy → file → ranked mirrors → plan. Opens no file and no socket, and never waits for a mirror. */
 export class Planner {
   readonly #options: PlannerOptions
-  readonly #parts: PlannerParts
+  readonly #dependencies: PlannerDependencies
   /** What `rank` passed over, of the request at hand. */
-  readonly #unseen: Candidate[] = []
+  readonly #unchecked: Candidate[] = []
   /** Nearly all requests name the same host; by the same string links are found again sooner. */
   #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
 
-  constructor(options: PlannerOptions, parts: PlannerParts) {
+  constructor(options: PlannerOptions, parts: PlannerDependencies) {
     this.#options = options
-    this.#parts = parts
+    this.#dependencies = parts
   }
 
   /** A plan at once, unless the store has to be waited for. */
@@ -97,18 +97,18 @@ export class Planner {
     if (target === undefined) return serve ? MALFORMED : PASS
     const { path, query } = target
     if (path === '' || path.endsWith('/')) return PASS
-    const found = this.#parts.entries.get(path)
+    const found = this.#dependencies.files.get(path)
     return found instanceof Promise
       ? found.then((entry) => this.#planPath(view, path, query, entry))
       : this.#planPath(view, path, query, found)
   }
 
-  #planPath(view: RequestView, path: string, query: string, entry: Entry | undefined): Awaitable<Plan> {
+  #planPath(view: RequestView, path: string, query: string, entry: CachedFile | undefined): Awaitable<Plan> {
     if (entry !== undefined) return this.#planFile(view, query, entry)
     // A real file of that name, indexed or not yet, wins over the derived one.
-    const derived = path.endsWith(METALINK4_SUFFIX) && this.#parts.identify(path) === undefined
+    const derived = path.endsWith(METALINK4_SUFFIX) && this.#dependencies.identify(path) === undefined
     if (!derived) return this.#unindexed(view, path)
-    const found = this.#parts.entries.get(path.slice(0, -METALINK4_SUFFIX.length))
+    const found = this.#dependencies.files.get(path.slice(0, -METALINK4_SUFFIX.length))
     return found instanceof Promise
       ? found.then((described) => this.#planDerived(view, path, query, described))
       : this.#planDerived(view, path, query, found)
@@ -116,7 +116,7 @@ export class Planner {
 
   #unindexed(view: RequestView, path: string): Plan {
     const isRead = view.method === 'GET' || view.method === 'HEAD'
-    if (!this.#options.serve || !isRead || !includesWholePath(this.#parts.includes, path)) return PASS
+    if (!this.#options.serve || !isRead || !includesWholePath(this.#dependencies.includes, path)) return PASS
     return { kind: 'file', path }
   }
 
@@ -124,24 +124,25 @@ export class Planner {
     view: RequestView,
     path: string,
     query: string,
-    described: Entry | undefined,
+    described: CachedFile | undefined,
   ): Awaitable<Plan> {
-    if (described === undefined || described.descriptions.length === 0) return this.#unindexed(view, path)
+    if (described === undefined || described.representationLinks.length === 0)
+      return this.#unindexed(view, path)
     return this.#metalink(view, query, described, false)
   }
 
-  #planFile(view: RequestView, query: string, entry: Entry): Awaitable<Plan> {
+  #planFile(view: RequestView, query: string, entry: CachedFile): Awaitable<Plan> {
     const { serve, mode } = this.#options
     const { method } = view
     if (method !== 'GET' && method !== 'HEAD') return serve ? NOT_ALLOWED : PASS
-    if (entry.descriptions.length > 0) {
+    if (entry.representationLinks.length > 0) {
       if (asksFor(query, 'meta4')) return this.#metalink(view, query, entry, false)
       const accept = view.header('accept')
       const fileType = () => mime.lookup(entry.file.path) || 'application/octet-stream'
       if (prefersMetalink(accept, view.header('user-agent'), fileType))
         return this.#metalink(view, query, entry, true)
     }
-    const circumstances = this.#circumstances(view, query, entry)
+    const circumstances = this.#context(view, query, entry)
     if (mode === 'redirect') {
       const redirect = this.#redirect(view, entry, circumstances)
       if (redirect !== undefined) return redirect
@@ -149,39 +150,43 @@ export class Planner {
     const { secure } = circumstances
     const fields = this.#fields(view, entry, secure, this.#lists(entry, circumstances), true)
     if (serve) return { kind: 'file', path: entry.file.path, indexed: { file: entry.file, fields } }
-    const absolute = this.#parts.absolute(entry.file.path)
+    const absolute = this.#dependencies.absolute(entry.file.path)
     return { kind: 'decorate', file: entry.file, absolute, fields, etag: entry.etag }
   }
 
-  #redirect(view: RequestView, entry: Entry, { client, secure, avoid }: Circumstances): Plan | undefined {
+  #redirect(
+    view: RequestView,
+    entry: CachedFile,
+    { client, secure, avoid }: RequestContext,
+  ): Plan | undefined {
     const wanted = this.#wanted(entry, secure, avoid, 'redirect')
     const limit = this.#options.maxDuplicates
-    const snapshot = this.#parts.snapshot()
+    const snapshot = this.#dependencies.snapshot()
     // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(snapshot, wanted, client, Math.max(1, limit), this.#parts.draw)
-    this.#wonder(entry)
+    const ranked = rank(snapshot, wanted, client, Math.max(1, limit), this.#dependencies.random)
+    this.#reportUnchecked(entry)
     const [first] = ranked
-    const base = first && givenUrl(snapshot.ailments, first, secure)
+    const base = first && urlFor(snapshot.statuses, first, secure)
     if (first === undefined || base === undefined) return undefined
     // The mirrors hold the bytes that were indexed, not those that are there now.
     if (!this.#isPresent(entry)) return undefined
     const listed = ranked
-      .filter(({ place }) => snapshot.ailments[place]?.ignoresRange !== true)
+      .filter(({ index }) => snapshot.statuses[index]?.ignoresRange !== true)
       .slice(0, limit)
     const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
     const fields = this.#fields(view, entry, secure, listed, isAscii(entry.file.path), etag)
     return { kind: 'redirect', status: 302, location: base + entry.urlPath, fields }
   }
 
-  #metalink(view: RequestView, query: string, entry: Entry, negotiated: boolean): Awaitable<Plan> {
+  #metalink(view: RequestView, query: string, entry: CachedFile, negotiated: boolean): Awaitable<Plan> {
     if (view.method !== 'GET' && view.method !== 'HEAD') return this.#options.serve ? NOT_ALLOWED : PASS
-    const circumstances = this.#circumstances(view, query, entry)
+    const circumstances = this.#context(view, query, entry)
     // Whoever asks for mirrors elsewhere is told of a slip; a file is given in any case.
-    if (circumstances.mistake !== undefined) return reject(400, circumstances.mistake)
+    if (circumstances.invalidOverride !== undefined) return reject(400, circumstances.invalidOverride)
     if (!this.#isPresent(entry)) return CHANGING
     const { identity, digests, path } = entry.file
     const only = onlyPiece(identity.size, digests)
-    const pieces = only ?? this.#parts.store.pieces(path)
+    const pieces = only ?? this.#dependencies.store.pieces(path)
     return pieces instanceof Promise
       ? pieces.then((stored) => this.#document(view, entry, circumstances, stored, negotiated))
       : this.#document(view, entry, circumstances, pieces, negotiated)
@@ -189,24 +194,24 @@ export class Planner {
 
   #document(
     view: RequestView,
-    entry: Entry,
-    { client, secure, avoid }: Circumstances,
+    entry: CachedFile,
+    { client, secure, avoid }: RequestContext,
     pieces: Pieces | undefined,
     negotiated: boolean,
   ): DocumentPlan {
     const { path, identity, digests } = entry.file
     const base = this.#base(view)
-    const snapshot = this.#parts.snapshot()
+    const snapshot = this.#dependencies.snapshot()
     const wanted = this.#wanted(entry, secure, avoid, 'list')
     const ranked = rank(snapshot, wanted, client, snapshot.mirrors.length)
-    this.#wonder(entry)
+    this.#reportUnchecked(entry)
     const urls = ranked.map((one) => ({
-      url: (givenUrl(snapshot.ailments, one, secure) ?? '') + entry.urlPath,
+      url: (urlFor(snapshot.statuses, one, secure) ?? '') + entry.urlPath,
       location: one.mirror.location,
     }))
     // The origin comes last: a client that has only this document still gets the file when every mirror is down.
     if (base !== undefined) urls.push({ url: base + entry.urlPath, location: undefined })
-    const description = entry.descriptions[0]
+    const description = entry.representationLinks[0]
     const body = metalink4({
       name: savedName(basename(path)),
       size: identity.size,
@@ -226,34 +231,34 @@ export class Planner {
     return { kind: 'document', status: 200, fields, body }
   }
 
-  #lists(entry: Entry, { client, secure, avoid }: Circumstances): readonly Candidate[] {
+  #lists(entry: CachedFile, { client, secure, avoid }: RequestContext): readonly Candidate[] {
     const wanted = this.#wanted(entry, secure, avoid, 'list')
-    const ranked = rank(this.#parts.snapshot(), wanted, client, this.#options.maxDuplicates)
-    this.#wonder(entry)
+    const ranked = rank(this.#dependencies.snapshot(), wanted, client, this.#options.maxDuplicates)
+    this.#reportUnchecked(entry)
     return ranked
   }
 
   #wanted(
-    { file: { path, number }, changed }: Entry,
+    { file: { path, number }, changed }: CachedFile,
     secure: boolean,
     avoid: ReadonlySet<string> | undefined,
     use: 'redirect' | 'list',
-  ): Wanted {
-    this.#unseen.length = 0
+  ): RankQuery {
+    this.#unchecked.length = 0
     const isList = use === 'list'
-    const unseen = this.#unseen
-    return { path, changed, secure, redirectable: !isList, several: isList, avoid, number, unseen }
+    const unchecked = this.#unchecked
+    return { path, changed, secure, redirectable: !isList, several: isList, avoid, number, unchecked }
   }
 
   /** Has somebody look, so that the next client profits. */
-  #wonder(entry: Entry): void {
-    if (this.#unseen.length > 0) this.#parts.unseen(entry.file, this.#unseen)
+  #reportUnchecked(entry: CachedFile): void {
+    if (this.#unchecked.length > 0) this.#dependencies.reportUnchecked(entry.file, this.#unchecked)
   }
 
   /** @param described whether to name the documents that describe the file */
   #fields(
     view: RequestView,
-    entry: Entry,
+    entry: CachedFile,
     secure: boolean,
     ranked: readonly Candidate[],
     described: boolean,
@@ -261,11 +266,11 @@ export class Planner {
   ): Field[] {
     const base = this.#base(view)
     const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
-    const { ailments, holdings } = this.#parts.snapshot()
+    const { statuses, inventories } = this.#dependencies.snapshot()
     const { digests, number } = entry.file
     const duplicates = ranked.map((one, index) => {
-      const evidence = evidenceOf(holdings[one.place], number)
-      return entry.links.duplicate(givenUrl(ailments, one, secure) ?? '', index + 1, one, evidence)
+      const evidence = evidenceOf(inventories[one.index], number)
+      return entry.links.duplicate(urlFor(statuses, one, secure) ?? '', index + 1, one, evidence)
     })
     const want = wantDigest(view.header('want-digest'))
     const wantRepr = wantReprDigest(view.header('want-repr-digest'))
@@ -278,9 +283,10 @@ export class Planner {
     return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
   }
 
-  #circumstances(view: RequestView, query: string, { file }: Entry): Circumstances {
-    const circumstances = circumstancesOf(view, query, this.#parts.locate, this.#options.overrides)
-    if (circumstances.broken !== undefined) this.#parts.broken(circumstances.broken, file.path)
+  #context(view: RequestView, query: string, { file }: CachedFile): RequestContext {
+    const circumstances = requestContextOf(view, query, this.#dependencies.locate, this.#options.overrides)
+    if (circumstances.reportedBroken !== undefined)
+      this.#dependencies.reportBroken(circumstances.reportedBroken, file.path)
     return circumstances
   }
 
@@ -295,10 +301,10 @@ export class Planner {
     return url
   }
 
-  #isPresent({ file }: Entry): boolean {
-    const present = this.#parts.identify(file.path)
+  #isPresent({ file }: CachedFile): boolean {
+    const present = this.#dependencies.identify(file.path)
     if (present !== undefined && sameIdentity(present, file.identity)) return true
-    this.#parts.stale(file.path)
+    this.#dependencies.invalidate(file.path)
     return false
   }
 }
@@ -325,9 +331,9 @@ function isControl(character: string): boolean {
   return character < ' ' || character === '\u007f'
 }
 
-function evidenceOf(holding: Holding | undefined, number: number): Evidence {
-  if (holding === undefined) return 'assumed'
-  return holding.prefers(number) ? 'preferred' : 'verified'
+function evidenceOf(inventory: Inventory | undefined, number: number): Evidence {
+  if (inventory === undefined) return 'assumed'
+  return inventory.hasOurEtag(number) ? 'preferred' : 'verified'
 }
 
 /** What was asked for, unless there is none of it: a wish that cannot be met is not there (RFC 9530 §4). */

@@ -1,5 +1,5 @@
 /** A request target taken apart. */
-export interface Target {
+export interface RequestTarget {
   /** Repository path, decoded; ends in `/` or is empty where a folder is asked for. */
   readonly path: string
   /** Without the `?`. */
@@ -14,7 +14,7 @@ const UNSAFE = /(?:^|\/)\.{0,2}\/|(?:^|\/)\.{1,2}$|[\\\0]/
  *
  * @returns undefined where it is malformed, could leave the root, or is no path at all: nothing that a file is called
  */
-export function parseTarget(target: string): Target | undefined {
+export function parseTarget(target: string): RequestTarget | undefined {
   const origin = target.startsWith('/') ? target : absoluteForm(target)
   if (origin === undefined) return undefined
   const mark = origin.indexOf('?')

@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
-import { MirroredByError, reason, systemCode } from '../errors.js'
-import { migrate, type Schema } from './migrations.js'
+import { errorMessage, MirroredByError, systemCode } from '../errors.js'
+import { type DatabaseSchema, migrate } from './migrations.js'
 
 /** How long to wait for other processes that use the file, in milliseconds. */
-const PATIENCE = 5000
+const BUSY_TIMEOUT_MS = 5000
 
 /** The same once the file is open, for then the whole server waits. */
-const SHORT_PATIENCE = 50
+const SHORT_BUSY_TIMEOUT_MS = 50
 
 /**
  * Opens a SQLite file, brought to its present schema, for `use`.
@@ -17,27 +17,27 @@ const SHORT_PATIENCE = 50
  * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
  * mirrored-by wrote it
  */
-export function openDatabase<T>(file: string, schema: Schema, use: (database: Database) => T): T {
+export function openDatabase<T>(file: string, schema: DatabaseSchema, use: (database: Database) => T): T {
   try {
     mkdirSync(dirname(file), { recursive: true })
     return use(open(file, schema))
   } catch (error) {
     if (error instanceof MirroredByError) throw error
     const remedy = `make it writable, or name another file by \`${schema.option}\``
-    const message = `cannot use ${file} as ${schema.what}: ${reason(error)}; ${remedy}`
+    const message = `cannot use ${file} as ${schema.what}: ${errorMessage(error)}; ${remedy}`
     throw new MirroredByError('ERR_STORE', message, error)
   }
 }
 
-function open(file: string, schema: Schema): Database {
-  const database = new Sqlite(file, { timeout: PATIENCE })
+function open(file: string, schema: DatabaseSchema): Database {
+  const database = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS })
   try {
     useWriteAheadLog(database)
     // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
     database.pragma('synchronous = NORMAL')
     migrate(database, file, schema)
     // From here on requests would wait too: who is refused comes again.
-    database.pragma(`busy_timeout = ${SHORT_PATIENCE}`)
+    database.pragma(`busy_timeout = ${SHORT_BUSY_TIMEOUT_MS}`)
     return database
   } catch (error) {
     database.close()
@@ -50,7 +50,7 @@ function open(file: string, schema: Schema): Database {
  * other, so one of them is told at once that the file is locked, and has to come again.
  */
 function useWriteAheadLog(database: Database): void {
-  const end = performance.now() + PATIENCE
+  const end = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {
       database.pragma('journal_mode = WAL')

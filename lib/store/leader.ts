@@ -3,9 +3,9 @@ import { hostname } from 'node:os'
 import type { Lease, Store } from './store.js'
 
 /** Milliseconds between two looks at the lease, and at what the leader changed. */
-const INTERVAL = 500
+const POLL_MS = 500
 /** Milliseconds after which another takes over from a leader that keeps silent. */
-const DURATION = 3000
+const LEASE_MS = 3000
 
 export interface LeaderEvents {
   /** This process indexes from now on. */
@@ -62,7 +62,7 @@ export class Leader {
   /** Takes the lease or waits for it, from now on. */
   async start(): Promise<void> {
     if (this.#closed) return
-    this.#timer = setInterval(() => void this.look(), INTERVAL)
+    this.#timer = setInterval(() => void this.look(), POLL_MS)
     await this.look()
   }
 
@@ -83,7 +83,7 @@ export class Leader {
         this.#events.failed(error)
         // Without a word of the store, somebody has to: two that index at once do twice the work and no harm. But it may
         // only have been busy, with the others that start.
-        if (this.#leads === undefined && this.#clocks.steady() - this.#since > DURATION) this.#lead()
+        if (this.#leads === undefined && this.#clocks.steady() - this.#since > LEASE_MS) this.#lead()
       }
     })
     return this.#looking
@@ -102,7 +102,7 @@ export class Leader {
   }
 
   async #ask(): Promise<Lease> {
-    const expires = this.#clocks.wall() + DURATION
+    const expires = this.#clocks.wall() + LEASE_MS
     // Another one each time, whatever becomes of the clock: it is how the others know that we are there.
     this.#expires = expires === this.#expires ? expires + 1 : expires
     const lease = await this.#store.lease(this.#holder, this.#expires, this.#complete)
@@ -115,7 +115,7 @@ export class Leader {
     if (isDead(holder)) return true
     const { wall, steady } = this.#clocks
     const known = this.#others
-    if (known?.holder === holder && known.expires === expires) return steady() - known.since > DURATION
+    if (known?.holder === holder && known.expires === expires) return steady() - known.since > LEASE_MS
     this.#others = { holder, expires, since: steady() }
     return known === undefined && expires <= wall()
   }

@@ -1,13 +1,13 @@
 import {
   KEPT_VERSIONS,
-  type KnownCorrupt,
-  type KnownPresence,
-  type KnownScan,
-  MOST_WANTED,
+  MAX_REQUESTED_CHECKS,
   needsWhole,
   type PresenceChange,
+  type RequestedCheck,
   type StoredBlock,
-  type WantedFile,
+  type StoredCorruptFile,
+  type StoredPresence,
+  type StoredSurvey,
 } from './states.js'
 
 interface Block extends StoredBlock {
@@ -18,12 +18,12 @@ interface Block extends StoredBlock {
 /** What mirrors hold, gone with the process. */
 export class MemoryPresence {
   readonly #blocks = new Map<string, Block>()
-  readonly #scans = new Map<string, KnownScan>()
-  readonly #corrupt = new Map<string, KnownCorrupt>()
-  #wanted: readonly WantedFile[] = []
+  readonly #scans = new Map<string, StoredSurvey>()
+  readonly #corrupt = new Map<string, StoredCorruptFile>()
+  #wanted: readonly RequestedCheck[] = []
   #version = 1
 
-  read(after: number): KnownPresence {
+  read(after: number): StoredPresence {
     const whole = needsWhole(after, this.#version)
     const blocks = [...this.#blocks.values()].filter(({ content, version }) =>
       whole ? content !== undefined : version > after,
@@ -32,16 +32,16 @@ export class MemoryPresence {
       version: this.#version,
       whole,
       blocks: blocks.map(({ mirror, set, block, content }) => ({ mirror, set, block, content })),
-      scans: [...this.#scans.values()],
+      surveys: [...this.#scans.values()],
       corrupt: [...this.#corrupt.values()],
-      wanted: this.#wanted,
+      requestedChecks: this.#wanted,
     }
   }
 
   apply(changes: readonly PresenceChange[]): void {
     this.#version += 1
     for (const change of changes) this.#applyOne(change)
-    this.#wanted = this.#wanted.slice(-MOST_WANTED)
+    this.#wanted = this.#wanted.slice(-MAX_REQUESTED_CHECKS)
     for (const [key, { content, version }] of this.#blocks) {
       if (content === undefined && version <= this.#version - KEPT_VERSIONS) this.#blocks.delete(key)
     }
@@ -52,8 +52,8 @@ export class MemoryPresence {
       case 'block':
         this.#put(change)
         break
-      case 'scan':
-        this.#scans.set(change.mirror, { ...change.scan, mirror: change.mirror })
+      case 'survey':
+        this.#scans.set(change.mirror, { ...change.survey, mirror: change.mirror })
         break
       case 'corrupt':
         this.#corrupt.set(corruptKey(change.corrupt), change.corrupt)
@@ -61,10 +61,10 @@ export class MemoryPresence {
       case 'removeCorrupt':
         this.#corrupt.delete(corruptKey(change))
         break
-      case 'want':
+      case 'requestCheck':
         this.#wanted = [...this.#without(change), wantedFile(change)].sort(byTime)
         break
-      case 'unwant':
+      case 'removeRequest':
         this.#wanted = this.#without(change)
         break
       case 'forget':
@@ -92,19 +92,19 @@ export class MemoryPresence {
     for (const [key, corrupt] of this.#corrupt) if (corrupt.mirror === mirror) this.#corrupt.delete(key)
   }
 
-  #without({ mirror, path }: Pick<WantedFile, 'mirror' | 'path'>): readonly WantedFile[] {
+  #without({ mirror, path }: Pick<RequestedCheck, 'mirror' | 'path'>): readonly RequestedCheck[] {
     return this.#wanted.filter((wanted) => wanted.mirror !== mirror || wanted.path !== path)
   }
 }
 
-function corruptKey({ mirror, number }: Pick<KnownCorrupt, 'mirror' | 'number'>): string {
+function corruptKey({ mirror, number }: Pick<StoredCorruptFile, 'mirror' | 'number'>): string {
   return `${mirror} ${number}`
 }
 
-function wantedFile({ mirror, path, at }: WantedFile): WantedFile {
+function wantedFile({ mirror, path, at }: RequestedCheck): RequestedCheck {
   return { mirror, path, at }
 }
 
-function byTime(one: WantedFile, other: WantedFile): number {
+function byTime(one: RequestedCheck, other: RequestedCheck): number {
   return one.at - other.at || (`${one.path}\0${one.mirror}` < `${other.path}\0${other.mirror}` ? -1 : 1)
 }

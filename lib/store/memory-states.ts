@@ -1,41 +1,45 @@
 import { MemoryPresence } from './memory-presence.js'
 import {
-  type KnownWay,
-  MOST_EVENTS,
+  endpointKey,
+  MAX_EVENTS,
+  type MirrorStateStore,
   type PresenceChange,
-  type StateStore,
+  type StoredEndpoint,
   type StoredEvent,
-  wayKey,
 } from './states.js'
 
 /** States that are gone with the process. */
-export function memoryStates(): StateStore {
-  const ways = new Map<string, KnownWay>()
+export function memoryStates(): MirrorStateStore {
+  const endpoints = new Map<string, StoredEndpoint>()
   const disabled = new Map<string, number>()
-  const asked = new Map<string, number>()
+  const requestedProbes = new Map<string, number>()
   let events: readonly StoredEvent[] = []
   let number = 0
   const presence = new MemoryPresence()
 
   function bounded(mirror: string): readonly StoredEvent[] {
     const own = events.filter((event) => event.mirror === mirror)
-    const oldest = own.at(-MOST_EVENTS)?.number ?? 0
+    const oldest = own.at(-MAX_EVENTS)?.number ?? 0
     return events.filter((event) => event.mirror !== mirror || event.number >= oldest)
   }
 
   return {
-    read: () => ({ ways: [...ways.values()], disabled: new Map(disabled), asked: new Map(asked) }),
+    read: () => ({
+      endpoints: [...endpoints.values()],
+      disabled: new Map(disabled),
+      requestedProbes: new Map(requestedProbes),
+    }),
     events: (after) => events.filter((event) => event.number > after),
     presence: (after) => presence.read(after),
     apply: (changes) => {
       const ofPresence: PresenceChange[] = []
       for (const change of changes) {
         switch (change.kind) {
-          case 'way':
-            ways.set(wayKey(change.way), change.way)
+          case 'endpoint':
+            endpoints.set(endpointKey(change.endpoint), change.endpoint)
             break
-          case 'removeWay':
-            ways.delete(wayKey(change.way))
+          case 'removeEndpoint':
+            endpoints.delete(endpointKey(change.endpoint))
             break
           case 'event':
             number += 1
@@ -46,8 +50,8 @@ export function memoryStates(): StateStore {
             if (change.at === undefined) disabled.delete(change.mirror)
             else disabled.set(change.mirror, change.at)
             break
-          case 'ask':
-            asked.set(change.mirror, change.at)
+          case 'requestProbe':
+            requestedProbes.set(change.mirror, change.at)
             break
           default:
             ofPresence.push(change)

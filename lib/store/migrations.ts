@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3'
 import { MirroredByError } from '../errors.js'
 
 /** What is in a file of ours. */
-export interface Schema {
+export interface DatabaseSchema {
   /** What the file is, for messages. */
   readonly what: string
   /** The option that names another. */
@@ -14,7 +14,7 @@ export interface Schema {
   readonly steps: readonly string[]
 }
 
-const INDEX_STEPS: readonly string[] = [
+const INDEX_MIGRATIONS: readonly string[] = [
   `CREATE TABLE file (
      folder   TEXT NOT NULL,
      name     TEXT NOT NULL,
@@ -85,7 +85,7 @@ const INDEX_STEPS: readonly string[] = [
    UPDATE counter SET next = next + (SELECT count(*) FROM file);`,
 ]
 
-const STATES_STEPS: readonly string[] = [
+const STATES_MIGRATIONS: readonly string[] = [
   `CREATE TABLE way (
      mirror     TEXT NOT NULL,
      url        TEXT NOT NULL,
@@ -190,11 +190,15 @@ const STATES_STEPS: readonly string[] = [
   'ALTER TABLE way ADD COLUMN trace_ms INTEGER;',
 ]
 
-export const INDEX: Schema = { what: 'the index', option: 'store', steps: INDEX_STEPS }
-export const STATES: Schema = { what: 'the states of mirrors', option: 'states', steps: STATES_STEPS }
+export const INDEX_SCHEMA: DatabaseSchema = { what: 'the index', option: 'store', steps: INDEX_MIGRATIONS }
+export const STATES_SCHEMA: DatabaseSchema = {
+  what: 'the states of mirrors',
+  option: 'mirrorStates',
+  steps: STATES_MIGRATIONS,
+}
 
 /** The version of the index that this code reads and writes. */
-export const SCHEMA_VERSION = INDEX_STEPS.length
+export const SCHEMA_VERSION = INDEX_MIGRATIONS.length
 
 /**
  * Brings a database to the last step of its schema. Processes that start together may race: the write lock lets one through, and
@@ -202,7 +206,7 @@ export const SCHEMA_VERSION = INDEX_STEPS.length
  *
  * @throws MirroredByError ERR_STORE_VERSION where a newer mirrored-by wrote it
  */
-export function migrate(database: Database, file: string, { what, option, steps }: Schema): void {
+export function migrate(database: Database, file: string, { what, option, steps }: DatabaseSchema): void {
   const upgrade = database.transaction(() => {
     const version = Number(database.pragma('user_version', { simple: true }))
     if (version > steps.length) {

@@ -1,7 +1,7 @@
-import { Guard, type GuardEvents } from './recovery.js'
+import { Recovery, type RecoveryEvents } from './recovery.js'
 import { sqliteStore } from './sqlite.js'
 import { sqliteStates } from './sqlite-states.js'
-import type { StateStore } from './states.js'
+import type { MirrorStateStore } from './states.js'
 import type { Store } from './store.js'
 
 /**
@@ -9,8 +9,8 @@ import type { Store } from './store.js'
  *
  * @throws MirroredByError as `sqliteStore` does, but for broken files
  */
-export function guardedStore(file: string, events: GuardEvents): Store {
-  const guard = new Guard(file, sqliteStore, ['the index', 'is built anew'], events)
+export function recoverableStore(file: string, events: RecoveryEvents): Store {
+  const guard = new Recovery(file, sqliteStore, ['the index', 'is built anew'], events)
   return {
     get: (path) => guard.ask((store) => store.get(path)),
     pieces: (path) => guard.ask((store) => store.pieces(path)),
@@ -33,9 +33,9 @@ export function guardedStore(file: string, events: GuardEvents): Store {
  *
  * @throws MirroredByError as `sqliteStates` does, but for broken files
  */
-export function guardedStates(file: string, events: GuardEvents): StateStore {
+export function recoverableStates(file: string, events: RecoveryEvents): MirrorStateStore {
   const loss = 'mirrors count as up until they are probed'
-  const guard = new Guard(file, sqliteStates, ['the states of mirrors', loss], events)
+  const guard = new Recovery(file, sqliteStates, ['the states of mirrors', loss], events)
   return {
     read: () => guard.ask((store) => store.read()),
     events: (after) => guard.ask((store) => store.events(after)),

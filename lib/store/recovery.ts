@@ -1,8 +1,8 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
-import { MirroredByError, reason, systemCode } from '../errors.js'
+import { errorMessage, MirroredByError, systemCode } from '../errors.js'
 import type { Awaitable } from '../model.js'
 
-export interface GuardEvents {
+export interface RecoveryEvents {
   /** The file was unreadable and has been set aside, or it is gone: what was in it is to be made anew. */
   rebuilt(): void
   warning(error: MirroredByError): void
@@ -14,11 +14,11 @@ const BROKEN = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_CORRUPT_VTAB'
 const PARTS = ['', '-wal', '-shm']
 
 /** A store in a SQLite file: one that turns out to be broken, now or later, is set aside as `<file>.corrupt-<time>` and begun anew. */
-export class Guard<S extends { close(): Awaitable<void> }> {
+export class Recovery<S extends { close(): Awaitable<void> }> {
   readonly #file: string
   readonly #open: (file: string) => S
   readonly #loss: string
-  readonly #events: GuardEvents
+  readonly #events: RecoveryEvents
   #store: S
   #inode: bigint | undefined
 
@@ -30,7 +30,7 @@ export class Guard<S extends { close(): Awaitable<void> }> {
     file: string,
     open: (file: string) => S,
     [what, loss]: readonly [what: string, loss: string],
-    events: GuardEvents,
+    events: RecoveryEvents,
   ) {
     this.#file = file
     this.#open = open
@@ -90,7 +90,7 @@ export class Guard<S extends { close(): Awaitable<void> }> {
       if (existsSync(this.#file + part)) renameSync(this.#file + part, aside + part)
     }
     const store = this.#open(this.#file)
-    const message = this.#loss.replace('%s', () => reason(error)).replace('%s', () => aside)
+    const message = this.#loss.replace('%s', () => errorMessage(error)).replace('%s', () => aside)
     this.#events.warning(new MirroredByError('ERR_STORE_BROKEN', message, error))
     return store
   }

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import Sqlite, { type Database, type Statement } from 'better-sqlite3'
 import {
   KEPT_VERSIONS,
-  type KnownCorrupt,
-  type KnownPresence,
-  type KnownScan,
-  MOST_WANTED,
+  MAX_REQUESTED_CHECKS,
   needsWhole,
   type PresenceChange,
+  type RequestedCheck,
   type SetName,
   type StoredBlock,
-  type WantedFile,
+  type StoredCorruptFile,
+  type StoredPresence,
+  type StoredSurvey,
 } from './states.js'
 
 // The rows below come from tables that are STRICT and have CHECKs: SQLite itself vouches for each column.
@@ -50,16 +50,16 @@ export class SqlitePresence {
   readonly #scans: Statement<[], ScanRow>
   readonly #putScan: Statement<[ScanRow]>
   readonly #removeScan: Statement<[string]>
-  readonly #corrupt: Statement<[], KnownCorrupt>
-  readonly #putCorrupt: Statement<[KnownCorrupt]>
+  readonly #corrupt: Statement<[], StoredCorruptFile>
+  readonly #putCorrupt: Statement<[StoredCorruptFile]>
   readonly #removeCorrupt: Statement<[string, number]>
   readonly #removeCorruptOf: Statement<[string]>
-  readonly #wanted: Statement<[], WantedFile>
+  readonly #wanted: Statement<[], RequestedCheck>
   readonly #want: Statement<[string, string, number]>
   readonly #unwant: Statement<[string, string]>
   readonly #unwantAll: Statement<[string]>
   readonly #boundWanted: Statement<[number]>
-  readonly #read: (after: number) => KnownPresence
+  readonly #read: (after: number) => StoredPresence
 
   constructor(database: Database) {
     this.#version = database.prepare<[], number>('SELECT version FROM presence').pluck()
@@ -117,7 +117,7 @@ export class SqlitePresence {
     this.#read = database.transaction((after: number) => this.#readAll(after))
   }
 
-  read(after: number): KnownPresence {
+  read(after: number): StoredPresence {
     return this.#read(after)
   }
 
@@ -126,11 +126,11 @@ export class SqlitePresence {
     const version = this.#nextVersion.get()
     if (version === undefined) throw lost('version')
     for (const change of changes) this.#applyOne(change, version)
-    if (changes.some(({ kind }) => kind === 'want')) this.#boundWanted.run(MOST_WANTED)
+    if (changes.some(({ kind }) => kind === 'requestCheck')) this.#boundWanted.run(MAX_REQUESTED_CHECKS)
     this.#forgetRemoved.run(version - KEPT_VERSIONS)
   }
 
-  #readAll(after: number): KnownPresence {
+  #readAll(after: number): StoredPresence {
     const version = this.#version.get()
     if (version === undefined) throw lost('version')
     const whole = needsWhole(after, version)
@@ -138,9 +138,9 @@ export class SqlitePresence {
       version,
       whole,
       blocks: this.#withContents(whole ? this.#allBlocks.all() : this.#blocksAfter.all(after)),
-      scans: this.#scans.all().map(scanOf),
+      surveys: this.#scans.all().map(scanOf),
       corrupt: this.#corrupt.all(),
-      wanted: this.#wanted.all(),
+      requestedChecks: this.#wanted.all(),
     }
   }
 
@@ -167,8 +167,8 @@ export class SqlitePresence {
         else this.#putBlock.run(mirror, set, block, this.#idOf(content), version)
         break
       }
-      case 'scan':
-        this.#putScan.run(rowOf({ ...change.scan, mirror: change.mirror }))
+      case 'survey':
+        this.#putScan.run(rowOf({ ...change.survey, mirror: change.mirror }))
         break
       case 'corrupt':
         this.#putCorrupt.run(change.corrupt)
@@ -176,10 +176,10 @@ export class SqlitePresence {
       case 'removeCorrupt':
         this.#removeCorrupt.run(change.mirror, change.number)
         break
-      case 'want':
+      case 'requestCheck':
         this.#want.run(change.mirror, change.path, change.at)
         break
-      case 'unwant':
+      case 'removeRequest':
         this.#unwant.run(change.mirror, change.path)
         break
       case 'forget':
@@ -202,7 +202,7 @@ function lost(what: string): Error {
   return new Sqlite.SqliteError(`the ${what} is not there`, 'SQLITE_CORRUPT')
 }
 
-function scanOf({ complete, reason, offset, completed, ...scan }: ScanRow): KnownScan {
+function scanOf({ complete, reason, offset, completed, ...scan }: ScanRow): StoredSurvey {
   return {
     ...scan,
     complete: complete === 1,
@@ -212,7 +212,7 @@ function scanOf({ complete, reason, offset, completed, ...scan }: ScanRow): Know
   }
 }
 
-function rowOf({ complete, reason, offset, completed, ...scan }: KnownScan): ScanRow {
+function rowOf({ complete, reason, offset, completed, ...scan }: StoredSurvey): ScanRow {
   return {
     ...scan,
     complete: Number(complete),

@@ -1,16 +1,16 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { Condition, Family, MirrorState } from '../model.js'
 import { openDatabase } from './database.js'
-import { STATES } from './migrations.js'
+import { STATES_SCHEMA } from './migrations.js'
 import { SqlitePresence } from './sqlite-presence.js'
 import {
-  type KnownPresence,
-  type KnownWay,
-  MOST_EVENTS,
+  MAX_EVENTS,
+  type MirrorStateStore,
   type PresenceChange,
   type StateChange,
-  type StateStore,
+  type StoredEndpoint,
   type StoredEvent,
+  type StoredPresence,
 } from './states.js'
 
 /**
@@ -21,22 +21,22 @@ import {
  * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
  * mirrored-by wrote it
  */
-export function sqliteStates(file: string): StateStore {
-  return openDatabase(file, STATES, (database) => new SqliteStates(database))
+export function sqliteStates(file: string): MirrorStateStore {
+  return openDatabase(file, STATES_SCHEMA, (database) => new SqliteStates(database))
 }
 
 // The rows below come from tables that are STRICT and have CHECKs: SQLite itself vouches for each column.
 
-interface WayRow {
+interface EndpointRow {
   readonly mirror: string
   readonly url: string
   readonly family: Family
   readonly condition: Condition
   readonly since: number
   readonly reason: string | null
-  readonly against: number
-  readonly falls: number
-  readonly fell: number | null
+  readonly streak: number
+  readonly flaps: number
+  readonly lastDown: number | null
   readonly probed: number
   readonly roundTrip: number | null
   readonly ranges: number | null
@@ -64,51 +64,51 @@ const COLUMNS = {
   condition: 'condition',
   since: 'since_ms',
   reason: 'reason',
-  against: 'against',
-  falls: 'falls',
-  fell: 'fell_ms',
+  streak: 'against',
+  flaps: 'falls',
+  lastDown: 'fell_ms',
   probed: 'probed_ms',
   roundTrip: 'round_trip',
   ranges: 'ranges',
   redirect: 'redirect',
   note: 'note',
   trace: 'trace_ms',
-} as const satisfies Record<keyof WayRow, string>
+} as const satisfies Record<keyof EndpointRow, string>
 
-class SqliteStates implements StateStore {
+class SqliteStates implements MirrorStateStore {
   readonly #database: Database
   readonly #presence: SqlitePresence
-  readonly #ways: Statement<[], WayRow>
+  readonly #endpoints: Statement<[], EndpointRow>
   readonly #disabled: Statement<[], MomentRow>
-  readonly #asked: Statement<[], MomentRow>
+  readonly #requestedProbes: Statement<[], MomentRow>
   readonly #events: Statement<[number], EventRow>
-  readonly #putWay: Statement<[WayRow]>
-  readonly #removeWay: Statement<[string, string, string]>
+  readonly #putEndpoint: Statement<[EndpointRow]>
+  readonly #removeEndpoint: Statement<[string, string, string]>
   readonly #putEvent: Statement<[string, number, string, string]>
   readonly #removeEvents: Statement<[string, string, number]>
   readonly #disable: Statement<[string, number]>
   readonly #enable: Statement<[string]>
   readonly #ask: Statement<[string, number]>
-  readonly #read: () => Awaited<ReturnType<StateStore['read']>>
+  readonly #read: () => Awaited<ReturnType<MirrorStateStore['read']>>
   readonly #apply: (changes: readonly StateChange[]) => void
 
   constructor(database: Database) {
     this.#database = database
     this.#presence = new SqlitePresence(database)
     const columns = Object.entries(COLUMNS)
-    this.#ways = database.prepare(
+    this.#endpoints = database.prepare(
       `SELECT ${columns.map(([name, column]) => `${column} AS ${name}`).join(', ')} FROM way`,
     )
     this.#disabled = database.prepare('SELECT mirror, at_ms AS at FROM disabled')
-    this.#asked = database.prepare('SELECT mirror, at_ms AS at FROM asked')
+    this.#requestedProbes = database.prepare('SELECT mirror, at_ms AS at FROM asked')
     this.#events = database.prepare(
       'SELECT number, mirror, at_ms AS at, state, reason FROM event WHERE number > ? ORDER BY number',
     )
-    this.#putWay = database.prepare(
+    this.#putEndpoint = database.prepare(
       `INSERT OR REPLACE INTO way (${columns.map(([, column]) => column).join(', ')})
        VALUES (${columns.map(([name]) => `@${name}`).join(', ')})`,
     )
-    this.#removeWay = database.prepare('DELETE FROM way WHERE mirror = ? AND url = ? AND family = ?')
+    this.#removeEndpoint = database.prepare('DELETE FROM way WHERE mirror = ? AND url = ? AND family = ?')
     this.#putEvent = database.prepare('INSERT INTO event (mirror, at_ms, state, reason) VALUES (?, ?, ?, ?)')
     this.#removeEvents = database.prepare(
       `DELETE FROM event WHERE mirror = ? AND number <=
@@ -118,9 +118,9 @@ class SqliteStates implements StateStore {
     this.#enable = database.prepare('DELETE FROM disabled WHERE mirror = ?')
     this.#ask = database.prepare('INSERT OR REPLACE INTO asked (mirror, at_ms) VALUES (?, ?)')
     this.#read = database.transaction(() => ({
-      ways: this.#ways.all().map(wayOf),
+      endpoints: this.#endpoints.all().map(endpointOf),
       disabled: momentsOf(this.#disabled.all()),
-      asked: momentsOf(this.#asked.all()),
+      requestedProbes: momentsOf(this.#requestedProbes.all()),
     }))
     this.#apply = database.transaction((changes: readonly StateChange[]) => this.#applyAll(changes))
   }
@@ -133,7 +133,7 @@ class SqliteStates implements StateStore {
     return this.#events.all(after)
   }
 
-  presence(after: number): KnownPresence {
+  presence(after: number): StoredPresence {
     return this.#presence.read(after)
   }
 
@@ -160,23 +160,23 @@ class SqliteStates implements StateStore {
     const ofPresence: PresenceChange[] = []
     for (const change of changes) {
       switch (change.kind) {
-        case 'way':
-          this.#putWay.run(rowOf(change.way))
+        case 'endpoint':
+          this.#putEndpoint.run(rowOf(change.endpoint))
           break
-        case 'removeWay':
-          this.#removeWay.run(change.way.mirror, change.way.url, change.way.family)
+        case 'removeEndpoint':
+          this.#removeEndpoint.run(change.endpoint.mirror, change.endpoint.url, change.endpoint.family)
           break
         case 'event': {
           const { mirror, at, state, reason } = change.event
           this.#putEvent.run(mirror, at, state, reason)
-          this.#removeEvents.run(mirror, mirror, MOST_EVENTS)
+          this.#removeEvents.run(mirror, mirror, MAX_EVENTS)
           break
         }
         case 'disable':
           if (change.at === undefined) this.#enable.run(change.mirror)
           else this.#disable.run(change.mirror, change.at)
           break
-        case 'ask':
+        case 'requestProbe':
           this.#ask.run(change.mirror, change.at)
           break
         default:
@@ -187,11 +187,20 @@ class SqliteStates implements StateStore {
   }
 }
 
-function wayOf({ fell, reason, roundTrip, ranges, redirect, note, trace, ...way }: WayRow): KnownWay {
+function endpointOf({
+  lastDown,
+  reason,
+  roundTrip,
+  ranges,
+  redirect,
+  note,
+  trace,
+  ...endpoint
+}: EndpointRow): StoredEndpoint {
   return {
-    ...way,
+    ...endpoint,
     ...(reason === null ? {} : { reason }),
-    ...(fell === null ? {} : { fell }),
+    ...(lastDown === null ? {} : { lastDown }),
     ...(roundTrip === null ? {} : { roundTrip }),
     ...(ranges === null ? {} : { ranges: ranges === 1 }),
     ...(redirect === null ? {} : { redirect }),
@@ -200,11 +209,20 @@ function wayOf({ fell, reason, roundTrip, ranges, redirect, note, trace, ...way 
   }
 }
 
-function rowOf({ fell, reason, roundTrip, ranges, redirect, note, trace, ...way }: KnownWay): WayRow {
+function rowOf({
+  lastDown,
+  reason,
+  roundTrip,
+  ranges,
+  redirect,
+  note,
+  trace,
+  ...endpoint
+}: StoredEndpoint): EndpointRow {
   return {
-    ...way,
+    ...endpoint,
     reason: reason ?? null,
-    fell: fell ?? null,
+    lastDown: lastDown ?? null,
     roundTrip: roundTrip ?? null,
     ranges: ranges === undefined ? null : Number(ranges),
     redirect: redirect ?? null,

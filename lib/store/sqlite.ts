@@ -4,7 +4,7 @@ import { contentOf, sameContent } from '../identity.js'
 import { ALGORITHMS, type Algorithm, type HashedFile, type Identity, type Pieces } from '../model.js'
 import { isWithin, joinPath, splitPath } from '../paths.js'
 import { openDatabase } from './database.js'
-import { INDEX } from './migrations.js'
+import { INDEX_SCHEMA } from './migrations.js'
 import type { Change, Lease, SampledFile, Store, StoredFile, Totals } from './store.js'
 
 const COLUMN: { readonly [A in Algorithm]: string } = {
@@ -34,7 +34,7 @@ type DigestRow = readonly (Buffer | null)[]
  * mirrored-by wrote it
  */
 export function sqliteStore(file: string): Store {
-  return openDatabase(file, INDEX, (database) => new SqliteStore(database))
+  return openDatabase(file, INDEX_SCHEMA, (database) => new SqliteStore(database))
 }
 
 class SqliteStore implements Store {

@@ -1,7 +1,7 @@
 import type { Awaitable, Condition, Family, MirrorState } from '../model.js'
 
 /** One way to a mirror: a URL of it, by one family of addresses. */
-export interface Way {
+export interface Endpoint {
   /** Id of the mirror. */
   readonly mirror: string
   /** Base URL. */
@@ -10,18 +10,18 @@ export interface Way {
 }
 
 /** What probes have told of a way. Times are milliseconds since 1970. */
-export interface WayState {
+export interface EndpointState {
   readonly condition: Condition
   /** When the condition began; of `unknown`, when it was probed last. */
   readonly since: number
   /** Why it is down. */
   readonly reason?: string | undefined
   /** Results in a row, up to the last one, that speak against the condition. */
-  readonly against: number
+  readonly streak: number
   /** How often it went down, each time soon after the time before. */
-  readonly falls: number
+  readonly flaps: number
   /** When it went down last. */
-  readonly fell?: number | undefined
+  readonly lastDown?: number | undefined
   /** When it was probed last. */
   readonly probed: number
   /** Milliseconds from the beginning of the connection to the head of the answer: a moving average. */
@@ -36,7 +36,7 @@ export interface WayState {
   readonly trace?: number | undefined
 }
 
-export interface KnownWay extends Way, WayState {}
+export interface StoredEndpoint extends Endpoint, EndpointState {}
 
 /** A mirror became another one, in a way that clients or operators notice. */
 export interface MirrorEvent {
@@ -54,8 +54,8 @@ export interface StoredEvent extends MirrorEvent {
 }
 
 /** Sets of numbers of the index that are kept of each mirror. What they mean is no matter of the store. */
-export const SETS = ['held', 'stale', 'absent', 'preferred'] as const
-export type SetName = (typeof SETS)[number]
+export const SET_NAMES = ['held', 'stale', 'absent', 'preferred'] as const
+export type SetName = (typeof SET_NAMES)[number]
 
 /** The part of a set of a mirror that is about the numbers from 65,536 × `block` on, so many of them. */
 export interface StoredBlock {
@@ -68,7 +68,7 @@ export interface StoredBlock {
 }
 
 /** How the last scan of a mirror ended. */
-export interface KnownScan {
+export interface StoredSurvey {
   /** Id of the mirror. */
   readonly mirror: string
   /** How it was scanned: `rsync`, `http`, `ftp` or `head`. */
@@ -88,7 +88,7 @@ export interface KnownScan {
 }
 
 /** A file that a mirror holds with other bytes than ours, or does not send to its end. */
-export interface KnownCorrupt {
+export interface StoredCorruptFile {
   /** Id of the mirror. */
   readonly mirror: string
   /** Of the file's content, in the index. */
@@ -110,7 +110,7 @@ export interface KnownCorrupt {
 }
 
 /** A file of which a process that does not look at mirrors asks whether one has it. */
-export interface WantedFile {
+export interface RequestedCheck {
   /** Id of the mirror. */
   readonly mirror: string
   readonly path: string
@@ -129,18 +129,18 @@ export type PresenceChange =
       readonly content: Uint8Array | undefined
     }
   /** Takes the place of the scan that is known of the mirror. */
-  | { readonly kind: 'scan'; readonly mirror: string; readonly scan: KnownScan }
+  | { readonly kind: 'survey'; readonly mirror: string; readonly survey: StoredSurvey }
   /** Takes the place of what is known of that number at that mirror. */
-  | { readonly kind: 'corrupt'; readonly corrupt: KnownCorrupt }
+  | { readonly kind: 'corrupt'; readonly corrupt: StoredCorruptFile }
   | { readonly kind: 'removeCorrupt'; readonly mirror: string; readonly number: number }
   /** Somebody asks whether a mirror has a file, at a time in milliseconds since 1970. */
-  | { readonly kind: 'want'; readonly mirror: string; readonly path: string; readonly at: number }
+  | { readonly kind: 'requestCheck'; readonly mirror: string; readonly path: string; readonly at: number }
   /** Nobody needs to look any more. */
-  | { readonly kind: 'unwant'; readonly mirror: string; readonly path: string }
+  | { readonly kind: 'removeRequest'; readonly mirror: string; readonly path: string }
   /** Removes the blocks, the scan, and the corrupt and wanted files of a mirror. */
   | { readonly kind: 'forget'; readonly mirror: string }
 
-export interface KnownPresence {
+export interface StoredPresence {
   /** Grows with every `apply` that changes what is here. */
   readonly version: number
   /**
@@ -148,35 +148,35 @@ export interface KnownPresence {
    */
   readonly whole: boolean
   readonly blocks: readonly StoredBlock[]
-  readonly scans: readonly KnownScan[]
-  readonly corrupt: readonly KnownCorrupt[]
+  readonly surveys: readonly StoredSurvey[]
+  readonly corrupt: readonly StoredCorruptFile[]
   /** The one that was asked for the longest ago comes first. */
-  readonly wanted: readonly WantedFile[]
+  readonly requestedChecks: readonly RequestedCheck[]
 }
 
 export type StateChange =
   | PresenceChange
-  | { readonly kind: 'way'; readonly way: KnownWay }
+  | { readonly kind: 'endpoint'; readonly endpoint: StoredEndpoint }
   /** There is no such way any more. */
-  | { readonly kind: 'removeWay'; readonly way: Way }
+  | { readonly kind: 'removeEndpoint'; readonly endpoint: Endpoint }
   | { readonly kind: 'event'; readonly event: MirrorEvent }
   /** Somebody switched the mirror off, at a time in milliseconds since 1970; or, without one, on again. */
   | { readonly kind: 'disable'; readonly mirror: string; readonly at: number | undefined }
   /** Somebody asks for an early probe. */
-  | { readonly kind: 'ask'; readonly mirror: string; readonly at: number }
+  | { readonly kind: 'requestProbe'; readonly mirror: string; readonly at: number }
 
-export interface KnownStates {
-  readonly ways: readonly KnownWay[]
+export interface StoredStates {
+  readonly endpoints: readonly StoredEndpoint[]
   /** Mirrors that were switched off, and when. */
   readonly disabled: ReadonlyMap<string, number>
   /** Mirrors for which an early probe was asked, and when it was the last time. */
-  readonly asked: ReadonlyMap<string, number>
+  readonly requestedProbes: ReadonlyMap<string, number>
 }
 
 /** Events that are kept of one mirror. */
-export const MOST_EVENTS = 32
+export const MAX_EVENTS = 32
 /** Files that are kept as wanted: those that were asked for last. */
-export const MOST_WANTED = 1000
+export const MAX_REQUESTED_CHECKS = 1000
 /** Versions of presence for which removed blocks are remembered: who has seen none of them is given everything. */
 export const KEPT_VERSIONS = 1000
 
@@ -184,9 +184,9 @@ export const KEPT_VERSIONS = 1000
  * Where the states of mirrors are kept: what cannot be computed again. It is apart from the index, which may be thrown away.
  * It may answer at once or by promise; every implementation passes the suite in `test/store/states-suite.ts`.
  */
-export interface StateStore {
+export interface MirrorStateStore {
   /** Everything but the events and the presence. */
-  read(): Awaitable<KnownStates>
+  read(): Awaitable<StoredStates>
   /** Events after that number, in their order; 0 for all that are kept: the last 32 of each mirror. */
   events(after: number): Awaitable<readonly StoredEvent[]>
   /**
@@ -194,7 +194,7 @@ export interface StateStore {
    * all. All are given too where it cannot be said what has changed since: for a version that is too old, or of a file that
    * was lost meanwhile.
    */
-  presence(after: number): Awaitable<KnownPresence>
+  presence(after: number): Awaitable<StoredPresence>
   /** All of them or none, in their order. */
   apply(changes: readonly StateChange[]): Awaitable<void>
   /** A number that is another one after another process has changed something. */
@@ -209,6 +209,6 @@ export function needsWhole(seen: number, version: number): boolean {
 }
 
 /** What tells one way from the other. */
-export function wayKey({ mirror, url, family }: Way): string {
+export function endpointKey({ mirror, url, family }: Endpoint): string {
   return `${mirror} ${family} ${url}`
 }

@@ -1,4 +1,4 @@
-import { MirroredByError, reason } from '../errors.js'
+import { errorMessage, MirroredByError } from '../errors.js'
 import type { Algorithm, Awaitable, HashedFile, Identity, IndexedFile, Pieces } from '../model.js'
 
 /** What a scan needs to know of an indexed file to see whether it must be hashed again. */
@@ -92,5 +92,5 @@ export interface Store {
  * @param what does not work, and what becomes of it: `cannot be read`
  */
 export function storeError(what: string, error: unknown): MirroredByError {
-  return new MirroredByError('ERR_STORE', `the index ${what}: ${reason(error)}`, error)
+  return new MirroredByError('ERR_STORE', `the index ${what}: ${errorMessage(error)}`, error)
 }

@@ -169,7 +169,7 @@ describe('precompressed files that koa-static picks', () => {
     writeFiles(root, { 'text.txt.gz': gzipSync(TEXT) })
     await until('it is indexed', () => origin.lookup('text.txt.gz'))
     const touched: string[] = []
-    origin.touch = (path) => touched.push(path)
+    origin.invalidate = (path) => touched.push(path)
     for (let count = 0; count < 5; count += 1) assert.ok((await ask(port, '/text.txt', GZIP)).isCoded)
     assert.deepEqual(touched, [])
   })

@@ -304,7 +304,7 @@ it('keeps a HEAD from ending the process when the file is gone before koa-static
     t,
     (origin, app) => {
       // It stays in the index: what is not there is none of ours, and ends the process sometimes.
-      origin.touch = () => {}
+      origin.invalidate = () => {}
       app.use(mirroredBy(origin))
       app.use(async (_ctx, next) => {
         await next()

@@ -19,8 +19,9 @@ writeFiles(folder, {
   }),
   'etc/city.mmdb': mmdb({ networks: { [NETWORK]: { latitude: -33.456, longitude: -70.6 } } }),
   'etc/asn.mmdb': mmdb({ networks: { [NETWORK]: { asn: 'AS64500' } } }),
-  'etc/config.yaml': 'geo: [city.mmdb, ../country.mmdb, asn.mmdb]\nhome: at\n',
-  'etc/one.yaml': 'geo: ../country.mmdb\nhome: { country: at, coordinates: [48.2, 16.37], asn: 64501 }\n',
+  'etc/config.yaml': 'geo: [city.mmdb, ../country.mmdb, asn.mmdb]\nlocalPlace: at\n',
+  'etc/one.yaml':
+    'geo: ../country.mmdb\nlocalPlace: { country: at, coordinates: [48.2, 16.37], asn: 64501 }\n',
   'etc/none.yaml': 'geo: false\n',
   'etc/bad.yaml': 'root: ../root\ngeo: nowhere.mmdb\n',
 })

@@ -66,7 +66,7 @@ describe('mirrors', { concurrency: true }, () => {
       ['good', 'dead'],
     )
     const [, dead] = list
-    assert.deepEqual([dead.state, dead.reason, dead.ways.length], ['down', 'connection refused', 1])
+    assert.deepEqual([dead.state, dead.reason, dead.endpoints.length], ['down', 'connection refused', 1])
     assert.deepEqual(Object.keys(dead.history[0]), ['id', 'at', 'state', 'reason'])
     assert.equal(new Date(dead.since).toISOString(), dead.since)
   })
@@ -160,19 +160,19 @@ describe('mirrors', { concurrency: true }, () => {
     )
     const dead = await mirroredBy(['mirrors', 'check', 'dead', '--json', ...flags])
     assert.equal(dead.status, 1)
-    const { up, ways } = JSON.parse(dead.stdout)
-    assert.deepEqual([up, ways[0].outcome, ways[0].reason], [false, 'failed', 'connection refused'])
+    const { up, endpoints } = JSON.parse(dead.stdout)
+    assert.deepEqual([up, endpoints[0].outcome, endpoints[0].reason], [false, 'failed', 'connection refused'])
   })
 
   test('check asks a running server to look for itself', async (t) => {
     const mirror = await startFaulty(t, 'good')
-    const { folder, flags } = place(t, { one: mirror.url }, 'states: own.sqlite\n')
+    const { folder, flags } = place(t, { one: mirror.url }, 'mirrorStates: own.sqlite\n')
     const server = await serving(t, flags)
     await said('check', 'one', ...flags)
     const states = sqliteStates(join(folder, 'own.sqlite'))
-    const { asked } = await states.read()
+    const { requestedProbes } = await states.read()
     await states.close()
-    assert.ok((asked.get('one') ?? 0) > Date.now() - 60_000)
+    assert.ok((requestedProbes.get('one') ?? 0) > Date.now() - 60_000)
     server.child.kill('SIGTERM')
     assert.equal(await server.ended, 0)
   })

@@ -34,8 +34,8 @@ writeFiles(folder, {
   'config-mirrors.yaml': 'root: root\nmirrors:\n  - id: a\n    url: a.example\n',
   'config-rootless.yaml': 'mode: redirect\n',
   'config-geo.yaml': 'root: root\ngeo: [a.mmdb, 5]\n',
-  'config-home.yaml': 'root: root\nhome: uk\n',
-  'config-home-asn.yaml': 'root: root\nhome:\n  country: de\n  asn: 0\n',
+  'config-home.yaml': 'root: root\nlocalPlace: uk\n',
+  'config-home-asn.yaml': 'root: root\nlocalPlace:\n  country: de\n  asn: 0\n',
 })
 
 interface Mistake {
@@ -156,14 +156,14 @@ const MISTAKES: readonly Mistake[] = [
     what: 'a configuration with a home that does not exist',
     ...config(
       'config-home.yaml',
-      `${join(folder, 'config-home.yaml')}:2:1: home: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"`,
+      `${join(folder, 'config-home.yaml')}:2:1: localPlace: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"`,
     ),
   },
   {
     what: 'a configuration with a home in a system that does not exist',
     ...config(
       'config-home-asn.yaml',
-      `${join(folder, 'config-home-asn.yaml')}:4:3: home.asn: must be a whole number from 1 to 4294967295`,
+      `${join(folder, 'config-home-asn.yaml')}:4:3: localPlace.asn: must be a whole number from 1 to 4294967295`,
     ),
   },
   {

@@ -41,7 +41,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     at(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
     at(copies, 1).mirror.fault = { kind: 'fails', path: 'sub/' }
     at(copies, 2).mirror.fault = { kind: 'wrong bytes', path: 'b.bin' }
-    const challenge = { bytesPerHour: '64GiB', again: '1h' }
+    const challenge = { bytesPerHour: '64GiB', recheckInterval: '1h' }
     const flags = configured(folder, { ...options, mirrors, presence: { interval: '6h' }, challenge })
 
     assert.match(await rank('a.bin', flags), /^1 +m0 /m)
@@ -66,7 +66,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     const data = JSON.parse(await said('mirrors', 'list', '--json', ...flags))
     const [first, , third, fourth] = data
     const { survey, ...rest } = first.presence
-    assert.deepEqual(rest, { kind: 'looked', held: 2, stale: 0, absent: 1, corrupt: [] })
+    assert.deepEqual(rest, { kind: 'checked', held: 2, stale: 0, absent: 1, corrupt: [] })
     assert.deepEqual([survey.source, survey.complete, survey.files], ['http', true, 2])
     assert.equal(new Date(survey.at).toISOString(), survey.at)
     assert.deepEqual([third.presence.corrupt[0].mirror, third.presence.corrupt[0].path], ['m2', 'b.bin'])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type DuplicateLines, fieldBlock, lineBytes, MOST_LINE_BYTES } from '../../lib/fields/budget.js'
+import { type DuplicateLines, fieldBlock, lineBytes, MAX_LINE_BYTES } from '../../lib/fields/budget.js'
 import { describedbyLink, duplicateLink, METALINK4_TYPE } from '../../lib/fields/link.js'
 import { xMirroredBy } from '../../lib/fields/x-mirrored-by.js'
 import type { Field } from '../../lib/model.js'
@@ -88,10 +88,10 @@ test('a line of more than 1,024 bytes is not sent, and those after it are', () =
 
 test('a line of 1,024 bytes is sent', () => {
   const bare = lineBytes(duplicate(1).link)
-  const exact = duplicate(1, MOST_LINE_BYTES - bare)
+  const exact = duplicate(1, MAX_LINE_BYTES - bare)
   assert.equal(lineBytes(exact.link), 1024)
   assert.deepEqual(fieldBlock([], [exact], [], [], 10_000), [exact.link, exact.mirroredBy])
-  const more = duplicate(1, MOST_LINE_BYTES - bare + 1)
+  const more = duplicate(1, MAX_LINE_BYTES - bare + 1)
   assert.deepEqual(fieldBlock([], [more], [], [], 10_000), [])
 })
 
@@ -116,7 +116,7 @@ test('whatever there is to be said, the block keeps to its size wherever its dig
         const block = fieldBlock(descriptions, all, digests, REST, most)
         const least = sizeOf([...digests, ...REST])
         assert.ok(sizeOf(block) <= Math.max(most, least))
-        for (const field of block) assert.ok(lineBytes(field) <= MOST_LINE_BYTES)
+        for (const field of block) assert.ok(lineBytes(field) <= MAX_LINE_BYTES)
         // Links and X-Mirrored-By lines are of the same duplicates, in the same order.
         const links = block.filter(([, value]) => value.includes('rel=duplicate'))
         const urls = block.filter(([name]) => name === 'X-Mirrored-By').map(([, url]) => url)

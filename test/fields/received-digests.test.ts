@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { digestFields } from '../../lib/fields/digest.js'
-import { toldDigests } from '../../lib/fields/received-digests.js'
+import { parseDigestFields } from '../../lib/fields/received-digests.js'
 import { reprDigestFields } from '../../lib/fields/repr-digest.js'
 import { xMd5 } from '../../lib/fields/x-md5.js'
 import type { Algorithm, Digests } from '../../lib/model.js'
@@ -25,14 +25,14 @@ describe('digests that an answer tells', () => {
     fc.assert(
       fc.property(digests, (some) => {
         const [[, reprDigest] = []] = reprDigestFields(some, NAMED)
-        assert.deepEqual(plain(toldDigests({ reprDigest })), plain(some))
+        assert.deepEqual(plain(parseDigestFields({ reprDigest })), plain(some))
         const digest = digestFields(some, NAMED)
           .map(([, value]) => value)
           .join(', ')
-        assert.deepEqual(plain(toldDigests({ digest })), plain(some))
+        assert.deepEqual(plain(parseDigestFields({ digest })), plain(some))
         const [[, md5] = []] = xMd5(some)
         assert.deepEqual(
-          plain(toldDigests({ xMd5: md5 })),
+          plain(parseDigestFields({ xMd5: md5 })),
           plain(some.md5 === undefined ? {} : { md5: some.md5 }),
         )
       }),
@@ -44,9 +44,9 @@ describe('digests that an answer tells', () => {
     const reprDigest = `md5=:${one?.toString('base64')}:`
     const digest = `MD5=${two?.toString('base64')}`
     const hex = three?.toString('hex')
-    assert.deepEqual(toldDigests({ reprDigest, digest, xMd5: hex }), { md5: new Uint8Array(one ?? []) })
-    assert.deepEqual(toldDigests({ digest, xMd5: hex }), { md5: two })
-    assert.deepEqual(toldDigests({ reprDigest: 'md5=!', xMd5: hex?.toUpperCase() }), { md5: three })
+    assert.deepEqual(parseDigestFields({ reprDigest, digest, xMd5: hex }), { md5: new Uint8Array(one ?? []) })
+    assert.deepEqual(parseDigestFields({ digest, xMd5: hex }), { md5: two })
+    assert.deepEqual(parseDigestFields({ reprDigest: 'md5=!', xMd5: hex?.toUpperCase() }), { md5: three })
   })
 
   const MALFORMED = [
@@ -70,7 +70,7 @@ describe('digests that an answer tells', () => {
   ]
   for (const value of MALFORMED)
     test(`are none in ${JSON.stringify(value)}`, () =>
-      assert.deepEqual(toldDigests({ reprDigest: value, digest: value, xMd5: value }), {}))
+      assert.deepEqual(parseDigestFields({ reprDigest: value, digest: value, xMd5: value }), {}))
 
   test('have the right lengths, whatever is sent', () => {
     const lengths: Readonly<Record<string, number>> = {
@@ -91,7 +91,7 @@ describe('digests that an answer tells', () => {
     )
     fc.assert(
       fc.property(text, text, text, (reprDigest, digest, md5) => {
-        for (const [name, value] of Object.entries(toldDigests({ reprDigest, digest, xMd5: md5 })))
+        for (const [name, value] of Object.entries(parseDigestFields({ reprDigest, digest, xMd5: md5 })))
           assert.equal(value.length, lengths[name], name)
       }),
     )

@@ -17,7 +17,7 @@ const SIX = '2606:2800::/32'
 async function locator(
   context: TestContext,
   databases: readonly (DatabaseChoices | Buffer)[],
-  home?: LocatorOptions['home'],
+  localPlace?: LocatorOptions['localPlace'],
 ): Promise<Locator> {
   const folder = temporaryFolder(context)
   const geo = databases.map((database, index) => {
@@ -25,7 +25,7 @@ async function locator(
     writeFileSync(file, Buffer.isBuffer(database) ? database : mmdb(database))
     return file
   })
-  return await openLocator({ geo, home })
+  return await openLocator({ geo, localPlace })
 }
 
 function country(code: string): DatabaseChoices {
@@ -256,8 +256,8 @@ describe('local addresses', () => {
   })
 
   test('are at home without a database too', async () => {
-    const home = { country: 'at', coordinates: [48.2, 16.37], asn: 64_500 } as const
-    const { locate } = bound(await openLocator({ geo: false, home }))
+    const localPlace = { country: 'at', coordinates: [48.2, 16.37], asn: 64_500 } as const
+    const { locate } = bound(await openLocator({ geo: false, localPlace }))
     assert.deepEqual(locate('10.0.0.1'), {
       address: '10.0.0.1',
       country: 'at',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { describe, type TestContext, test } from 'node:test'
 import type { MirrorPresence, Origin, OriginOptions } from '../../lib/index.js'
-import { isPrivate, systemAddresses } from '../../lib/network/addresses.js'
+import { isPrivate, systemResolver } from '../../lib/network/addresses.js'
 import { at, given, open, setting, untilGiven, untilSurveyed } from '../mirrors/presence/setting.js'
 import { until } from '../support/until.js'
 import { type HttpFault, OUTSIDE } from './faulty-http.js'
@@ -12,9 +12,9 @@ import { startFaultyMirror } from './faulty-mirror.js'
 const FILES = { one: 'x'.repeat(123), 'sub/file.bin': 'content of file' }
 const PRESENCE = { probe: { interval: '1h' }, presence: { interval: '1s' } } as const
 
-function presenceOf(origin: Origin, place = 0): MirrorPresence & { readonly kind: 'looked' } {
+function presenceOf(origin: Origin, place = 0): MirrorPresence & { readonly kind: 'checked' } {
   const presence = origin.mirrors()[place]?.presence
-  assert.ok(presence?.kind === 'looked')
+  assert.ok(presence?.kind === 'checked')
   return presence
 }
 
@@ -24,7 +24,7 @@ function reasonOf(origin: Origin, path = 'one'): string | undefined {
 
 async function nameOfThisMachine(t: TestContext): Promise<string | undefined> {
   const name = hostname()
-  const { ipv4 } = await systemAddresses().find(name)
+  const { ipv4 } = await systemResolver().find(name)
   if (ipv4?.length && ipv4.every(isPrivate)) return name
   t.skip(`this machine has no private address under its name, ${name}`)
   return undefined

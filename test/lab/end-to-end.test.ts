@@ -37,7 +37,7 @@ const SURVEYS = 2000
  * second: little more than a second on average, and hardly ever longer than this.
  */
 const CHALLENGES = 20_000
-const CHALLENGE = { bytesPerHour: '8GiB', again: '1s' }
+const CHALLENGE = { bytesPerHour: '8GiB', recheckInterval: '1s' }
 /** Milliseconds that this machine may be slower than it should be. */
 const SPARE = 2000
 
@@ -122,7 +122,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
   await untilSurveyed(origin)
   for (const path of PATHS) await untilGiven(port, path, ALL)
   assert.deepEqual(
-    origin.mirrors().map(({ presence }) => presence.kind === 'looked' && presence.survey?.source),
+    origin.mirrors().map(({ presence }) => presence.kind === 'checked' && presence.survey?.source),
     ['http', 'rsync', 'ftp'],
   )
 

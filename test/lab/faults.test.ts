@@ -38,7 +38,7 @@ const SURVEYS = 2000
 /** Milliseconds that this machine may be slower than it should be. */
 const SPARE = 2000
 /** Ten pieces each half a second, and then some of them again. */
-const CHALLENGE = { bytesPerHour: '8GiB', again: '1s' }
+const CHALLENGE = { bytesPerHour: '8GiB', recheckInterval: '1s' }
 /** Milliseconds until some piece of the first mirror's was fetched twice. */
 const CHALLENGES = 6000
 

@@ -80,7 +80,7 @@ async function assertKnown(origin: Origin): Promise<void> {
 
 function surveyOf(origin: Origin) {
   const presence = origin.mirrors()[0]?.presence
-  assert.ok(presence?.kind === 'looked')
+  assert.ok(presence?.kind === 'checked')
   const { source, complete, reason } = presence.survey ?? {}
   return { source, complete, reason }
 }

@@ -8,9 +8,9 @@ import { listHttp } from '../../lib/mirrors/presence/listings/http.js'
 import { type HostAddresses, isPrivate } from '../../lib/network/addresses.js'
 import {
   checkHost,
-  type GuardOptions,
   guardedAgent,
   openAddresses,
+  type PrivateAddressGuardOptions,
 } from '../../lib/network/private-address-guard.js'
 import type { Scope } from '../support/folder.js'
 import { listen } from '../support/server.js'
@@ -29,22 +29,26 @@ function bookOf(hosts: Readonly<Record<string, Partial<HostAddresses>>>) {
   return { find, asked }
 }
 
-async function agentFor(scope: Scope, book: ReturnType<typeof bookOf>, options: GuardOptions = {}) {
-  const agent = await guardedAgent(book, options)
+async function agentFor(
+  scope: Scope,
+  resolver: ReturnType<typeof bookOf>,
+  options: PrivateAddressGuardOptions = {},
+) {
+  const agent = await guardedAgent(resolver, options)
   scope.after(() => agent.destroy())
   return agent
 }
 
 describe('a guarded agent', { timeout: 30_000 }, () => {
   test('connects to no private address, whoever asks', async (t) => {
-    const book = bookOf({ 'mirror.example': { ipv4: ['127.0.0.1'] } })
+    const resolver = bookOf({ 'mirror.example': { ipv4: ['127.0.0.1'] } })
     const { port, server } = await listen(t, (_, response) => response.end('secret'))
     let connections = 0
     server.on('connection', () => {
       connections += 1
     })
     const url = `http://mirror.example:${port}/`
-    const dispatcher = await agentFor(t, book)
+    const dispatcher = await agentFor(t, resolver)
     const refusal = 'its host mirror.example has the private address 127.0.0.1'
     await assert.rejects(request(url, { dispatcher }), { message: refusal })
     assert.deepEqual(await checkFile(url, { dispatcher }), { state: 'unknown', reason: refusal })
@@ -57,22 +61,22 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
   })
 
   test('follows no redirect to a name that leads within', async (t) => {
-    const book = bookOf({ 'inside.example': { ipv4: ['127.0.0.1'] } })
+    const resolver = bookOf({ 'inside.example': { ipv4: ['127.0.0.1'] } })
     const inside = await listen(t, () => assert.fail('it was asked'))
     const { url } = await listen(t, (_, response) => {
       response.writeHead(302, { Location: `http://inside.example:${inside.port}/` }).end()
     })
     const target = { url, size: 6, piece: 0, length: 6, sha256: new Uint8Array(32) }
-    const result = await challenge(target, { dispatcher: await agentFor(t, book), redirects: true })
+    const result = await challenge(target, { dispatcher: await agentFor(t, resolver), redirects: true })
     assert.deepEqual(result, {
       state: 'unknown',
       reason: 'its host inside.example has the private address 127.0.0.1',
     })
-    assert.deepEqual(book.asked, ['inside.example'])
+    assert.deepEqual(resolver.asked, ['inside.example'])
   })
 
   test('goes where the book says, and asks once a connection', async (t) => {
-    const book = bookOf({ 'mirror.example': { ipv4: ['127.0.0.3'], ipv6: [] } })
+    const resolver = bookOf({ 'mirror.example': { ipv4: ['127.0.0.3'], ipv6: [] } })
     const hosts: (string | undefined)[] = []
     const { port } = await listen(
       t,
@@ -82,19 +86,19 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
       },
       '127.0.0.3',
     )
-    const dispatcher = await agentFor(t, book, { allowsPrivate: true, connections: 1 })
+    const dispatcher = await agentFor(t, resolver, { allowsPrivate: true, connections: 1 })
     for (let count = 0; count < 3; count += 1) {
       const { body } = await request(`http://mirror.example:${port}/`, { dispatcher })
       assert.equal(await body.text(), 'here')
     }
-    assert.deepEqual(book.asked, ['mirror.example'])
+    assert.deepEqual(resolver.asked, ['mirror.example'])
     assert.deepEqual(new Set(hosts), new Set([`mirror.example:${port}`]))
   })
 
   test('goes to a host that says itself where it is', async (t) => {
-    const book = bookOf({ localhost: { ipv4: ['127.0.0.1'] } })
+    const resolver = bookOf({ localhost: { ipv4: ['127.0.0.1'] } })
     const { port } = await listen(t, (_, response) => response.end('here'))
-    const dispatcher = await agentFor(t, book)
+    const dispatcher = await agentFor(t, resolver)
     for (const host of ['127.0.0.1', 'localhost']) {
       const { body } = await request(`http://${host}:${port}/`, { dispatcher })
       assert.equal(await body.text(), 'here')
@@ -176,8 +180,8 @@ describe('a check of a host', () => {
   ]
   for (const [host, reason] of table)
     test(`finds ${reason ?? 'nothing'} with ${host}`, async () => {
-      const book = bookOf(hosts)
-      assert.equal(await checkHost(host, book, false), reason)
-      assert.equal(await checkHost(host, book, true), undefined)
+      const resolver = bookOf(hosts)
+      assert.equal(await checkHost(host, resolver, false), reason)
+      assert.equal(await checkHost(host, resolver, true), undefined)
     })
 })

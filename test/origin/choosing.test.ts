@@ -19,10 +19,10 @@ function mistake(options: object): string {
 
 describe('options of how mirrors are chosen', () => {
   test('have defaults', () => {
-    const { strategy, range, preferSecure, overrides } = checkOptions({ root: '.' })
+    const { strategy, nearFactor, preferSecure, overrides } = checkOptions({ root: '.' })
     assert.deepEqual(
-      { strategy, range, preferSecure, overrides },
-      { strategy: 'nearest', range: 1.5, preferSecure: true, overrides: true },
+      { strategy, nearFactor, preferSecure, overrides },
+      { strategy: 'nearest', nearFactor: 1.5, preferSecure: true, overrides: true },
     )
   })
 
@@ -35,22 +35,23 @@ describe('options of how mirrors are chosen', () => {
       () => ({ tiers: [] }),
     ] as const)
       assert.equal(checkOptions({ root: '.', strategy }).strategy, strategy)
-    for (const range of [1, 1.5, 20_000]) assert.equal(checkOptions({ root: '.', range }).range, range)
+    for (const nearFactor of [1, 1.5, 20_000])
+      assert.equal(checkOptions({ root: '.', nearFactor }).nearFactor, nearFactor)
   })
 
   const STRATEGY = 'strategy: must be one of nearest, mirrorbits, almalinux, mirrorbrain, or a function'
-  const RANGE = 'range: must be a number, 1 or greater'
+  const RANGE = 'nearFactor: must be a number, 1 or greater'
   for (const [what, options, message] of [
     ['a strategy that does not exist', { strategy: 'closest' }, STRATEGY],
     ['a strategy in capitals', { strategy: 'Nearest' }, STRATEGY],
     ['a list of strategies', { strategy: ['nearest'] }, STRATEGY],
     ['a strategy that is an object', { strategy: {} }, STRATEGY],
     ['null for a strategy', { strategy: null }, STRATEGY],
-    ['a range below 1', { range: 0.99 }, RANGE],
-    ['a range below 0', { range: -1.5 }, RANGE],
-    ['a range without an end', { range: Number.POSITIVE_INFINITY }, RANGE],
-    ['a range that is no number', { range: Number.NaN }, RANGE],
-    ['a range that is a text', { range: '1.5' }, RANGE],
+    ['a range below 1', { nearFactor: 0.99 }, RANGE],
+    ['a range below 0', { nearFactor: -1.5 }, RANGE],
+    ['a range without an end', { nearFactor: Number.POSITIVE_INFINITY }, RANGE],
+    ['a range that is no number', { nearFactor: Number.NaN }, RANGE],
+    ['a range that is a text', { nearFactor: '1.5' }, RANGE],
     ['preferSecure as a text', { preferSecure: 'yes' }, 'preferSecure: must be true or false'],
     ['overrides as a number', { overrides: 0 }, 'overrides: must be true or false'],
     [
@@ -87,7 +88,7 @@ test('an origin chooses by the strategy, range and preference of its options', a
     'world https://a.example/a.bin',
     'world https://b.example/a.bin',
   ])
-  assert.deepEqual(await rankBy({ root, mirrors: abroad, range: 3, preferSecure: false }), [
+  assert.deepEqual(await rankBy({ root, mirrors: abroad, nearFactor: 3, preferSecure: false }), [
     'world http://b.example/a.bin',
     'world http://a.example/a.bin',
   ])

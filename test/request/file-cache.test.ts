@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { IndexedFile } from '../../lib/model.js'
-import { Entries } from '../../lib/request/file-cache.js'
+import { FileCache } from '../../lib/request/file-cache.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { put } from '../store/suite.js'
@@ -43,7 +43,7 @@ describe('entries', () => {
   test('are made once and remembered', async () => {
     const store = counted(memoryStore())
     await store.apply([put(fileAt('a'))])
-    const entries = new Entries(store, 'digest')
+    const entries = new FileCache(store, 'digest')
     const entry = entries.get('a')
     assert.ok(entry !== undefined && !(entry instanceof Promise))
     assert.equal(entries.get('a'), entry)
@@ -52,7 +52,7 @@ describe('entries', () => {
 
   test('of what is not there are not remembered', async () => {
     const store = memoryStore()
-    const entries = new Entries(store, 'digest')
+    const entries = new FileCache(store, 'digest')
     assert.equal(entries.get('a'), undefined)
     await store.apply([put(fileAt('a'))])
     assert.ok(entries.get('a'))
@@ -60,7 +60,7 @@ describe('entries', () => {
 
   test('of the root and of folders are not looked for', () => {
     const store = counted(memoryStore())
-    const entries = new Entries(store, 'digest')
+    const entries = new FileCache(store, 'digest')
     assert.equal(entries.get(''), undefined)
     assert.equal(entries.get('a/'), undefined)
     assert.deepEqual(store.asked, [])
@@ -69,7 +69,7 @@ describe('entries', () => {
   test('are made anew when they are forgotten', async () => {
     const store = memoryStore()
     await store.apply([put(fileAt('a', { size: 1 })), put(fileAt('b', { size: 1 }))])
-    const entries = new Entries(store, 'digest')
+    const entries = new FileCache(store, 'digest')
     const size = (path: string) => {
       const entry = entries.get(path)
       return entry instanceof Promise ? assert.fail('by promise') : entry?.file.identity.size
@@ -85,10 +85,10 @@ describe('entries', () => {
   test('know when a real file takes the name of their metalink, and when it goes', async () => {
     const store = memoryStore()
     await store.apply([put(fileAt('a'))])
-    const entries = new Entries(store, 'digest')
+    const entries = new FileCache(store, 'digest')
     const description = () => {
       const entry = entries.get('a')
-      return entry instanceof Promise ? assert.fail('by promise') : entry?.descriptions[0]?.urlPath
+      return entry instanceof Promise ? assert.fail('by promise') : entry?.representationLinks[0]?.urlPath
     }
     assert.equal(description(), 'a.meta4')
     await store.apply([put(fileAt('a.meta4'))])
@@ -104,7 +104,7 @@ describe('entries', () => {
       const memory = memoryStore()
       const store = held(memory)
       await memory.apply([put(fileAt('a', { size: 1 }))])
-      const entries = new Entries(store, 'digest')
+      const entries = new FileCache(store, 'digest')
       const before = entries.get('a')
       await memory.apply([put(fileAt('a', { size: 2 }))])
       if (how === 'forget') entries.forget(['a'])
@@ -123,7 +123,7 @@ describe('entries', () => {
     const store = memoryStore()
     await store.apply([put(fileAt('a', { size: 10, mtimeNs: 1_000_000_000n }))])
     const tag = async (policy: 'digest' | 'nginx' | 'apache') =>
-      (await new Entries(store, policy).get('a'))?.etag
+      (await new FileCache(store, policy).get('a'))?.etag
     assert.equal(await tag('nginx'), '"1-a"')
     assert.equal(await tag('apache'), '"a-f4240"')
     assert.match((await tag('digest')) ?? '', /^"[A-Za-z0-9_-]{43}"$/)
@@ -134,7 +134,7 @@ test('an entry tells when its file changed last, its content or its name, no ear
   const changed = async (mtimeNs: bigint, ctimeNs: bigint) => {
     const store = memoryStore()
     await store.apply([put(fileAt('x', { mtimeNs, ctimeNs }))])
-    return (await new Entries(store, 'digest').get('x'))?.changed
+    return (await new FileCache(store, 'digest').get('x'))?.changed
   }
   assert.equal(await changed(1_700_000_000_123_000_000n, 0n), 1_700_000_000_123)
   assert.equal(await changed(0n, 1_700_000_000_123_000_001n), 1_700_000_000_124)

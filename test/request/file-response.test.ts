@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Identity } from '../../lib/model.js'
-import { type Answer, answer } from '../../lib/request/file-response.js'
+import { type FileResponse, fileResponse } from '../../lib/request/file-response.js'
 import { request } from './requests.js'
 
 // A zone far from UTC, in which a date without one would be another moment.
@@ -27,19 +27,19 @@ interface Told {
   readonly size?: number
 }
 
-function answerTo(fields: Readonly<Record<string, string>>, told: Told = {}): Answer {
+function answerTo(fields: Readonly<Record<string, string>>, told: Told = {}): FileResponse {
   const { method = 'GET', now = NOW, size = 10 } = told
   const etag = 'etag' in told ? told.etag : ETAG
   const representation = { identity: { ...IDENTITY, size }, etag, type: 'text/plain' }
-  return answer(request('/a', fields, { method }), representation, now, () => 'BOUNDARY')
+  return fileResponse(request('/a', fields, { method }), representation, now, () => 'BOUNDARY')
 }
 
-function fieldsOf({ fields }: Answer): Record<string, string> {
+function fieldsOf({ fields }: FileResponse): Record<string, string> {
   return Object.fromEntries(fields)
 }
 
 /** What a body is made of: `0-9`, or parts. */
-function bodyOf(one: Answer): string {
+function bodyOf(one: FileResponse): string {
   if ('parts' in one) return one.parts.map(({ start, end }) => `${start}-${end}`).join()
   return 'ranges' in one ? one.ranges.map(({ start, end }) => `${start}-${end}`).join() : ''
 }
@@ -291,7 +291,7 @@ describe('several ranges', () => {
     const representation = { identity: IDENTITY, etag: ETAG, type: 'text/plain' }
     const never = () => assert.fail('a boundary was made')
     for (const range of ['bytes=0-1', 'bytes=0-1,2-3', 'bytes=99-']) {
-      answer(request('/a', { range }), representation, NOW, never)
+      fileResponse(request('/a', { range }), representation, NOW, never)
     }
   })
 

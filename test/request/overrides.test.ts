@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Client } from '../../lib/model.js'
-import { type Circumstances, circumstancesOf } from '../../lib/request/overrides.js'
+import { type RequestContext, requestContextOf } from '../../lib/request/overrides.js'
 import type { Plan } from '../../lib/request/plan.js'
 import { mirror } from '../support/mirrors.js'
 import { request } from './requests.js'
@@ -26,9 +26,9 @@ function locate(address: string): Client {
   return CLIENTS[address] ?? { address }
 }
 
-function circumstances(query: string, broken?: string, overrides = true, secure = false): Circumstances {
+function circumstances(query: string, broken?: string, overrides = true, secure = false): RequestContext {
   const fields = broken === undefined ? {} : { 'x-broken-mirrors': broken }
-  return circumstancesOf(request('/a.bin', fields, { secure }), query, locate, overrides)
+  return requestContextOf(request('/a.bin', fields, { secure }), query, locate, overrides)
 }
 
 /** What is known of someone in a country of whom nothing else is: where its middle is, if that is known. */
@@ -52,7 +52,7 @@ describe('a request that says nothing', () => {
     'avoids=a',
   ]) {
     test(`is that of whoever sent it: ${JSON.stringify(query)}`, () => {
-      const expected = { client: US, secure: false, avoid: undefined, mistake: undefined }
+      const expected = { client: US, secure: false, avoid: undefined, invalidOverride: undefined }
       assert.deepEqual(circumstances(query), expected)
       assert.deepEqual(circumstances(query, undefined, true, true), { ...expected, secure: true })
     })
@@ -67,10 +67,10 @@ describe('a request that says nothing', () => {
     'avoid=,%20,+,%0a',
   ]) {
     test(`but names is that of whoever sent it: ${query}`, () => {
-      const { client, avoid, mistake, secure } = circumstances(query)
+      const { client, avoid, invalidOverride, secure } = circumstances(query)
       assert.deepEqual(
-        { client, avoid, mistake, secure },
-        { client: US, avoid: undefined, mistake: undefined, secure: false },
+        { client, avoid, invalidOverride, secure },
+        { client: US, avoid: undefined, invalidOverride: undefined, secure: false },
       )
     })
   }
@@ -85,9 +85,9 @@ describe('?ip=', () => {
     ['::ffff:203.0.113.5', { address: '::ffff:203.0.113.5' }],
   ] as const) {
     test(`is a client at that address: ${ip}`, () => {
-      const { client, mistake } = circumstances(`ip=${ip}`)
+      const { client, invalidOverride } = circumstances(`ip=${ip}`)
       assert.deepEqual(client, { ...expected, assumed: true })
-      assert.equal(mistake, undefined)
+      assert.equal(invalidOverride, undefined)
     })
   }
 
@@ -107,9 +107,9 @@ describe('?ip=', () => {
     '192.0.2.1 ',
   ])
     test(`that is no address is a mistake, and whoever asks is taken: ${ip}`, () => {
-      const { client, mistake } = circumstances(`ip=${encodeURIComponent(ip)}`)
+      const { client, invalidOverride } = circumstances(`ip=${encodeURIComponent(ip)}`)
       assert.deepEqual(client, US)
-      assert.equal(mistake, `ip=${JSON.stringify(ip)} is no address`)
+      assert.equal(invalidOverride, `ip=${JSON.stringify(ip)} is no address`)
     })
 })
 
@@ -121,15 +121,15 @@ describe('?country=', () => {
     ['%64e', 'de', 'eu'],
   ] as const) {
     test(`is somebody there, of whom only the family is known: ${text}`, () => {
-      const { client, mistake } = circumstances(`country=${text}`)
+      const { client, invalidOverride } = circumstances(`country=${text}`)
       assertIn(client, country, continent)
-      assert.equal(mistake, undefined)
+      assert.equal(invalidOverride, undefined)
     })
   }
 
   test('is of the family of whoever asks, or of ?ip=', () => {
     assertIn(circumstances('country=de&ip=2001:db8::1').client, 'de', 'eu', { family: 'ipv6' })
-    const nobody = circumstancesOf(
+    const nobody = requestContextOf(
       request('/', {}, { address: '' }),
       'country=de',
       () => ({ address: '' }),
@@ -152,9 +152,9 @@ describe('?country=', () => {
     '日本',
   ])
     test(`that does not exist is a mistake, and whoever asks is taken: ${country}`, () => {
-      const { client, mistake } = circumstances(`country=${encodeURIComponent(country)}`)
+      const { client, invalidOverride } = circumstances(`country=${encodeURIComponent(country)}`)
       assert.deepEqual(client, US)
-      assert.match(mistake ?? '', /^country="[ -~]+" is no country of ISO 3166-1$/)
+      assert.match(invalidOverride ?? '', /^country="[ -~]+" is no country of ISO 3166-1$/)
     })
 })
 
@@ -168,17 +168,17 @@ describe('?as=', () => {
     ['0000064500', 64_500],
   ] as const) {
     test(`is whoever asks, in that autonomous system: ${text}`, () => {
-      const { client, mistake } = circumstances(`as=${text}`)
+      const { client, invalidOverride } = circumstances(`as=${text}`)
       assert.deepEqual(client, { ...US, asn, assumed: true })
-      assert.equal(mistake, undefined)
+      assert.equal(invalidOverride, undefined)
     })
   }
 
   for (const asn of ['0', '4294967296', '-1', '1.5', '1e3', 'AS', 'ASAS1', '0x10', ' 1', '99999999999', 'x'])
     test(`that is no number of one is a mistake: ${asn}`, () => {
-      const { client, mistake } = circumstances(`as=${encodeURIComponent(asn)}`)
+      const { client, invalidOverride } = circumstances(`as=${encodeURIComponent(asn)}`)
       assert.deepEqual(client, US)
-      assert.equal(mistake, `as=${JSON.stringify(asn)} is no number of an autonomous system`)
+      assert.equal(invalidOverride, `as=${JSON.stringify(asn)} is no number of an autonomous system`)
     })
 })
 
@@ -194,15 +194,18 @@ describe('several overrides', () => {
 
   test('of one name are the first of them', () => {
     assertIn(circumstances('country=de&country=fr').client, 'de', 'eu')
-    assert.equal(circumstances('country=zz&country=fr').mistake, 'country="zz" is no country of ISO 3166-1')
-    assert.equal(circumstances('as=1&as=x').mistake, undefined)
+    assert.equal(
+      circumstances('country=zz&country=fr').invalidOverride,
+      'country="zz" is no country of ISO 3166-1',
+    )
+    assert.equal(circumstances('as=1&as=x').invalidOverride, undefined)
   })
 
   test('that are wrong are all named, and those that are right hold', () => {
-    const { client, mistake } = circumstances('country=zz&ip=1&as=0')
+    const { client, invalidOverride } = circumstances('country=zz&ip=1&as=0')
     assert.deepEqual(client, US)
     assert.equal(
-      mistake,
+      invalidOverride,
       'ip="1" is no address; country="zz" is no country of ISO 3166-1; as="0" is no number of an autonomous system',
     )
     assertIn(circumstances('country=de&ip=1').client, 'de', 'eu')
@@ -210,9 +213,9 @@ describe('several overrides', () => {
 
   test('hold for nothing where they are turned off, not even as mistakes', () => {
     for (const query of ['country=de', 'ip=198.51.100.7', 'as=64500', 'country=zz&ip=1&as=0']) {
-      const { client, mistake } = circumstances(query, undefined, false)
+      const { client, invalidOverride } = circumstances(query, undefined, false)
       assert.deepEqual(client, US)
-      assert.equal(mistake, undefined)
+      assert.equal(invalidOverride, undefined)
     }
     // These say nothing of where the client is.
     const { secure, avoid } = circumstances('country=de&https=1&avoid=a', 'b', false)
@@ -283,11 +286,11 @@ describe('mirrors to avoid', () => {
 })
 
 test('a mistake is repeated short, in plain characters and without markup', () => {
-  const { mistake = '' } = circumstances(
+  const { invalidOverride = '' } = circumstances(
     `ip=${'9'.repeat(10_000)}&country=%1b[2J%0d%0aX:%201%c2%9b%e2%80%ae%ff&as=%3Cb%3E%26`,
   )
   assert.equal(
-    mistake,
+    invalidOverride,
     `ip="${'9'.repeat(40)}..." is no address; ` +
       'country="\\u001b[2J\\r\\nX: 1\\u009b\\u202e\\ufffd" is no country of ISO 3166-1; ' +
       'as="\\u003cb\\u003e\\u0026" is no number of an autonomous system',
@@ -336,13 +339,13 @@ describe('whatever a request says', () => {
   test('it is read without a throw, a mistake is short and plain, and lists have an end', () => {
     fc.assert(
       fc.property(query, broken, fc.boolean(), (text, field, overrides) => {
-        const { client, avoid, mistake } = circumstances(text, field, overrides)
+        const { client, avoid, invalidOverride } = circumstances(text, field, overrides)
         assert.equal(typeof client.address, 'string')
         assert.ok(avoid === undefined || (avoid.size > 0 && avoid.size <= 200))
-        if (mistake !== undefined) {
+        if (invalidOverride !== undefined) {
           assert.ok(overrides)
-          assert.match(mistake, /^[ -~]+$/)
-          assert.ok(mistake.length < 1000)
+          assert.match(invalidOverride, /^[ -~]+$/)
+          assert.ok(invalidOverride.length < 1000)
         }
         if (!overrides) assert.deepEqual(client, US)
       }),
@@ -417,7 +420,7 @@ for (const [what, world, target, fields] of FORMS) {
       properties = {},
     ) =>
       planFor(
-        { ...world, draw: () => 0, options: { ...world.options, ...options } },
+        { ...world, random: () => 0, options: { ...world.options, ...options } },
         target + query,
         { ...fields, ...more },
         properties,

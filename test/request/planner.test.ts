@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { lineBytes } from '../../lib/fields/budget.js'
-import { type Ailment, CLOSED } from '../../lib/mirrors/ranking/mirror-status.js'
+import { DOWN_FOR_ALL, type MirrorStatus } from '../../lib/mirrors/ranking/mirror-status.js'
 import { createSnapshot } from '../../lib/mirrors/ranking/snapshot.js'
 import type { Mirror } from '../../lib/model.js'
-import { Entries } from '../../lib/request/file-cache.js'
+import { FileCache } from '../../lib/request/file-cache.js'
 import type { DocumentPlan, Plan } from '../../lib/request/plan.js'
 import { Planner, type PlannerOptions } from '../../lib/request/planner.js'
 import type { RequestView } from '../../lib/request/view.js'
@@ -422,7 +422,7 @@ describe('a redirect', () => {
   const options: Partial<PlannerOptions> = { mode: 'redirect' }
 
   test('leads to the mirror that is drawn, with the fields of the file and its entity tag (RFC 6249)', async () => {
-    const plan = await planFor({ options, draw: () => 0 }, '/iso/disk%201.iso')
+    const plan = await planFor({ options, random: () => 0 }, '/iso/disk%201.iso')
     assert.ok(plan.kind === 'redirect')
     assert.equal(plan.status, 302)
     assert.equal(plan.location, 'https://heavy.example/repo/iso/disk%201.iso')
@@ -431,7 +431,7 @@ describe('a redirect', () => {
     assert.equal(linesOf(plan, 'ETag').length, 1)
     assert.deepEqual(linesOf(plan, 'Vary'), ['Accept'])
     assert.equal(linesOf(plan, 'X-Mirrored-By')[0], plan.location)
-    const last = await planFor({ options, draw: () => 0.999_999 }, '/iso/disk%201.iso')
+    const last = await planFor({ options, random: () => 0.999_999 }, '/iso/disk%201.iso')
     assert.ok(last.kind === 'redirect')
     assert.equal(last.location, 'https://light.example/repo/iso/disk%201.iso')
   })
@@ -539,26 +539,31 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
     get: () => Promise.reject(new Error('the store is away')),
   }
   const one = new Planner(OPTIONS, {
-    entries: new Entries(failing, 'digest'),
+    files: new FileCache(failing, 'digest'),
     store: failing,
     includes: () => true,
     snapshot: () => createSnapshot([]),
     locate: (address) => ({ address }),
     identify: () => undefined,
     absolute: (path) => path,
-    stale: () => {},
-    broken: () => {},
-    unseen: () => {},
-    draw: () => 0,
+    invalidate: () => {},
+    reportBroken: () => {},
+    reportUnchecked: () => {},
+    random: () => 0,
   })
   await assert.rejects(async () => one.plan(request('/a')), /the store is away/)
   await new Promise(setImmediate)
 })
 
 describe('mirrors that fare badly', () => {
-  const DOWN: Ailment = { closed: CLOSED, reason: 'down', plainUrl: undefined, ignoresRange: false }
-  const WHOLE: Ailment = {
-    closed: 0,
+  const DOWN: MirrorStatus = {
+    downFor: DOWN_FOR_ALL,
+    reason: 'down',
+    plainUrl: undefined,
+    ignoresRange: false,
+  }
+  const WHOLE: MirrorStatus = {
+    downFor: 0,
     reason: '',
     plainUrl: 'https://heavy.example/repo/',
     ignoresRange: true,
@@ -566,20 +571,20 @@ describe('mirrors that fare badly', () => {
   const urls = (plan: Plan) => linesOf(plan, 'X-Mirrored-By').map((url) => new URL(url).hostname)
 
   test('are named nowhere while they are down', async () => {
-    const ailments = [undefined, DOWN, undefined, undefined]
-    assert.deepEqual(urls(await planFor({ ailments }, '/a.bin')), ['plain.example', 'light.example'])
-    const document = await planFor({ ailments }, '/a.bin.meta4')
+    const statuses = [undefined, DOWN, undefined, undefined]
+    assert.deepEqual(urls(await planFor({ statuses }, '/a.bin')), ['plain.example', 'light.example'])
+    const document = await planFor({ statuses }, '/a.bin.meta4')
     assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
-    const redirect = await planFor({ ailments, options: { mode: 'redirect' } }, '/a.bin')
+    const redirect = await planFor({ statuses, options: { mode: 'redirect' } }, '/a.bin')
     assert.ok(redirect.kind === 'redirect')
     assert.equal(new URL(redirect.location).hostname, 'plain.example')
     assert.ok(!urls(redirect).includes('heavy.example'))
   })
 
   test('are all down: the origin answers, without duplicates', async () => {
-    const ailments = MIRRORS.map(() => DOWN)
+    const statuses = MIRRORS.map(() => DOWN)
     for (const mode of ['decorate', 'redirect'] as const) {
-      const plan = await planFor({ ailments, options: { mode } }, '/a.bin')
+      const plan = await planFor({ statuses, options: { mode } }, '/a.bin')
       assert.equal(plan.kind, 'decorate')
       assert.deepEqual(linesOf(plan, 'Link').length, 1)
       assert.deepEqual(urls(plan), [])
@@ -587,11 +592,11 @@ describe('mirrors that fare badly', () => {
   })
 
   test('are redirected to, and listed nowhere, where they ignore Range', async () => {
-    const ailments = [undefined, WHOLE, undefined, undefined]
-    assert.deepEqual(urls(await planFor({ ailments }, '/a.bin')), ['plain.example', 'light.example'])
-    const document = await planFor({ ailments }, '/a.bin.meta4')
+    const statuses = [undefined, WHOLE, undefined, undefined]
+    assert.deepEqual(urls(await planFor({ statuses }, '/a.bin')), ['plain.example', 'light.example'])
+    const document = await planFor({ statuses }, '/a.bin.meta4')
     assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
-    const redirect = await planFor({ ailments, options: { mode: 'redirect' } }, '/a.bin')
+    const redirect = await planFor({ statuses, options: { mode: 'redirect' } }, '/a.bin')
     assert.ok(redirect.kind === 'redirect')
     assert.equal(new URL(redirect.location).hostname, 'heavy.example')
     assert.deepEqual(urls(redirect), ['plain.example', 'light.example'])

@@ -1,8 +1,12 @@
-import type { Ailments } from '../../lib/mirrors/ranking/mirror-status.js'
-import { type Choosing, createSnapshot, DEFAULT_CHOOSING } from '../../lib/mirrors/ranking/snapshot.js'
+import type { MirrorStatuses } from '../../lib/mirrors/ranking/mirror-status.js'
+import {
+  createSnapshot,
+  DEFAULT_SELECTION,
+  type SelectionSettings,
+} from '../../lib/mirrors/ranking/snapshot.js'
 import type { Client, Field, Identity, IndexedFile, Mirror, Pieces } from '../../lib/model.js'
 import { createPathFilter } from '../../lib/paths.js'
-import { Entries } from '../../lib/request/file-cache.js'
+import { FileCache } from '../../lib/request/file-cache.js'
 import type { Plan } from '../../lib/request/plan.js'
 import { Planner, type PlannerOptions } from '../../lib/request/planner.js'
 import type { RequestView } from '../../lib/request/view.js'
@@ -30,10 +34,10 @@ export interface World {
   readonly mirrors?: readonly Mirror[]
   /** What is on disk where it is not what the index says; undefined: nothing is there. */
   readonly onDisk?: Readonly<Record<string, Identity | undefined>>
-  readonly draw?: () => number
-  readonly choosing?: Partial<Choosing>
+  readonly random?: () => number
+  readonly choosing?: Partial<SelectionSettings>
   /** By the places of mirrors. */
-  readonly ailments?: Ailments
+  readonly statuses?: MirrorStatuses
   /** Default: everyone is at an unknown place. */
   readonly locate?: (address: string) => Client
   /** Whether the store answers by promise. */
@@ -95,7 +99,7 @@ export function planner(world: World = {}): Planned {
     pieces = {},
     mirrors = MIRRORS,
     onDisk = {},
-    draw = () => 0,
+    random = () => 0,
     byPromise = false,
     choosing = {},
     locate = (address) => ({ address }),
@@ -105,15 +109,15 @@ export function planner(world: World = {}): Planned {
   // Numbers as here, and not as this index draws them: what is planned is the same each time.
   const fixed = { ...memory, get: (path: string) => files.find((file) => file.path === path) }
   const store = byPromise ? slow(fixed) : fixed
-  const prepared = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, ...choosing })
-  const snapshot = world.ailments === undefined ? prepared : prepared.with(world.ailments)
+  const prepared = createSnapshot(mirrors, { ...DEFAULT_SELECTION, ...choosing })
+  const snapshot = world.statuses === undefined ? prepared : prepared.with(world.statuses)
   const stale: string[] = []
   const broken: string[] = []
   const made = () =>
     new Planner(
       { ...OPTIONS, ...world.options },
       {
-        entries: new Entries(store, 'digest'),
+        files: new FileCache(store, 'digest'),
         store,
         includes: createPathFilter(['private']),
         snapshot: () => snapshot,
@@ -121,10 +125,10 @@ export function planner(world: World = {}): Planned {
         identify: (path) =>
           path in onDisk ? onDisk[path] : files.find((file) => file.path === path)?.identity,
         absolute: (path) => `/srv/${path}`,
-        stale: (path) => stale.push(path),
-        unseen: () => {},
-        broken: (names) => broken.push([...names].join()),
-        draw,
+        invalidate: (path) => stale.push(path),
+        reportUnchecked: () => {},
+        reportBroken: (names) => broken.push([...names].join()),
+        random,
       },
     )
   const one = made()

@@ -4,18 +4,18 @@ import fc from 'fast-check'
 import type { Awaitable } from '../../lib/model.js'
 import {
   KEPT_VERSIONS,
-  type KnownCorrupt,
-  type KnownScan,
-  MOST_WANTED,
+  MAX_REQUESTED_CHECKS,
+  type MirrorStateStore,
   type PresenceChange,
-  SETS,
+  SET_NAMES,
   type SetName,
-  type StateStore,
+  type StoredCorruptFile,
+  type StoredSurvey,
 } from '../../lib/store/states.js'
 import { bytesOf } from '../support/files.js'
 
 /** A scan with everything that can be known of it. */
-export const SCAN: KnownScan = {
+export const SCAN: StoredSurvey = {
   mirror: 'fra1',
   source: 'rsync',
   at: 1_700_000_000_123,
@@ -26,8 +26,8 @@ export const SCAN: KnownScan = {
   completed: 1_690_000_000_456,
 }
 /** One with nothing that need not be known. */
-export const BARE_SCAN: KnownScan = { mirror: 'nyc1', source: 'http', at: 1, complete: true, files: 0 }
-export const CORRUPT: KnownCorrupt = {
+export const BARE_SCAN: StoredSurvey = { mirror: 'nyc1', source: 'http', at: 1, complete: true, files: 0 }
+export const CORRUPT: StoredCorruptFile = {
   mirror: 'fra1',
   number: 2 ** 51 + 12_345,
   path: "a/it's 100%.iso",
@@ -49,21 +49,21 @@ export function block(
   return { kind: 'block', mirror, set, block: number, content }
 }
 
-export function scan(known: KnownScan): PresenceChange {
-  return { kind: 'scan', mirror: known.mirror, scan: known }
+export function scan(known: StoredSurvey): PresenceChange {
+  return { kind: 'survey', mirror: known.mirror, survey: known }
 }
 
-export function corrupt(known: KnownCorrupt): PresenceChange {
+export function corrupt(known: StoredCorruptFile): PresenceChange {
   return { kind: 'corrupt', corrupt: known }
 }
 
 /** Follows the blocks of a store as a process does that does not scan. */
 export class Follower {
-  readonly #store: Pick<StateStore, 'presence'>
+  readonly #store: Pick<MirrorStateStore, 'presence'>
   readonly #blocks = new Map<string, string>()
   #version = 0
 
-  constructor(store: Pick<StateStore, 'presence'>) {
+  constructor(store: Pick<MirrorStateStore, 'presence'>) {
     this.#store = store
   }
 
@@ -93,7 +93,7 @@ export class Follower {
 }
 
 /** Every block of a store, as a `Follower` tells them. */
-export function blocksIn(store: Pick<StateStore, 'presence'>): Promise<readonly string[]> {
+export function blocksIn(store: Pick<MirrorStateStore, 'presence'>): Promise<readonly string[]> {
   return new Follower(store).all()
 }
 
@@ -105,25 +105,25 @@ const ONE = Uint8Array.of(1)
 const TWO = Uint8Array.of(2, 2)
 
 /** The part of the suite for stores of states that is about what mirrors hold. */
-export function keepsPresence(open: (context: TestContext) => Awaitable<StateStore>): void {
+export function keepsPresence(open: (context: TestContext) => Awaitable<MirrorStateStore>): void {
   test('knows of no presence at first', async (t) => {
     const { version, ...rest } = await (await open(t)).presence(0)
     assert.ok(Number.isSafeInteger(version) && version > 0, `${version}`)
-    assert.deepEqual(rest, { whole: true, blocks: [], scans: [], corrupt: [], wanted: [] })
+    assert.deepEqual(rest, { whole: true, blocks: [], surveys: [], corrupt: [], requestedChecks: [] })
   })
 
   test('gives back blocks as they were put, of each set of each mirror', async (t) => {
     const store = await open(t)
     const large = bytesOf(70_000, 'large')
     const changes = ['a', 'b'].flatMap((mirror) =>
-      SETS.flatMap((set, index) => [
+      SET_NAMES.flatMap((set, index) => [
         block(mirror, set, 0, Uint8Array.of(index)),
         block(mirror, set, 2 ** 35 + index, large),
       ]),
     )
     await store.apply([...changes, block('empty', 'held', 1, new Uint8Array())])
     const expected = ['a', 'b'].flatMap((mirror) =>
-      SETS.flatMap((set, index) => [
+      SET_NAMES.flatMap((set, index) => [
         `${mirror} ${set} 0: 0${index}`,
         `${mirror} ${set} ${2 ** 35 + index}: ${hexOf(large)}`,
       ]),
@@ -161,12 +161,12 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
   test('gives scans back as they were put, and replaces them whole', async (t) => {
     const store = await open(t)
     await store.apply([scan(SCAN), scan(BARE_SCAN)])
-    const { scans, version } = await store.presence(0)
-    assert.deepEqual(new Set(scans), new Set([SCAN, BARE_SCAN]))
+    const { surveys, version } = await store.presence(0)
+    assert.deepEqual(new Set(surveys), new Set([SCAN, BARE_SCAN]))
     await store.apply([scan({ ...BARE_SCAN, mirror: SCAN.mirror })])
     // They are few: all of them are told each time.
     const after = await store.presence(version)
-    assert.deepEqual(new Set(after.scans), new Set([{ ...BARE_SCAN, mirror: SCAN.mirror }, BARE_SCAN]))
+    assert.deepEqual(new Set(after.surveys), new Set([{ ...BARE_SCAN, mirror: SCAN.mirror }, BARE_SCAN]))
   })
 
   test('gives corrupt files back as they were put, one of each number at each mirror', async (t) => {
@@ -189,30 +189,30 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
   test('knows which files are wanted, and since when, until nobody wants them', async (t) => {
     const store = await open(t)
     await store.apply([want("it's", 3), want('b', 1), want('a', 2, 'n'), want('a', 2), want('c', 2)])
-    const { version, wanted } = await store.presence(0)
-    assert.deepEqual(wanted, [
+    const { version, requestedChecks } = await store.presence(0)
+    assert.deepEqual(requestedChecks, [
       { mirror: 'm', path: 'b', at: 1 },
       { mirror: 'm', path: 'a', at: 2 },
       { mirror: 'n', path: 'a', at: 2 },
       { mirror: 'm', path: 'c', at: 2 },
       { mirror: 'm', path: "it's", at: 3 },
     ])
-    const unwant = (path: string, mirror = 'm') => ({ kind: 'unwant', mirror, path }) as const
+    const unwant = (path: string, mirror = 'm') => ({ kind: 'removeRequest', mirror, path }) as const
     await store.apply([want('b', 4), unwant('a'), unwant('a', 'n'), unwant('never')])
     assert.deepEqual(
-      (await store.presence(version)).wanted.map(({ path }) => path),
+      (await store.presence(version)).requestedChecks.map(({ path }) => path),
       ['c', "it's", 'b'],
     )
   })
 
-  test(`keeps the ${MOST_WANTED} files that were wanted last`, async (t) => {
+  test(`keeps the ${MAX_REQUESTED_CHECKS} files that were wanted last`, async (t) => {
     const store = await open(t)
-    const times = Array.from({ length: MOST_WANTED + 10 }, (_, at) => at)
+    const times = Array.from({ length: MAX_REQUESTED_CHECKS + 10 }, (_, at) => at)
     await store.apply(times.slice(5).map((at) => want(`f${at}`, at)))
     await store.apply(times.slice(0, 5).map((at) => want(`f${at}`, at)))
-    const { wanted } = await store.presence(0)
+    const { requestedChecks } = await store.presence(0)
     assert.deepEqual(
-      wanted.map(({ at }) => at),
+      requestedChecks.map(({ at }) => at),
       times.slice(10),
     )
   })
@@ -232,10 +232,10 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
     await follower.news()
     await store.apply([{ kind: 'forget', mirror: 'fra1' }])
     assert.deepEqual(await follower.news(), ['fra1 held 1: removed', 'fra1 stale 1: removed'])
-    const { scans, corrupt: known, wanted } = await store.presence(0)
-    assert.deepEqual(new Set(scans.map(({ mirror }) => mirror)), new Set(['fra', 'fra11']))
+    const { surveys, corrupt: known, requestedChecks } = await store.presence(0)
+    assert.deepEqual(new Set(surveys.map(({ mirror }) => mirror)), new Set(['fra', 'fra11']))
     assert.deepEqual(new Set(known.map(({ mirror }) => mirror)), new Set(['fra', 'fra11']))
-    assert.deepEqual(wanted, [{ mirror: 'm', path: 'fra1', at: 1 }])
+    assert.deepEqual(requestedChecks, [{ mirror: 'm', path: 'fra1', at: 1 }])
     assert.deepEqual((await store.read()).disabled, new Map([['fra1', 1]]))
     assert.equal((await blocksIn(store)).length, 4)
   })
@@ -249,18 +249,18 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
       corrupt(CORRUPT),
       { kind: 'removeCorrupt', mirror: 'a', number: 1 },
       want('a', 1),
-      { kind: 'unwant', mirror: 'm', path: 'a' },
+      { kind: 'removeRequest', mirror: 'm', path: 'a' },
       { kind: 'forget', mirror: 'a' },
     ]
     let version = await versionOf()
     for (const change of changes) {
-      await store.apply([{ kind: 'ask', mirror: 'a', at: 1 }, change])
+      await store.apply([{ kind: 'requestProbe', mirror: 'a', at: 1 }, change])
       const next = await versionOf()
       assert.ok(next > version, change.kind)
       version = next
     }
     await store.apply([
-      { kind: 'ask', mirror: 'a', at: 1 },
+      { kind: 'requestProbe', mirror: 'a', at: 1 },
       { kind: 'disable', mirror: 'a', at: 1 },
     ])
     await store.apply([])
@@ -294,7 +294,7 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
     assert.deepEqual(await blocksIn(store), ['a held 1: 010203'])
     await store.apply([block('a', 'held', 1, content), scan(SCAN), want('a', 1)])
     assert.deepEqual(
-      [before.blocks.map(({ content }) => content?.[0]), before.scans, before.wanted],
+      [before.blocks.map(({ content }) => content?.[0]), before.surveys, before.requestedChecks],
       [[1], [], []],
     )
   })
@@ -310,7 +310,7 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
       {
         weight: 6,
         arbitrary: fc
-          .tuple(mirror, fc.constantFrom(...SETS), fc.nat({ max: 2 }), content)
+          .tuple(mirror, fc.constantFrom(...SET_NAMES), fc.nat({ max: 2 }), content)
           .map((all) => block(...all)),
       },
       fc.record({ kind: fc.constant('forget' as const), mirror }),
@@ -346,5 +346,5 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<StateSto
 }
 
 function want(path: string, at: number, mirror = 'm'): PresenceChange {
-  return { kind: 'want', mirror, path, at }
+  return { kind: 'requestCheck', mirror, path, at }
 }

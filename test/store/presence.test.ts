@@ -3,14 +3,14 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import Sqlite from 'better-sqlite3'
-import { STATES } from '../../lib/store/migrations.js'
-import { guardedStates } from '../../lib/store/recoverable-store.js'
+import { STATES_SCHEMA } from '../../lib/store/migrations.js'
+import { recoverableStates } from '../../lib/store/recoverable-store.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
-import type { StateStore } from '../../lib/store/states.js'
+import type { MirrorStateStore } from '../../lib/store/states.js'
 import { bytesOf } from '../support/files.js'
 import { temporaryFolder } from '../support/folder.js'
 import { BARE_SCAN, block, blocksIn, CORRUPT, corrupt, Follower, SCAN, scan } from './presence-suite.js'
-import { BARE, event, FULL, way } from './states-suite.js'
+import { BARE, endpoint, event, FULL } from './states-suite.js'
 
 const ONE = bytesOf(8192, 'one')
 const TWO = bytesOf(8192, 'two')
@@ -47,7 +47,10 @@ test('presence is there when it is opened again, and who has followed it goes on
   const { file, store } = opened(t)
   await store.apply([block('a', 'held', 1, ONE), block('a', 'held', 2, ONE), scan(SCAN), corrupt(CORRUPT)])
   const before = await store.presence(0)
-  await store.apply([block('a', 'held', 2, undefined), { kind: 'want', mirror: 'a', path: 'p', at: 1 }])
+  await store.apply([
+    block('a', 'held', 2, undefined),
+    { kind: 'requestCheck', mirror: 'a', path: 'p', at: 1 },
+  ])
   await store.close()
   const again = sqliteStates(file)
   t.after(() => again.close())
@@ -56,9 +59,9 @@ test('presence is there when it is opened again, and who has followed it goes on
   assert.deepEqual(after, {
     whole: false,
     blocks: [{ mirror: 'a', set: 'held', block: 2, content: undefined }],
-    scans: [SCAN],
+    surveys: [SCAN],
     corrupt: [CORRUPT],
-    wanted: [{ mirror: 'a', path: 'p', at: 1 }],
+    requestedChecks: [{ mirror: 'a', path: 'p', at: 1 }],
   })
 })
 
@@ -83,7 +86,12 @@ test('changes are applied all or none, of presence and of the rest', async (t) =
   const [states, presence] = [await store.read(), await store.presence(0)]
   const impossible = { ...BARE_SCAN, at: Number.NaN }
   assert.throws(() =>
-    store.apply([block('a', 'held', 1, TWO), way(FULL), { kind: 'forget', mirror: 'a' }, scan(impossible)]),
+    store.apply([
+      block('a', 'held', 1, TWO),
+      endpoint(FULL),
+      { kind: 'forget', mirror: 'a' },
+      scan(impossible),
+    ]),
   )
   assert.deepEqual([await store.read(), await store.presence(0)], [states, presence])
   assert.equal(contentsIn(file), 1)
@@ -91,7 +99,7 @@ test('changes are applied all or none, of presence and of the rest', async (t) =
 
 test('who has followed a file that was lost is told everything of the new one', async (t) => {
   const file = join(temporaryFolder(t), 'states.sqlite')
-  const store = guardedStates(file, { rebuilt: () => {}, warning: () => {} })
+  const store = recoverableStates(file, { rebuilt: () => {}, warning: () => {} })
   t.after(() => store.close())
   const follower = new Follower(store)
   await store.apply([block('a', 'held', 1, ONE)])
@@ -113,7 +121,12 @@ test('states of the version before presence are kept, and presence is added', as
   const origin = sqliteStates(fresh)
   // Traces came later.
   const { trace: _, ...before } = FULL
-  await origin.apply([way(before), way(BARE), event('fra1', 1), { kind: 'disable', mirror: 'b', at: 5 }])
+  await origin.apply([
+    endpoint(before),
+    endpoint(BARE),
+    event('fra1', 1),
+    { kind: 'disable', mirror: 'b', at: 5 },
+  ])
   const [states, events] = [await origin.read(), await origin.events(0)]
   await origin.close()
   const database = new Sqlite(old)
@@ -132,7 +145,7 @@ test('states of the version before presence are kept, and presence is added', as
   assert.deepEqual(await blocksIn(store), [])
   await store.apply([block('a', 'held', 1, Uint8Array.of(1)), scan(SCAN)])
   assert.deepEqual(await blocksIn(store), ['a held 1: 01'])
-  assert.equal(STATES.steps.length, 3, 'add the schema of the version before the new step')
+  assert.equal(STATES_SCHEMA.steps.length, 3, 'add the schema of the version before the new step')
   assert.deepEqual(schemaOf(old), schemaOf(fresh))
 })
 
@@ -152,7 +165,7 @@ const VERSION_1 = `
   CREATE TABLE disabled ( mirror TEXT PRIMARY KEY, at_ms INTEGER NOT NULL ) STRICT, WITHOUT ROWID;
   CREATE TABLE asked ( mirror TEXT PRIMARY KEY, at_ms INTEGER NOT NULL ) STRICT, WITHOUT ROWID`
 
-function opened(t: TestContext): { readonly file: string; readonly store: StateStore } {
+function opened(t: TestContext): { readonly file: string; readonly store: MirrorStateStore } {
   const file = join(temporaryFolder(t), 'states.sqlite')
   const store = sqliteStates(file)
   t.after(() => store.close())

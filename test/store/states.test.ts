@@ -9,11 +9,11 @@ import Sqlite from 'better-sqlite3'
 import type { MirroredByError } from '../../lib/errors.js'
 import { defaultStatesFile } from '../../lib/store/location.js'
 import { memoryStates } from '../../lib/store/memory-states.js'
-import { STATES } from '../../lib/store/migrations.js'
-import { guardedStates } from '../../lib/store/recoverable-store.js'
+import { STATES_SCHEMA } from '../../lib/store/migrations.js'
+import { recoverableStates } from '../../lib/store/recoverable-store.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 import { temporaryFolder } from '../support/folder.js'
-import { BARE, behavesAsAStateStore, event, FULL, way } from './states-suite.js'
+import { BARE, behavesAsAStateStore, endpoint, event, FULL } from './states-suite.js'
 
 behavesAsAStateStore('states in memory', () => memoryStates())
 behavesAsAStateStore('states in SQLite', (t) => {
@@ -23,7 +23,7 @@ behavesAsAStateStore('states in SQLite', (t) => {
 })
 behavesAsAStateStore('states in SQLite, guarded', (t) => {
   const events = { rebuilt: () => assert.fail(), warning: (error: Error) => assert.fail(error) }
-  const store = guardedStates(join(temporaryFolder(t), 'states.sqlite'), events)
+  const store = recoverableStates(join(temporaryFolder(t), 'states.sqlite'), events)
   t.after(() => store.close())
   return store
 })
@@ -39,17 +39,22 @@ test('what one process applies, the other sees, and is told of by another versio
   t.after(() => Promise.all([one.close(), other.close()]))
   const version = await other.version()
   assert.equal(await other.version(), version)
-  await one.apply([way(FULL), event('fra1', 1), { kind: 'disable', mirror: 'fra1', at: 5 }])
+  await one.apply([endpoint(FULL), event('fra1', 1), { kind: 'disable', mirror: 'fra1', at: 5 }])
   assert.notEqual(await other.version(), version)
-  const { ways, disabled } = await other.read()
-  assert.deepEqual([ways, disabled], [[FULL], new Map([['fra1', 5]])])
+  const { endpoints, disabled } = await other.read()
+  assert.deepEqual([endpoints, disabled], [[FULL], new Map([['fra1', 5]])])
   assert.equal((await other.events(0)).length, 1)
 })
 
 test('everything is there when it is opened again', async (t) => {
   const file = join(temporaryFolder(t), 'states.sqlite')
   const before = sqliteStates(file)
-  await before.apply([way(FULL), way(BARE), event('fra1', 1), { kind: 'disable', mirror: 'b', at: 5 }])
+  await before.apply([
+    endpoint(FULL),
+    endpoint(BARE),
+    event('fra1', 1),
+    { kind: 'disable', mirror: 'b', at: 5 },
+  ])
   const [states, events] = [await before.read(), await before.events(0)]
   await before.close()
   const after = sqliteStates(file)
@@ -62,8 +67,8 @@ test('changes are applied all or none', async (t) => {
   const store = sqliteStates(join(temporaryFolder(t), 'states.sqlite'))
   t.after(() => store.close())
   const impossible = { ...BARE, family: 'ipv5' as 'ipv4' }
-  assert.throws(() => store.apply([way(FULL), event('a', 1), way(impossible)]))
-  assert.deepEqual(await store.read(), { ways: [], disabled: new Map(), asked: new Map() })
+  assert.throws(() => store.apply([endpoint(FULL), event('a', 1), endpoint(impossible)]))
+  assert.deepEqual(await store.read(), { endpoints: [], disabled: new Map(), requestedProbes: new Map() })
   assert.deepEqual(await store.events(0), [])
 })
 
@@ -71,11 +76,11 @@ test('a file of a newer version is refused by its name, and left as it is', asyn
   const file = join(temporaryFolder(t), 'states.sqlite')
   await sqliteStates(file).close()
   const database = new Sqlite(file)
-  database.pragma(`user_version = ${STATES.steps.length + 1}`)
+  database.pragma(`user_version = ${STATES_SCHEMA.steps.length + 1}`)
   database.close()
   assert.throws(() => sqliteStates(file), {
     code: 'ERR_STORE_VERSION',
-    message: /^the states of mirrors .* upgrade mirrored-by, or name another file by `states`$/,
+    message: /^the states of mirrors .* upgrade mirrored-by, or name another file by `mirrorStates`$/,
   })
 })
 
@@ -83,9 +88,9 @@ test('a file that is broken is set aside, with a warning', async (t) => {
   const file = join(temporaryFolder(t), 'states.sqlite')
   writeFileSync(file, 'x'.repeat(10_000))
   const warnings: MirroredByError[] = []
-  const store = guardedStates(file, { rebuilt: () => {}, warning: (error) => warnings.push(error) })
+  const store = recoverableStates(file, { rebuilt: () => {}, warning: (error) => warnings.push(error) })
   t.after(() => store.close())
-  await store.apply([way(FULL)])
+  await store.apply([endpoint(FULL)])
   assert.deepEqual(
     warnings.map(({ code }) => code),
     ['ERR_STORE_BROKEN'],
@@ -106,13 +111,13 @@ test('a file that is broken or deleted under our hands is begun anew, and that i
     },
     warning: () => {},
   }
-  const store = guardedStates(file, events)
+  const store = recoverableStates(file, events)
   t.after(() => store.close())
-  await store.apply([way(FULL)])
+  await store.apply([endpoint(FULL)])
   for (const part of ['', '-wal', '-shm']) rmSync(file + part, { force: true })
   await store.version()
   assert.equal(rebuilt, 1)
-  await store.apply([way(BARE)])
+  await store.apply([endpoint(BARE)])
   assert.ok(existsSync(file))
   const checkpoint = new Sqlite(file)
   checkpoint.pragma('wal_checkpoint(TRUNCATE)')
@@ -120,7 +125,7 @@ test('a file that is broken or deleted under our hands is begun anew, and that i
   const descriptor = openSync(file, 'r+')
   writeSync(descriptor, Buffer.alloc(8192, 7), 0, 8192, 0)
   closeSync(descriptor)
-  assert.deepEqual((await store.read()).ways, [])
+  assert.deepEqual((await store.read()).endpoints, [])
   assert.equal(rebuilt, 2)
 })
 
@@ -141,10 +146,10 @@ test('what was applied survives kill -9 at any moment', async (t) => {
     child.kill('SIGKILL')
     await exit
     const store = sqliteStates(file)
-    const { ways, disabled } = await store.read()
+    const { endpoints, disabled } = await store.read()
     const events = await store.events(0)
     await store.close()
-    const last = ways.find(({ mirror }) => mirror === 'm')?.since ?? -1
+    const last = endpoints.find(({ mirror }) => mirror === 'm')?.since ?? -1
     assert.ok(last >= applied, `${last} and not ${applied}`)
     // All that was applied together is of the same moment.
     assert.equal(events.at(-1)?.at, last)
@@ -156,18 +161,18 @@ test('what was applied survives kill -9 at any moment', async (t) => {
 })
 
 test('a file of every earlier version is brought up to date, with what is in it', async (t) => {
-  for (let version = 1; version < STATES.steps.length; version += 1) {
+  for (let version = 1; version < STATES_SCHEMA.steps.length; version += 1) {
     const file = join(temporaryFolder(t), 'states.sqlite')
     const old = new Sqlite(file)
-    for (const step of STATES.steps.slice(0, version)) old.exec(step)
+    for (const step of STATES_SCHEMA.steps.slice(0, version)) old.exec(step)
     old.exec(`INSERT INTO way (mirror, url, family, condition, since_ms, against, falls, probed_ms)
               VALUES ('nyc1', 'http://nyc1.example/', 'ipv4', 'unknown', 0, 0, 0, 0)`)
     old.pragma(`user_version = ${version}`)
     old.close()
     const store = sqliteStates(file)
     t.after(() => store.close())
-    assert.deepEqual((await store.read()).ways, [BARE])
-    await store.apply([way(FULL)])
-    assert.equal((await store.read()).ways.length, 2)
+    assert.deepEqual((await store.read()).endpoints, [BARE])
+    await store.apply([endpoint(FULL)])
+    assert.equal((await store.read()).endpoints.length, 2)
   }
 })

@@ -1,12 +1,12 @@
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
-import { BARE, event, way } from './states-suite.js'
+import { BARE, endpoint, event } from './states-suite.js'
 
 // A process of its own: writes without a pause, and tells how far it is, until it is killed.
 const [file = ''] = process.argv.slice(2)
 const store = sqliteStates(file)
 for (let at = 1; ; at += 1) {
   await store.apply([
-    way({ ...BARE, mirror: 'm', since: at, probed: at }),
+    endpoint({ ...BARE, mirror: 'm', since: at, probed: at }),
     event('m', at),
     { kind: 'disable', mirror: 'm', at },
   ])

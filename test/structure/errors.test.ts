@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ERROR_CODES, isGone, MirroredByError, reason, systemCode } from '../../lib/errors.js'
+import { ERROR_CODES, errorMessage, isNotFound, MirroredByError, systemCode } from '../../lib/errors.js'
 
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url))
 const LIB = join(PROJECT, 'lib')
@@ -48,12 +48,12 @@ test('an error has its code, its message and what caused it', () => {
 })
 
 test('whatever is thrown is said in words', () => {
-  assert.equal(reason(new Error('because')), 'because')
-  assert.equal(reason('because'), 'because')
-  assert.equal(reason(undefined), 'undefined')
+  assert.equal(errorMessage(new Error('because')), 'because')
+  assert.equal(errorMessage('because'), 'because')
+  assert.equal(errorMessage(undefined), 'undefined')
   assert.equal(systemCode(Object.assign(new Error('x'), { code: 'ENOENT' })), 'ENOENT')
   assert.equal(systemCode(Object.assign(new Error('x'), { code: 5 })), undefined)
   assert.equal(systemCode({ code: 'ENOENT' }), undefined)
-  assert.equal(isGone(Object.assign(new Error('x'), { code: 'ENOTDIR' })), true)
-  assert.equal(isGone(Object.assign(new Error('x'), { code: 'EACCES' })), false)
+  assert.equal(isNotFound(Object.assign(new Error('x'), { code: 'ENOTDIR' })), true)
+  assert.equal(isNotFound(Object.assign(new Error('x'), { code: 'EACCES' })), false)
 })

@@ -119,9 +119,9 @@ describe('the package', () => {
       '.': [
         'ERROR_CODES',
         'MirroredByError',
-        'answer',
         'createOrigin',
         'decoration',
+        'fileResponse',
         'memoryStates',
         'memoryStore',
         'sqliteStates',
@@ -169,31 +169,31 @@ describe('the package', () => {
       `import { createServer } from 'node:http'
 import type Koa from 'koa'
 import {
-  type Answer, type AnswerView, type Algorithm, type Awaitable, type Change, type CheckedOptions, type Client,
+  type FileResponse, type ResponseView, type Algorithm, type Awaitable, type Change, type CheckedOptions, type Client,
   type Coordinates, type DecoratePlan, type Decoration, type Digests, type DocumentPlan, type Duration, type ErrorCode,
-  type EtagPolicy, type Field, type FilePlan, type HashedFile, type Home, type Identity, type Indexed, type IndexedFile, type Mirror,
-  type MirrorOptions, type Mode, type Origin, type OriginEvents, type OriginOptions, type Part, type PassPlan,
-  type Pieces, type Place, type Plan, type Progress, type Range, type RankedMirror, type Ranking, type RedirectPlan,
-  type RejectPlan, type Representation, type RequestView, type Size, type Store, type StoredFile, type Totals,
-  type Condition, type KnownStates, type KnownWay, type MirrorChange, type MirrorEvent, type MirrorHealth,
-  type MirrorInForce, type MirrorState, type ProbeOptions, type StateChange, type StateStore, type StoredEvent,
-  type KnownCorrupt, type KnownPresence, type KnownScan, type PresenceChange, type SampledFile, type SetName,
-  type StoredBlock, type WantedFile, type Way, type WayHealth, type WayState, memoryStates, sqliteStates,
-  answer, createOrigin, decoration, ERROR_CODES, memoryStore, MirroredByError, sqliteStore,
+  type EtagPolicy, type Field, type FilePlan, type HashedFile, type LocalPlace, type Identity, type Indexed, type IndexedFile, type Mirror,
+  type MirrorOptions, type Mode, type Origin, type OriginEvents, type OriginOptions, type RangePart, type PassPlan,
+  type Pieces, type Place, type Plan, type Progress, type ByteRange, type RankedMirror, type Ranking, type RedirectPlan,
+  type RejectPlan, type SelectedFile, type RequestView, type Size, type Store, type StoredFile, type Totals,
+  type Condition, type StoredStates, type StoredEndpoint, type MirrorChange, type MirrorEvent, type MirrorHealth,
+  type MirrorReport, type MirrorState, type ProbeOptions, type StateChange, type MirrorStateStore, type StoredEvent,
+  type StoredCorruptFile, type StoredPresence, type StoredSurvey, type PresenceChange, type SampledFile, type SetName,
+  type StoredBlock, type RequestedCheck, type Endpoint, type EndpointHealth, type EndpointState, memoryStates, sqliteStates,
+  fileResponse, createOrigin, decoration, ERROR_CODES, memoryStore, MirroredByError, sqliteStore,
 } from 'mirrored-by'
 import { mirroredBy as forKoa, routes } from 'mirrored-by/koa'
 import { mirroredBy as forNode } from 'mirrored-by/node'
 
 export type All = [
-  Answer, AnswerView, Algorithm, Awaitable<1>, Change, CheckedOptions, Client, Coordinates, DecoratePlan, Decoration,
-  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, HashedFile, Home, Identity, Indexed, IndexedFile, Mirror,
-  MirrorOptions, Mode, OriginEvents, OriginOptions, Part, PassPlan, Pieces, Place, Plan, Progress, Range, RankedMirror,
-  Ranking, RedirectPlan, RejectPlan, Representation, RequestView, Size, StoredFile, Totals, Condition, KnownStates,
-  KnownWay, MirrorChange, MirrorEvent, MirrorInForce, MirrorState, ProbeOptions, StateChange, StoredEvent, Way, WayHealth,
-  WayState, KnownCorrupt, KnownPresence, KnownScan, PresenceChange, SampledFile, SetName, StoredBlock, WantedFile,
+  FileResponse, ResponseView, Algorithm, Awaitable<1>, Change, CheckedOptions, Client, Coordinates, DecoratePlan, Decoration,
+  Digests, DocumentPlan, Duration, ErrorCode, EtagPolicy, Field, FilePlan, HashedFile, LocalPlace, Identity, Indexed, IndexedFile, Mirror,
+  MirrorOptions, Mode, OriginEvents, OriginOptions, RangePart, PassPlan, Pieces, Place, Plan, Progress, ByteRange, RankedMirror,
+  Ranking, RedirectPlan, RejectPlan, SelectedFile, RequestView, Size, StoredFile, Totals, Condition, StoredStates,
+  StoredEndpoint, MirrorChange, MirrorEvent, MirrorReport, MirrorState, ProbeOptions, StateChange, StoredEvent, Endpoint, EndpointHealth,
+  EndpointState, StoredCorruptFile, StoredPresence, StoredSurvey, PresenceChange, SampledFile, SetName, StoredBlock, RequestedCheck,
 ]
-const states: StateStore = memoryStates()
-export const fares: readonly MirrorHealth[] = (await createOrigin({ root: '.', states, probe: false }))
+const states: MirrorStateStore = memoryStates()
+export const fares: readonly MirrorHealth[] = (await createOrigin({ root: '.', mirrorStates: states, probe: false }))
   .mirrors()
   .map(({ health }) => health)
 const store: Store = memoryStore()
@@ -207,7 +207,7 @@ createServer(forNode(origin))
 await createOrigin({ root: '.', colour: 'blue' })
 // @ts-expect-error: there is no such mode
 await createOrigin({ root: '.', mode: 'teleport' })
-export { answer, decoration, ERROR_CODES, middleware, routes, sqliteStates, sqliteStore }
+export { fileResponse, decoration, ERROR_CODES, middleware, routes, sqliteStates, sqliteStore }
 `,
     )
     writeFileSync(

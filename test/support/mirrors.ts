@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { DEGREE } from '../../lib/geo/distance.js'
-import type { Choice, Near } from '../../lib/mirrors/ranking/strategies/strategy.js'
+import type { Choice, Proximity } from '../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Coordinates, Mirror } from '../../lib/model.js'
 
 /** A mirror for everyone, unless told otherwise. */
@@ -28,9 +28,9 @@ export function mirror(id: string, properties: Partial<Mirror> = {}): Mirror {
 export function near(
   id: string,
   distance: number | undefined,
-  seen: Partial<Near> = {},
+  seen: Partial<Proximity> = {},
   properties: Partial<Mirror> = {},
-): Near {
+): Proximity {
   return {
     mirror: mirror(id, properties),
     distance,

@@ -26,7 +26,7 @@ export class Throttle extends Transform {
  */
 export async function slowWay(scope: Scope, port: number, rate: number): Promise<number> {
   const sockets = new Set<Socket>()
-  const way = createServer({ allowHalfOpen: true }, (client) => {
+  const endpoint = createServer({ allowHalfOpen: true }, (client) => {
     const server = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     for (const socket of [client, server]) {
       sockets.add(socket)
@@ -37,11 +37,11 @@ export async function slowWay(scope: Scope, port: number, rate: number): Promise
     client.once('close', () => server.destroy())
     pipeline(server, new Throttle(rate), client, () => client.destroy())
   })
-  way.listen(0, '127.0.0.1')
-  await once(way, 'listening')
+  endpoint.listen(0, '127.0.0.1')
+  await once(endpoint, 'listening')
   scope.after(() => {
-    way.close()
+    endpoint.close()
     for (const socket of sockets) socket.destroy()
   })
-  return (way.address() as AddressInfo).port
+  return (endpoint.address() as AddressInfo).port
 }

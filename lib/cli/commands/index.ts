@@ -10,7 +10,7 @@ import type { Output } from '../output.js'
 import { requireStore } from '../store.js'
 
 /** How often the bar moves, in milliseconds. */
-const REFRESH = 100
+const REFRESH_MS = 100
 
 /**
  * Brings the index of a repository up to date: `mirrored-by index`.
@@ -31,7 +31,7 @@ export async function index(
     watch: false,
     geo: false,
     probe: false,
-    states: memoryStates(),
+    mirrorStates: memoryStates(),
   })
   let bar: Bar | undefined
   origin.on('warning', (warning) => {
@@ -75,7 +75,7 @@ class Bar {
       gracefulExit: false,
     })
     this.#bar.start(Math.max(1, this.#totals.bytes), 0, this.#tokens(0))
-    this.#timer = setInterval(() => this.#draw(), REFRESH)
+    this.#timer = setInterval(() => this.#random(), REFRESH_MS)
   }
 
   /** Makes room for a line; the bar is drawn again below it. */
@@ -86,11 +86,11 @@ class Bar {
   /** @param complete whether to show the end; otherwise the bar stays where it was */
   stop(complete: boolean): void {
     clearInterval(this.#timer)
-    if (complete) this.#draw()
+    if (complete) this.#random()
     this.#bar.stop()
   }
 
-  #draw(): void {
+  #random(): void {
     const { seen, pending } = this.#progress()
     this.#bar.update(Math.max(0, seen.bytes - pending.bytes), this.#tokens(seen.files - pending.files))
   }

@@ -10,7 +10,7 @@ export interface MirrorsFlags {
 }
 
 /** What these commands are given by the program. */
-export interface MirrorsCommandParts {
+export interface MirrorsCommandDependencies {
   readonly output: Output
   /** Options that name the server which is meant. */
   readonly server: readonly Option[]
@@ -22,9 +22,9 @@ export interface MirrorsCommandParts {
 }
 
 /** Adds `list`, `enable`, `disable` and `check` to `mirrored-by mirrors`. */
-export function addHealthCommands(
+export function addMirrorHealthCommands(
   mirrors: Command,
-  { output, server, json, read, failed }: MirrorsCommandParts,
+  { output, server, json, read, failed }: MirrorsCommandDependencies,
 ): void {
   const add = (name: string, description: string): Command => {
     const command = mirrors.command(name).description(description)

@@ -1,18 +1,18 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { MirroredByError, reason, systemCode } from '../../errors.js'
+import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { mirrorsFile, written } from '../../mirrors/list/import/document.js'
-import { importMirrors, type ListFormat, type Source } from '../../mirrors/list/import/import.js'
+import { importMirrors, type ListFormat, type ListSource } from '../../mirrors/list/import/import.js'
 import type { Remark } from '../../mirrors/list/import/listed-mirror.js'
-import { counted, printable } from '../../mirrors/list/import/printable.js'
+import { counted, escapeUnprintable } from '../../mirrors/list/import/printable.js'
 import type { Output } from '../output.js'
 
 /** Bytes of a list. The largest that are known have some hundred thousand. */
-const LARGEST = 64 * 1024 * 1024
+const MAX_LIST_BYTES = 64 * 1024 * 1024
 
 /** Of the lists' names, in the comment at the top. */
-const MOST_NAMES = 5
-const LONGEST_NAME = 100
+const MAX_NAMES = 5
+const MAX_NAME_LENGTH = 100
 
 /** By these endings, in a folder of lists; where there are none, every file is a list. */
 const ENDINGS: { readonly [F in ListFormat]?: RegExp } = { almalinux: /\.(?:ya?ml|json)$/ }
@@ -53,7 +53,7 @@ export function importLists(paths: readonly string[], request: ImportRequest, ou
   if (target === undefined) output.line(text)
   else {
     write(target, `${text}\n`, force)
-    output.line(`wrote ${printable(target)}: ${counts}`)
+    output.line(`wrote ${escapeUnprintable(target)}: ${counts}`)
   }
   return true
 }
@@ -61,8 +61,8 @@ export function importLists(paths: readonly string[], request: ImportRequest, ou
 /** The first few names, without their folders. */
 function namesOf(paths: readonly string[]): string {
   const names = paths.map((path) => (path === '-' ? 'standard input' : basename(path)))
-  const first = names.slice(0, MOST_NAMES).map((name) => printable(name, LONGEST_NAME))
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  const first = names.slice(0, MAX_NAMES).map((name) => escapeUnprintable(name, MAX_NAME_LENGTH))
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : ''
   return `${first.join(', ')}${more}`
 }
 
@@ -81,12 +81,12 @@ function filesOf(path: string, format: ListFormat): string[] {
   }
 }
 
-function read(path: string): Source {
+function read(path: string): ListSource {
   try {
     const size = path === '-' ? 0 : statSync(path).size
-    const bytes = size > LARGEST ? undefined : readFileSync(path === '-' ? 0 : path)
-    if (bytes === undefined || bytes.length > LARGEST) {
-      throw new Error(`it is larger than ${LARGEST / 1024 / 1024} MiB`)
+    const bytes = size > MAX_LIST_BYTES ? undefined : readFileSync(path === '-' ? 0 : path)
+    if (bytes === undefined || bytes.length > MAX_LIST_BYTES) {
+      throw new Error(`it is larger than ${MAX_LIST_BYTES / 1024 / 1024} MiB`)
     }
     return { file: path === '-' ? 'standard input' : path, text: decode(bytes) }
   } catch (error) {
@@ -104,14 +104,14 @@ function decode(bytes: Uint8Array): string {
 }
 
 function unreadable(path: string, error: unknown): MirroredByError {
-  return new MirroredByError('ERR_IMPORT', `cannot read ${path}: ${reason(error)}`, error)
+  return new MirroredByError('ERR_IMPORT', `cannot read ${path}: ${errorMessage(error)}`, error)
 }
 
 /** `FILE:LINE: NAME: REASON`, as far as it is known. What comes from a list is escaped. */
 function remarkText({ file, line, name, reason: text, leftOut }: Remark & { file: string }): string {
   const place = line === undefined ? file : `${file}:${line}`
   const parts = [place, ...(name === undefined ? [] : [name]), ...(leftOut ? ['left out'] : []), text]
-  return parts.map((part) => printable(part)).join(': ')
+  return parts.map((part) => escapeUnprintable(part)).join(': ')
 }
 
 /** A whole file or none: a server may be following it. */
@@ -131,7 +131,7 @@ function write(file: string, text: string, replace: boolean): void {
     }
   } catch (error) {
     const exists = systemCode(error) === 'EEXIST'
-    const why = exists ? 'it exists; name another file, or replace it by --force' : reason(error)
+    const why = exists ? 'it exists; name another file, or replace it by --force' : errorMessage(error)
     throw new MirroredByError('ERR_IMPORT', `cannot write ${file}: ${why}`, error)
   }
 }

@@ -1,34 +1,34 @@
 import { MirroredByError } from '../../errors.js'
 import {
-  type Described,
+  type DescribedMirror,
   eventOf,
   healthOf,
   isOutdated,
-  type Known,
+  type KnownHealth,
   type MirrorHealth,
   timeText,
 } from '../../mirrors/health/summary.js'
 import { Registry } from '../../mirrors/list/registry.js'
-import { isLookedAt, storedKey, storedKeys } from '../../mirrors/presence/persistence.js'
+import { isChecked, storageKey, storageKeys } from '../../mirrors/presence/persistence.js'
 import { type MirrorPresence, presenceOf } from '../../mirrors/presence/report.js'
 import type { Mirror } from '../../model.js'
-import { type CheckedOptions, lookingOf } from '../../options.js'
-import type { KnownStates } from '../../store/states.js'
+import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
+import type { StoredStates } from '../../store/states.js'
 import type { Output } from '../output.js'
 import { filesText, readKept, type StoredMirror, troubleText } from '../presence.js'
-import { readStates, type StoredHere, statesFile, storeStates, useStates } from '../states.js'
+import { type LocalStates, readStates, statesFile, storeStates, useStates } from '../states.js'
 import { roundTripText, table } from '../table.js'
 
 /** Ids that are named where one is wrong. */
-const MOST_NAMED = 10
+const MAX_NAMED = 10
 
 /** How a mirror fares, and what it holds. */
-export interface ListedMirror extends MirrorHealth {
+export interface MirrorSummary extends MirrorHealth {
   readonly presence: MirrorPresence
 }
 
 /** A mirror as it is described here, and by what its files are stored. */
-type DescribedHere = Described & StoredMirror
+type DescribedHere = DescribedMirror & StoredMirror
 
 /**
  * How the mirrors of a server fare, and what they hold, as it knows: `mirrored-by mirrors list`. Those that are configured, or
@@ -36,7 +36,7 @@ type DescribedHere = Described & StoredMirror
  *
  * @throws MirroredByError ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION
  */
-export async function listMirrors(options: CheckedOptions): Promise<readonly ListedMirror[]> {
+export async function listMirrors(options: CheckedOptions): Promise<readonly MirrorSummary[]> {
   const configured = await configuredMirrors(options)
   const stored = await readStates(options)
   const mirrors = describedHere(configured, stored, options)
@@ -55,7 +55,7 @@ export async function listMirrors(options: CheckedOptions): Promise<readonly Lis
  *
  * @param now milliseconds since 1970
  */
-export function listText(list: readonly ListedMirror[], now = Date.now()): string {
+export function listText(list: readonly MirrorSummary[], now = Date.now()): string {
   if (list.length === 0) return 'no mirrors'
   return table([
     ['ID', 'STATE', 'SINCE', 'RTT', 'AGE', 'FILES', 'REASON'],
@@ -116,11 +116,11 @@ export async function configuredMirrors(options: CheckedOptions): Promise<readon
  *
  * @throws MirroredByError ERR_OPTIONS where there is none of that id
  */
-export function findMirror<M extends Described>(id: string, mirrors: readonly M[]): M {
+export function findMirror<M extends DescribedMirror>(id: string, mirrors: readonly M[]): M {
   const found = mirrors.find((mirror) => mirror.id === id)
   if (found !== undefined) return found
-  const ids = mirrors.slice(0, MOST_NAMED).map((mirror) => mirror.id)
-  const more = mirrors.length > MOST_NAMED ? ` and ${mirrors.length - MOST_NAMED} others` : ''
+  const ids = mirrors.slice(0, MAX_NAMED).map((mirror) => mirror.id)
+  const more = mirrors.length > MAX_NAMED ? ` and ${mirrors.length - MAX_NAMED} others` : ''
   const known =
     ids.length > 0
       ? `there are ${ids.join(', ')}${more}`
@@ -131,34 +131,39 @@ export function findMirror<M extends Described>(id: string, mirrors: readonly M[
 /** What the list of mirrors says, or what can be told from what is stored. */
 function describedHere(
   configured: readonly Mirror[],
-  stored: Pick<StoredHere, 'states' | 'presence'> | undefined,
+  stored: Pick<LocalStates, 'states' | 'presence'> | undefined,
   options: CheckedOptions,
 ): readonly DescribedHere[] {
-  const looks = lookingOf(options) !== undefined
+  const looks = presenceSettingsOf(options) !== undefined
   if (configured.length > 0)
     return configured.map((mirror) => ({
       ...mirror,
-      key: looks && isLookedAt(mirror) ? storedKey(mirror) : undefined,
+      key: looks && isChecked(mirror) ? storageKey(mirror) : undefined,
     }))
   if (stored === undefined) return []
-  const { ways, disabled } = stored.states
-  const keys = storedKeys(stored.presence)
-  const ids = new Set([...ways.map(({ mirror }) => mirror), ...disabled.keys(), ...keys.keys()])
+  const { endpoints, disabled } = stored.states
+  const keys = storageKeys(stored.presence)
+  const ids = new Set([...endpoints.map(({ mirror }) => mirror), ...disabled.keys(), ...keys.keys()])
   return [...ids].sort().map((id) => {
-    const urls = new Set(ways.filter(({ mirror }) => mirror === id).map(({ url }) => url))
+    const urls = new Set(endpoints.filter(({ mirror }) => mirror === id).map(({ url }) => url))
     const key = looks ? (keys.get(id) ?? id) : undefined
     return { id, urls: [...urls], enabled: true, probe: true, maxAge: options.maxAge, key }
   })
 }
 
 const ASSUMED: MirrorPresence = { kind: 'assumed' }
-const NOTHING: Known = { ways: [], disabled: undefined, outdated: false }
+const NOTHING: KnownHealth = { endpoints: [], disabled: undefined, outdated: false }
 
 /** What is stored of a mirror, as far as a server with these options heeds it. */
-export function knownOf(mirror: Described, states: KnownStates, { probe }: CheckedOptions): Known {
-  const ways = probe === undefined ? [] : states.ways.filter((way) => way.mirror === mirror.id)
+export function knownOf(
+  mirror: DescribedMirror,
+  states: StoredStates,
+  { probe }: CheckedOptions,
+): KnownHealth {
+  const endpoints =
+    probe === undefined ? [] : states.endpoints.filter((endpoint) => endpoint.mirror === mirror.id)
   const disabled = states.disabled.get(mirror.id)
-  return { ways, disabled, outdated: isOutdated(mirror, ways, Date.now()) }
+  return { endpoints, disabled, outdated: isOutdated(mirror, endpoints, Date.now()) }
 }
 
 /** In the largest unit of which there are two at least: `90 min`, `3 h`. */

@@ -16,7 +16,7 @@ interface ImportFlags {
  *
  * @param failed says that the status is 1
  */
-export function addMirrorsCommands(mirrors: Command, output: Output, failed: () => void): void {
+export function addImportCommand(mirrors: Command, output: Output, failed: () => void): void {
   mirrors
     .command('import')
     .description('make a mirrors file of the lists of another program')

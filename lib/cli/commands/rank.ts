@@ -1,16 +1,16 @@
 import { urlPath } from '../../fields/url.js'
 import { openLocator } from '../../geo/locator.js'
-import { ailmentOf } from '../../mirrors/health/summary.js'
+import { mirrorStatusOf } from '../../mirrors/health/summary.js'
 import { nameServers } from '../../mirrors/list/hosts.js'
 import { Registry } from '../../mirrors/list/registry.js'
-import { isLookedAt, storedKey } from '../../mirrors/presence/persistence.js'
+import { isChecked, storageKey } from '../../mirrors/presence/persistence.js'
 import { explain, type Ranking } from '../../mirrors/ranking/rank.js'
 import type { Client } from '../../model.js'
-import { type CheckedOptions, lookingOf } from '../../options.js'
+import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
 import { changedBelow } from '../../origin.js'
 import { createPathFilter } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
-import type { KnownPresence } from '../../store/states.js'
+import type { StoredPresence } from '../../store/states.js'
 import type { Output } from '../output.js'
 import { readKept } from '../presence.js'
 import { existingIndexFile, readStates } from '../states.js'
@@ -33,12 +33,14 @@ export async function ranking(
   const locator = await openLocator(options)
   locator.begin(false, warning)
   const locate = (address: string): Client => locator.locate(address)
-  const hosts = options.resolve ? { ...nameServers(), locate } : undefined
+  const hosts = options.lookupHosts ? { ...nameServers(), locate } : undefined
   const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)
   await registry.complete
   const stored = await readStates(options).catch(warning)
   if (stored !== undefined)
-    registry.heed((candidate) => ailmentOf(candidate, knownOf(candidate.mirror, stored.states, options)))
+    registry.setStatuses((candidate) =>
+      mirrorStatusOf(candidate, knownOf(candidate.mirror, stored.states, options)),
+    )
   heedFiles(registry, options, stored?.presence)
   const relative = path.replace(/^\/+/, '')
   const changed = changedBelow(options.root, relative, createPathFilter(options.ignore))
@@ -50,14 +52,14 @@ export async function ranking(
 }
 
 /** What mirrors hold counts as it does for a server with these options. */
-function heedFiles(registry: Registry, options: CheckedOptions, presence: KnownPresence | undefined): void {
-  if (lookingOf(options) === undefined) return
-  const looked = registry.snapshot.mirrors.filter(isLookedAt)
+function heedFiles(registry: Registry, options: CheckedOptions, presence: StoredPresence | undefined): void {
+  if (presenceSettingsOf(options) === undefined) return
+  const looked = registry.snapshot.mirrors.filter(isChecked)
   const kept = readKept(
-    looked.map((mirror) => ({ id: mirror.id, key: storedKey(mirror) })),
+    looked.map((mirror) => ({ id: mirror.id, key: storageKey(mirror) })),
     presence,
   )
-  registry.heedHoldings(({ id }) => kept.get(id)?.files)
+  registry.setInventories(({ id }) => kept.get(id)?.files)
 }
 
 /** Of the content that is indexed; undefined where it is not, or nothing is. */

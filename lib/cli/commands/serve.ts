@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import Koa from 'koa'
 import proxyAddr from 'proxy-addr'
 import { mirroredBy, routes } from '../../adapters/koa.js'
-import { MirroredByError, reason, systemCode } from '../../errors.js'
+import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import type { OriginOptions } from '../../options.js'
 import { createOrigin, type Origin } from '../../origin.js'
 import type { Output } from '../output.js'
@@ -15,7 +15,7 @@ export interface ServeOptions extends OriginOptions {
 }
 
 /** Milliseconds that running responses have to finish after the signal to stop. */
-const PATIENCE = 10_000
+const STOP_TIMEOUT_MS = 10_000
 
 export interface Served {
   readonly url: string
@@ -79,7 +79,7 @@ async function listen(server: Server, port: number, host: string): Promise<strin
     await once(server, 'listening')
   } catch (error) {
     const taken = systemCode(error) === 'EADDRINUSE'
-    const why = taken ? 'another server has the port' : reason(error)
+    const why = taken ? 'another server has the port' : errorMessage(error)
     const remedy = taken
       ? 'stop that one, or name another by --port (0 takes a free one)'
       : 'name another by --host or --port'
@@ -98,7 +98,7 @@ async function stop(server: Server, origin: Origin): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   server.closeIdleConnections()
-  const timer = setTimeout(() => server.closeAllConnections(), PATIENCE)
+  const timer = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT_MS)
   await closed
   clearTimeout(timer)
   await origin.close()

@@ -12,7 +12,7 @@ import type { Algorithm } from '../../model.js'
 import { nativeName } from './native.js'
 
 /** One running digest. `finish` gives its bytes and makes it ready for the next input. */
-export interface Hasher {
+export interface IncrementalHash {
   update(bytes: Uint8Array): void
   finish(): Uint8Array
   /** The digest of these bytes alone. Not between `update` and `finish`. */
@@ -33,12 +33,15 @@ const WASM: { readonly [A in Algorithm]: () => Promise<IHasher> } = {
  * The fastest implementation of an algorithm on this machine: OpenSSL where it has the algorithm and does not refuse it
  * (a FIPS build refuses md5, and may refuse sha-1), WebAssembly otherwise.
  */
-export async function createHasher(algorithm: Algorithm, allowNative = true): Promise<Hasher> {
+export async function createIncrementalHash(
+  algorithm: Algorithm,
+  allowNative = true,
+): Promise<IncrementalHash> {
   const name = allowNative ? nativeName(algorithm) : undefined
   return name === undefined ? wasmHasher(await WASM[algorithm]()) : nativeHasher(name)
 }
 
-function nativeHasher(name: string): Hasher {
+function nativeHasher(name: string): IncrementalHash {
   let hash: Hash | undefined
   return {
     update: (bytes) => {
@@ -54,7 +57,7 @@ function nativeHasher(name: string): Hasher {
   }
 }
 
-function wasmHasher(hasher: IHasher): Hasher {
+function wasmHasher(hasher: IHasher): IncrementalHash {
   hasher.init()
   const update = (bytes: Uint8Array): void => {
     hasher.update(bytes)

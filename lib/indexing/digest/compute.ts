@@ -2,11 +2,11 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync }
 import { identityOf, sameIdentity } from '../../identity.js'
 import type { Algorithm, Digests, Identity, Pieces } from '../../model.js'
 import { pieceLength, SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
-import { createHasher, type Hasher } from './algorithms.js'
-import { Ticks } from './timestamp-granularity.js'
+import { createIncrementalHash, type IncrementalHash } from './algorithms.js'
+import { TimestampGranularity } from './timestamp-granularity.js'
 
 /** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
-const CHUNK = 256 * 1024
+const CHUNK_BYTES = 256 * 1024
 
 export interface Digested {
   readonly identity: Identity
@@ -34,12 +34,12 @@ export interface Digester {
  * @param algorithms which digests of the whole file to compute; pieces are always in sha-256 and sha-1
  */
 export async function createDigester(algorithms: readonly Algorithm[]): Promise<Digester> {
-  const whole: (readonly [Algorithm, Hasher])[] = []
-  for (const algorithm of algorithms) whole.push([algorithm, await createHasher(algorithm)])
-  const pieceSha256 = await createHasher('sha-256')
-  const pieceSha1 = await createHasher('sha-1')
-  const buffer = Buffer.allocUnsafeSlow(CHUNK)
-  const ticks = new Ticks()
+  const whole: (readonly [Algorithm, IncrementalHash])[] = []
+  for (const algorithm of algorithms) whole.push([algorithm, await createIncrementalHash(algorithm)])
+  const pieceSha256 = await createIncrementalHash('sha-256')
+  const pieceSha1 = await createIncrementalHash('sha-1')
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  const ticks = new TimestampGranularity()
 
   function read(
     descriptor: number,
@@ -53,7 +53,7 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
     let position = 0
     while (position < size) {
       // Never across the end of a piece, however little the system reads at a time.
-      const room = Math.min(CHUNK, length - (position % length))
+      const room = Math.min(CHUNK_BYTES, length - (position % length))
       const count = readSync(descriptor, buffer, 0, room, position)
       if (count === 0) return undefined
       const bytes = buffer.subarray(0, count)
@@ -81,7 +81,7 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
     }
   }
 
-  function wholeDigests(digestOf: (hasher: Hasher) => Uint8Array): Digests {
+  function wholeDigests(digestOf: (hasher: IncrementalHash) => Uint8Array): Digests {
     const digests: { [A in Algorithm]?: Uint8Array } = {}
     for (const [algorithm, hasher] of whole) digests[algorithm] = digestOf(hasher)
     return digests
@@ -91,7 +91,7 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
   function atRest(descriptor: number, waits: boolean): BigIntStats | 'young' | undefined {
     const stats = fstatSync(descriptor, { bigint: true })
     if (!stats.isFile()) return undefined
-    const left = ticks.left(stats.ctimeNs, Date.now(), performance.now())
+    const left = ticks.waitTime(stats.ctimeNs, Date.now(), performance.now())
     if (left === 0) return stats
     if (!waits) return 'young'
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left)

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import { isWithin } from '../../paths.js'
 import type { HashOutcome, HashReply, HashRequest, HashSetup } from './worker.js'
 
@@ -11,7 +11,7 @@ const BATCH_BYTES = 8 * 1024 * 1024
 const TRIES = 3
 
 /** Milliseconds without a byte read or a file finished, after which a thread is given up: its disk may never answer. */
-const PATIENCE = 60_000
+const START_TIMEOUT_MS = 60_000
 
 /** Of a thread's heap; what it reads lies outside of it. */
 const HEAP_MIB = 128
@@ -70,7 +70,7 @@ export class Hasher {
     setup: Omit<HashSetup, 'counter'>,
     workers: number,
     settled: (outcomes: readonly HashOutcome[]) => void,
-    { patience = PATIENCE, script = new URL('./worker.js', import.meta.url) }: HasherLimits = {},
+    { patience = START_TIMEOUT_MS, script = new URL('./worker.js', import.meta.url) }: HasherLimits = {},
   ) {
     this.#setup = setup
     this.#workers = workers
@@ -241,7 +241,7 @@ export class Hasher {
         this.add(path, batch.bytes / batch.paths.length)
       } else {
         this.#tries.delete(path)
-        lost.push({ path, error: `its thread died ${TRIES} times: ${reason(failure)}` })
+        lost.push({ path, error: `its thread died ${TRIES} times: ${errorMessage(failure)}` })
       }
     }
     this.#pass(lost)

@@ -1,12 +1,12 @@
-import { SECOND } from '../../identity.js'
+import { SECOND_NS } from '../../identity.js'
 
 /**
  * Kernels stamp files by a clock that ticks every 1 to 10 ms: a file that changes twice within a tick may look the same
  * after both. One that changed less than this long ago, in milliseconds, is read only when it has passed.
  */
-const TICK = 20
+const TICK_MS = 20
 /** The same where a stamp is of whole seconds, as on file systems that keep no more, or every other second as FAT does. */
-const COARSE_TICK = 2020
+const COARSE_TICK_MS = 2020
 
 const MILLISECOND = 1_000_000n
 
@@ -17,7 +17,7 @@ const MILLISECOND = 1_000_000n
  * has another one, on another machine. Such a stamp is past a tick after it was first seen, by a clock that nobody sets; and
  * with it all that are not later, so that files that are seen together cost one wait.
  */
-export class Ticks {
+export class TimestampGranularity {
   #latest: bigint | undefined
   #since = 0
 
@@ -27,8 +27,8 @@ export class Ticks {
    * @param steady milliseconds of a clock that is never set
    * @returns milliseconds; 0 where nothing is to be waited for
    */
-  left(ctimeNs: bigint, now: number, steady: number): number {
-    const tick = ctimeNs % SECOND === 0n ? COARSE_TICK : TICK
+  waitTime(ctimeNs: bigint, now: number, steady: number): number {
+    const tick = ctimeNs % SECOND_NS === 0n ? COARSE_TICK_MS : TICK_MS
     const age = now - Number(ctimeNs / MILLISECOND)
     if (age >= 0) return Math.max(0, tick - age)
     if (this.#latest === undefined || ctimeNs > this.#latest) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { isGone, reason } from '../../errors.js'
+import { errorMessage, isNotFound } from '../../errors.js'
 import type { Algorithm } from '../../model.js'
 import { createDigester, type Digested, type Digester } from './compute.js'
 
@@ -54,6 +54,6 @@ function outcomeOf(path: string, digest: Digester['digestUnlessYoung']): HashOut
     if (digested === 'young') return digested
     return digested === undefined ? { path, changed: true } : { path, digested }
   } catch (error) {
-    return isGone(error) ? { path, changed: true } : { path, error: reason(error) }
+    return isNotFound(error) ? { path, changed: true } : { path, error: errorMessage(error) }
   }
 }

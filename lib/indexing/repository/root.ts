@@ -1,13 +1,13 @@
 import { type BigIntStats, readdirSync, statSync } from 'node:fs'
 
 /** Milliseconds between two looks. */
-const INTERVAL = 1000
+const POLL_MS = 1000
 
 export interface RootEvents {
   /** The root is not there, or an empty folder lies in its place, as under a disk that is not mounted. */
-  away(): void
+  missing(): void
   /** The root is there again, or another folder has taken its place: watches are dead, and everything may differ. */
-  back(): void
+  restored(): void
 }
 
 /**
@@ -35,11 +35,11 @@ export class Root {
    */
   start(indexed: boolean): void {
     this.#away = this.#known === undefined || (indexed && isEmpty(this.#path))
-    this.#timer = setInterval(() => this.look(), INTERVAL)
-    if (this.#away) this.#events.away()
+    this.#timer = setInterval(() => this.look(), POLL_MS)
+    if (this.#away) this.#events.missing()
   }
 
-  get isAway(): boolean {
+  get isMissing(): boolean {
     return this.#away
   }
 
@@ -50,13 +50,13 @@ export class Root {
     if (same && !this.#away) return
     // An empty folder at start may fill; an empty one that was not there before is a mount point without its disk.
     if (present === undefined || isEmpty(this.#path)) {
-      if (!this.#away) this.#events.away()
+      if (!this.#away) this.#events.missing()
       this.#away = true
       return
     }
     this.#known = present
     this.#away = false
-    this.#events.back()
+    this.#events.restored()
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import { unpack } from './listing-codec.js'
 import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
@@ -72,7 +72,7 @@ export class Scanner {
       return reply
     } catch (error) {
       this.#worker = undefined
-      throw new MirroredByError('ERR_SCAN', `cannot scan ${this.#setup.root}: ${reason(error)}`, error)
+      throw new MirroredByError('ERR_SCAN', `cannot scan ${this.#setup.root}: ${errorMessage(error)}`, error)
     } finally {
       gone.abort()
     }

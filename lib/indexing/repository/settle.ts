@@ -1,6 +1,6 @@
 import { type BigIntStats, lstatSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isGone, reason } from '../../errors.js'
+import { errorMessage, isNotFound } from '../../errors.js'
 import { identityOf, sameIdentity } from '../../identity.js'
 import type { Identity } from '../../model.js'
 import { followLink, isInside } from './walk.js'
@@ -85,8 +85,8 @@ export class Settler {
       if (!stats.isSymbolicLink() && isInside(this.#root, realpathSync(dirname(absolute)))) return { stats }
       this.#events.gone(path)
     } catch (error) {
-      if (isGone(error)) this.#events.gone(path)
-      else this.#events.unreadable(path, reason(error))
+      if (isNotFound(error)) this.#events.gone(path)
+      else this.#events.unreadable(path, errorMessage(error))
     }
     return undefined
   }

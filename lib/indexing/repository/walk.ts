@@ -1,6 +1,6 @@
 import { type BigIntStats, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { isGone, reason } from '../../errors.js'
+import { errorMessage, isNotFound } from '../../errors.js'
 import { identityOf } from '../../identity.js'
 import type { Identity } from '../../model.js'
 import { joinPath, type PathFilter } from '../../paths.js'
@@ -67,8 +67,8 @@ function* walkFolder(
     yield content.listing
   } catch (error) {
     // The root is never "gone": an unmounted disk must not empty the index.
-    if (folder !== '' && isGone(error)) return
-    yield { folder, realFolder, files: [], error: reason(error) }
+    if (folder !== '' && isNotFound(error)) return
+    yield { folder, realFolder, files: [], error: errorMessage(error) }
     return
   }
   for (const [path, real] of subfolders) {

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { FSWatcher } from 'chokidar'
-import { MirroredByError, reason, systemCode } from '../../errors.js'
+import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { isWithin, joinPath } from '../../paths.js'
 import { isInside } from './walk.js'
 
@@ -154,7 +154,7 @@ export class Watcher {
     this.#events.warning(
       new MirroredByError(
         'ERR_WATCH',
-        `cannot watch all of ${this.#root}: ${reason(error)}; what cannot be watched is listed every \`rescan\`: ${remedy}`,
+        `cannot watch all of ${this.#root}: ${errorMessage(error)}; what cannot be watched is listed every \`rescan\`: ${remedy}`,
         error,
       ),
     )

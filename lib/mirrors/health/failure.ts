@@ -1,4 +1,4 @@
-import { reason, systemCode } from '../../errors.js'
+import { errorMessage, systemCode } from '../../errors.js'
 
 /** Why a probe got no answer, in words that are the same each time. */
 export interface Failure {
@@ -39,16 +39,16 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
 ])
-const SILENT: ReadonlySet<string> = new Set(['ETIMEDOUT', 'ERR_SOCKET_CONNECTION_TIMEOUT'])
+const NO_REPLY: ReadonlySet<string> = new Set(['ETIMEDOUT', 'ERR_SOCKET_CONNECTION_TIMEOUT'])
 /** Characters of what others say. */
-const MOST_SAID = 100
+const MAX_MESSAGE_CHARACTERS = 100
 
 export function failureOf(error: unknown): Failure {
   const code = codeOf(error)
   return {
     reason: REASONS[code] ?? otherReason(code, error),
     refused: code === 'ECONNREFUSED',
-    doubt: UNREACHABLE.has(code) ? 'unreachable' : SILENT.has(code) ? 'silent' : undefined,
+    doubt: UNREACHABLE.has(code) ? 'unreachable' : NO_REPLY.has(code) ? 'silent' : undefined,
   }
 }
 
@@ -56,10 +56,10 @@ function otherReason(code: string, error: unknown): string {
   // The parser's errors have a name always, and a code most of the time.
   if (error instanceof Error && error.name === 'HTTPParserError') return 'the answer is not HTTP'
   if (code.startsWith('ERR_SSL_')) return 'TLS: no handshake'
-  const said = reason(error)
+  const said = errorMessage(error)
     .replace(/[^ -~]+/g, ' ')
     .trim()
-  const short = said.length > MOST_SAID ? `${said.slice(0, MOST_SAID)}...` : said
+  const short = said.length > MAX_MESSAGE_CHARACTERS ? `${said.slice(0, MAX_MESSAGE_CHARACTERS)}...` : said
   return short === '' ? code : short
 }
 

@@ -1,83 +1,83 @@
 import type { Clock } from '../../clock.js'
-import { MirroredByError, reason } from '../../errors.js'
-import type { Awaitable, Draw, Mirror } from '../../model.js'
-import type { AddressBook } from '../../network/addresses.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
+import type { Awaitable, Mirror, Random } from '../../model.js'
+import type { HostResolver } from '../../network/addresses.js'
 import {
-  type KnownStates,
-  type KnownWay,
+  endpointKey,
+  MAX_EVENTS,
   type MirrorEvent,
-  MOST_EVENTS,
+  type MirrorStateStore,
   type StateChange,
-  type StateStore,
-  wayKey,
+  type StoredEndpoint,
+  type StoredStates,
 } from '../../store/states.js'
 import type { Store } from '../../store/store.js'
 import type { Registry } from '../list/registry.js'
 import type { Candidate } from '../ranking/candidate.js'
-import type { Ask } from './http.js'
-import { type Proven, probeMirror } from './probe-mirror.js'
-import { BASE, Subjects } from './probe-targets.js'
+import type { ProbeClient } from './http.js'
+import { type ProvenFamilies, probeMirror } from './probe-mirror.js'
+import { BASE_TARGET, ProbeTargets } from './probe-targets.js'
 import { Prober } from './prober.js'
-import { nextState, type Rules } from './state.js'
+import { nextState, type StateRules } from './state.js'
 import {
-  ailmentOf,
   conditionOf,
   eventOf,
   healthOf,
   isOutdated,
-  type Known,
+  type KnownHealth,
   type MirrorHealth,
-  signature,
+  mirrorStatusOf,
+  statusSignature,
 } from './summary.js'
-import { delayAfter, rulesOf, type Timing, type Told, timingOf } from './timing.js'
+import { delayAfter, type ProbeResult, rulesOf, type Timing, timingOf } from './timing.js'
 
 /** How mirrors are probed. Milliseconds. */
-export interface Probing {
+export interface ProbeSettings {
   readonly interval: number
   readonly timeout?: number | undefined
 }
 
-export interface HealthParts {
-  readonly states: StateStore
+export interface HealthDependencies {
+  readonly states: MirrorStateStore
   readonly index: Pick<Store, 'get' | 'sample'>
-  readonly registry: Pick<Registry, 'snapshot' | 'heed'>
-  readonly ask: Ask
-  readonly book: AddressBook
+  readonly registry: Pick<Registry, 'snapshot' | 'setStatuses'>
+  readonly client: ProbeClient
+  readonly resolver: HostResolver
   /** Whether hosts may have private addresses that their URLs do not name. */
   readonly privateAddresses: boolean
   readonly clock: Clock
-  readonly draw: Draw
+  readonly random: Random
 }
 
 export interface HealthEvents {
   changed(event: MirrorEvent): void
   /** Another process asks for an early look at a mirror. */
-  asked(mirror: string): void
+  probeRequested(mirror: string): void
   warning(error: MirroredByError): void
 }
 
 /** Milliseconds between two looks at what others have stored. */
-const LOOK_TIME = 500
+const POLL_MS = 500
 /** Milliseconds for which what changes nothing waits to be stored with more of its kind. */
-const ROUTINE_TIME = 5000
+const FLUSH_MS = 5000
 /** Milliseconds after which what is known of a mirror that is gone is forgotten. */
-const FORGET_TIME = 30 * 86_400_000
+const FORGET_MS = 30 * 86_400_000
 
 /**
  * Knows how mirrors fare, and lets ranking know. One of the processes that share the states probes; all read what it, and
  * operators, have stored. Requests wait for nothing here.
  */
 export class Health {
-  readonly #probing: Probing | undefined
+  readonly #settings: ProbeSettings | undefined
   readonly #timing: Timing
-  readonly #rules: Rules
-  readonly #parts: HealthParts
+  readonly #rules: StateRules
+  readonly #dependencies: HealthDependencies
   readonly #events: HealthEvents
-  readonly #subjects: Subjects
-  readonly #proven: Proven = new Set()
+  readonly #targets: ProbeTargets
+  readonly #provenFamilies: ProvenFamilies = new Set()
   #prober: Prober | undefined
   /** By mirror, then by `wayKey`. */
-  #ways = new Map<string, Map<string, KnownWay>>()
+  #endpoints = new Map<string, Map<string, StoredEndpoint>>()
   #disabled: ReadonlyMap<string, number> = new Map()
   /** Mirrors whose copy is older than it may be, as of the last look. */
   readonly #outdated = new Set<string>()
@@ -99,13 +99,13 @@ export class Health {
   #closed = false
 
   /** @param probing undefined where nothing is probed: every mirror then counts as up that nobody has switched off */
-  constructor(probing: Probing | undefined, parts: HealthParts, events: HealthEvents) {
-    this.#probing = probing
+  constructor(probing: ProbeSettings | undefined, parts: HealthDependencies, events: HealthEvents) {
+    this.#settings = probing
     this.#timing = timingOf(probing?.interval, probing?.timeout)
     this.#rules = rulesOf(this.#timing)
-    this.#parts = parts
+    this.#dependencies = parts
     this.#events = events
-    this.#subjects = new Subjects(parts.index, () => parts.clock.steady())
+    this.#targets = new ProbeTargets(parts.index, () => parts.clock.steady())
     this.#storedAt = parts.clock.steady()
     this.#begin()
   }
@@ -123,12 +123,12 @@ export class Health {
 
   /** This process probes from now on. */
   lead(): void {
-    if (this.#closed || this.#probing === undefined || this.#prober !== undefined) return
-    const { clock, draw } = this.#parts
+    if (this.#closed || this.#settings === undefined || this.#prober !== undefined) return
+    const { clock, random } = this.#dependencies
     const probe = (mirror: Mirror, signal: AbortSignal) => this.#probe(mirror, signal)
-    this.#prober = new Prober(this.#timing, { clock, draw, probe })
+    this.#prober = new Prober(this.#timing, { clock, random, probe })
     this.#forgetOld()
-    this.followList()
+    this.listChanged()
   }
 
   /** Another one does. */
@@ -138,20 +138,20 @@ export class Health {
   }
 
   /** The list of mirrors is another one. */
-  followList(): void {
+  listChanged(): void {
     this.#age()
-    const { mirrors } = this.#parts.registry.snapshot
-    this.#prober?.follow(
+    const { mirrors } = this.#dependencies.registry.snapshot
+    this.#prober?.setMirrors(
       mirrors.filter(({ id, enabled, probe }) => enabled && probe && !this.#disabled.has(id)),
     )
   }
 
   /** A client says that mirrors are broken: they are probed early, and that alone decides. Costs next to nothing. */
-  report(names: ReadonlySet<string>): void {
-    if (this.#probing === undefined) return
-    const { snapshot } = this.#parts.registry
+  reportBroken(names: ReadonlySet<string>): void {
+    if (this.#settings === undefined) return
+    const { snapshot } = this.#dependencies.registry
     for (const name of names) {
-      for (const id of snapshot.named(name)) {
+      for (const id of snapshot.idsByName(name)) {
         this.#reported ??= new Set()
         this.#reported.add(id)
       }
@@ -165,8 +165,8 @@ export class Health {
     this.#urgent.push(
       ...[...this.#disabled].map(([mirror, at]) => ({ kind: 'disable', mirror, at }) as const),
     )
-    for (const ways of this.#ways.values())
-      for (const [key, way] of ways) this.#routine.set(key, { kind: 'way', way })
+    for (const endpoints of this.#endpoints.values())
+      for (const [key, endpoint] of endpoints) this.#routine.set(key, { kind: 'endpoint', endpoint })
   }
 
   /** Ends every probe at once, and keeps what is known. */
@@ -175,31 +175,31 @@ export class Health {
     this.#closed = true
     this.#cancelLook()
     this.follow()
-    this.#parts.book.close()
+    this.#dependencies.resolver.close()
     await this.#working
     try {
       await this.#store(true)
     } catch {
       // It was warned of before; or it is soon told again.
     }
-    await this.#parts.states.close()
+    await this.#dependencies.states.close()
   }
 
   /** What is known from before counts from the first request on, where the store answers at once. */
   #begin(): void {
     this.#working = this.#attempt(() => {
-      const read = this.#parts.states.read()
+      const read = this.#dependencies.states.read()
       return read instanceof Promise ? read.then((states) => this.#open(states)) : this.#open(read)
     })
     this.#age()
-    this.#heed()
+    this.#publishStatuses()
     this.#plan()
   }
 
-  #open(states: KnownStates): Awaitable<void> {
+  #open(states: StoredStates): Awaitable<void> {
     this.#take(states, true)
-    const version = this.#parts.states.version()
-    const events = this.#parts.states.events(0)
+    const version = this.#dependencies.states.version()
+    const events = this.#dependencies.states.events(0)
     const keep = (stored: Awaited<typeof events>) => {
       for (const event of stored) this.#remember(event)
       this.#lastEvent = stored.at(-1)?.number ?? 0
@@ -209,7 +209,7 @@ export class Health {
         this.#version = number
         keep(stored)
         this.#age()
-        this.#heed()
+        this.#publishStatuses()
       })
     }
     this.#version = version
@@ -218,7 +218,7 @@ export class Health {
 
   #plan(): void {
     if (this.#closed) return
-    this.#cancelLook = this.#parts.clock.after(LOOK_TIME, () => {
+    this.#cancelLook = this.#dependencies.clock.after(POLL_MS, () => {
       this.#working = this.#working.then(() => this.#attempt(() => this.#look())).then(() => this.#plan())
     })
   }
@@ -228,7 +228,7 @@ export class Health {
       const done = work()
       if (done instanceof Promise) await done
     } catch (error) {
-      const message = `the states of mirrors cannot be used at the moment: ${reason(error)}; they are kept in memory until then`
+      const message = `the states of mirrors cannot be used at the moment: ${errorMessage(error)}; they are kept in memory until then`
       this.#events.warning(new MirroredByError('ERR_STORE', message, error))
     }
   }
@@ -236,78 +236,78 @@ export class Health {
   /** Stores what is new here, and reads what is new elsewhere. */
   async #look(): Promise<void> {
     this.#age()
-    this.#passOn()
+    this.#requestProbes()
     // First of all, for whoever looks after a file that was lost notices it here.
-    const version = await this.#parts.states.version()
+    const version = await this.#dependencies.states.version()
     if (this.#isLost) await this.#store(true)
     if (version !== this.#version) {
-      this.#take(await this.#parts.states.read(), this.#prober === undefined)
+      this.#take(await this.#dependencies.states.read(), this.#prober === undefined)
       this.#version = version
-      this.#heed()
-      this.followList()
+      this.#publishStatuses()
+      this.listChanged()
       await this.#publish()
     }
     await this.#store(false)
   }
 
   /** @param isWhole whether what is told of ways is newer than what is known here */
-  #take({ ways, disabled, asked }: KnownStates, isWhole: boolean): void {
+  #take({ endpoints, disabled, requestedProbes }: StoredStates, isWhole: boolean): void {
     this.#disabled = disabled
     const before = this.#asked
-    this.#asked = asked
+    this.#asked = requestedProbes
     if (before !== undefined) {
-      for (const [id, at] of asked) {
+      for (const [id, at] of requestedProbes) {
         if (before.get(id) === at) continue
-        this.#prober?.hasten(id)
-        this.#events.asked(id)
+        this.#prober?.expedite(id)
+        this.#events.probeRequested(id)
       }
     }
     if (!isWhole) return
-    this.#ways = new Map()
-    for (const way of ways) this.#waysOf(way.mirror).set(wayKey(way), way)
+    this.#endpoints = new Map()
+    for (const endpoint of endpoints) this.#endpointsOf(endpoint.mirror).set(endpointKey(endpoint), endpoint)
   }
 
   /** Copies grow old while nobody probes, and clocks are set: this is looked at again and again. */
   #age(): void {
-    const now = this.#parts.clock.wall()
-    for (const mirror of this.#parts.registry.snapshot.mirrors) {
+    const now = this.#dependencies.clock.wall()
+    for (const mirror of this.#dependencies.registry.snapshot.mirrors) {
       if (mirror.maxAge === undefined && !this.#outdated.has(mirror.id)) continue
       const before = this.#known(mirror.id)
       if (!this.#judgeAge(mirror, now)) continue
       const after = this.#known(mirror.id)
-      if (this.#prober !== undefined && signature(mirror, after) !== signature(mirror, before))
+      if (this.#prober !== undefined && statusSignature(mirror, after) !== statusSignature(mirror, before))
         this.#changed(eventOf(mirror, after, now))
-      else this.#heed()
+      else this.#publishStatuses()
     }
   }
 
   /** Whether that is another answer than before. */
   #judgeAge(mirror: Mirror, now: number): boolean {
-    const { ways, outdated } = this.#known(mirror.id)
-    const isOld = isOutdated(mirror, ways, now)
+    const { endpoints, outdated } = this.#known(mirror.id)
+    const isOld = isOutdated(mirror, endpoints, now)
     if (isOld) this.#outdated.add(mirror.id)
     else this.#outdated.delete(mirror.id)
     return isOld !== outdated
   }
 
-  #heed(): void {
-    this.#parts.registry.heed((candidate: Candidate) =>
-      ailmentOf(candidate, this.#known(candidate.mirror.id)),
+  #publishStatuses(): void {
+    this.#dependencies.registry.setStatuses((candidate: Candidate) =>
+      mirrorStatusOf(candidate, this.#known(candidate.mirror.id)),
     )
   }
 
-  #known(id: string): Known {
-    const ways = this.#probing === undefined ? undefined : this.#ways.get(id)
+  #known(id: string): KnownHealth {
+    const endpoints = this.#settings === undefined ? undefined : this.#endpoints.get(id)
     return {
-      ways: ways === undefined ? [] : [...ways.values()],
+      endpoints: endpoints === undefined ? [] : [...endpoints.values()],
       disabled: this.#disabled.get(id),
       outdated: this.#outdated.has(id),
     }
   }
 
-  #waysOf(id: string): Map<string, KnownWay> {
-    const known = this.#ways.get(id) ?? new Map<string, KnownWay>()
-    this.#ways.set(id, known)
+  #endpointsOf(id: string): Map<string, StoredEndpoint> {
+    const known = this.#endpoints.get(id) ?? new Map<string, StoredEndpoint>()
+    this.#endpoints.set(id, known)
     return known
   }
 
@@ -315,55 +315,69 @@ export class Health {
     try {
       return await this.#probeNow(mirror, signal)
     } catch (error) {
-      const message = `the mirror ${mirror.id} could not be probed: ${reason(error)}`
+      const message = `the mirror ${mirror.id} could not be probed: ${errorMessage(error)}`
       this.#events.warning(new MirroredByError('ERR_PROBE', message, error))
       return this.#timing.period
     }
   }
 
   async #probeNow(mirror: Mirror, signal: AbortSignal): Promise<number> {
-    const { ask, book, clock, draw } = this.#parts
+    const { client, resolver, clock, random } = this.#dependencies
     const { timeout } = this.#timing
-    const allowsPrivate = this.#parts.privateAddresses
-    const parts = { ask, book, now: () => clock.steady(), wall: () => clock.wall(), allowsPrivate }
-    const ways = this.#waysOf(mirror.id)
-    const subjects = await this.#subjects.of(mirror).catch(() => [BASE])
-    const known = [...ways.values()]
-    const { told, gone } = await probeMirror(mirror, known, subjects, parts, this.#proven, timeout, signal)
+    const allowsPrivate = this.#dependencies.privateAddresses
+    const parts = {
+      client,
+      resolver,
+      now: () => clock.steady(),
+      wall: () => clock.wall(),
+      allowsPrivate,
+    }
+    const endpoints = this.#endpointsOf(mirror.id)
+    const targets = await this.#targets.of(mirror).catch(() => [BASE_TARGET])
+    const known = [...endpoints.values()]
+    const { results, gone } = await probeMirror(
+      mirror,
+      known,
+      targets,
+      parts,
+      this.#provenFamilies,
+      timeout,
+      signal,
+    )
     if (signal.aborted) return 0
     const before = this.#known(mirror.id)
     const now = clock.wall()
-    for (const way of gone) {
-      ways.delete(wayKey(way))
-      this.#routine.set(wayKey(way), { kind: 'removeWay', way })
+    for (const endpoint of gone) {
+      endpoints.delete(endpointKey(endpoint))
+      this.#routine.set(endpointKey(endpoint), { kind: 'removeEndpoint', endpoint })
     }
-    const states = told.map(({ way, outcome }): Told => {
-      const key = wayKey(way)
-      const state = nextState(ways.get(key), outcome, now, this.#rules)
+    const states = results.map(({ endpoint, outcome }): ProbeResult => {
+      const key = endpointKey(endpoint)
+      const state = nextState(endpoints.get(key), outcome, now, this.#rules)
       if (state !== undefined && outcome.kind !== 'nothing') {
-        ways.set(key, { ...way, ...state })
-        this.#routine.set(key, { kind: 'way', way: { ...way, ...state } })
+        endpoints.set(key, { ...endpoint, ...state })
+        this.#routine.set(key, { kind: 'endpoint', endpoint: { ...endpoint, ...state } })
       }
       return { outcome, state }
     })
     this.#judgeAge(mirror, now)
     const after = this.#known(mirror.id)
     const event = eventOf(mirror, after, now)
-    if (signature(mirror, after) !== signature(mirror, before)) this.#changed(event)
-    else if (event.reason !== eventOf(mirror, before, now).reason) this.#heed()
-    return delayAfter(states, this.#timing, this.#rules, draw())
+    if (statusSignature(mirror, after) !== statusSignature(mirror, before)) this.#changed(event)
+    else if (event.reason !== eventOf(mirror, before, now).reason) this.#publishStatuses()
+    return delayAfter(states, this.#timing, this.#rules, random())
   }
 
   /** In force at once, and stored as soon as can be. */
   #changed(event: MirrorEvent): void {
-    this.#heed()
+    this.#publishStatuses()
     this.#urgent.push({ kind: 'event', event })
     this.#working = this.#working.then(() => this.#attempt(() => this.#store(false)))
   }
 
   async #store(isLast: boolean): Promise<void> {
-    const { clock, states } = this.#parts
-    const isDue = isLast || this.#urgent.length > 0 || clock.steady() - this.#storedAt >= ROUTINE_TIME
+    const { clock, states } = this.#dependencies
+    const isDue = isLast || this.#urgent.length > 0 || clock.steady() - this.#storedAt >= FLUSH_MS
     if (!isDue || this.#urgent.length + this.#routine.size === 0) return
     const [routine, urgent] = [[...this.#routine], this.#urgent]
     await states.apply([...routine.map(([, change]) => change), ...urgent])
@@ -377,7 +391,7 @@ export class Health {
 
   /** Tells of events that were stored here or elsewhere. */
   async #publish(): Promise<void> {
-    for (const event of await this.#parts.states.events(this.#lastEvent)) {
+    for (const event of await this.#dependencies.states.events(this.#lastEvent)) {
       this.#lastEvent = event.number
       this.#remember(event)
       const { mirror, at, state, reason: why } = event
@@ -388,33 +402,33 @@ export class Health {
   #remember(event: MirrorEvent): void {
     const { mirror, at, state, reason: why } = event
     const known = this.#history.get(mirror) ?? []
-    this.#history.set(mirror, [...known, { mirror, at, state, reason: why }].slice(-MOST_EVENTS))
+    this.#history.set(mirror, [...known, { mirror, at, state, reason: why }].slice(-MAX_EVENTS))
   }
 
   /** Early probes that clients asked for: by this process, or by the one that probes. */
-  #passOn(): void {
+  #requestProbes(): void {
     const reported = this.#reported
     this.#reported = undefined
     if (reported === undefined) return
-    const now = this.#parts.clock.steady()
+    const now = this.#dependencies.clock.steady()
     for (const mirror of reported) {
-      if (this.#prober !== undefined) this.#prober.hasten(mirror)
+      if (this.#prober !== undefined) this.#prober.expedite(mirror)
       else if (now - (this.#askedAt.get(mirror) ?? Number.NEGATIVE_INFINITY) >= this.#timing.early) {
         this.#askedAt.set(mirror, now)
-        this.#urgent.push({ kind: 'ask', mirror, at: this.#parts.clock.wall() })
+        this.#urgent.push({ kind: 'requestProbe', mirror, at: this.#dependencies.clock.wall() })
       }
     }
   }
 
   #forgetOld(): void {
-    const ids = new Set(this.#parts.registry.snapshot.mirrors.map(({ id }) => id))
-    const now = this.#parts.clock.wall()
-    for (const [id, ways] of this.#ways) {
+    const ids = new Set(this.#dependencies.registry.snapshot.mirrors.map(({ id }) => id))
+    const now = this.#dependencies.clock.wall()
+    for (const [id, endpoints] of this.#endpoints) {
       if (ids.has(id)) continue
-      for (const [key, way] of ways) {
-        if (now - way.probed < FORGET_TIME) continue
-        ways.delete(key)
-        this.#routine.set(key, { kind: 'removeWay', way })
+      for (const [key, endpoint] of endpoints) {
+        if (now - endpoint.probed < FORGET_MS) continue
+        endpoints.delete(key)
+        this.#routine.set(key, { kind: 'removeEndpoint', endpoint })
       }
     }
   }

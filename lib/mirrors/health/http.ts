@@ -3,7 +3,7 @@ import type { buildConnector } from 'undici'
 import { loadUndici } from '../../network/undici.js'
 
 /** An answer as far as its head; its content waits until it is asked for. */
-export interface Answer {
+export interface ProbeResponse {
   readonly status: number
   /** The value of a field, by its name in lower case; the first where it comes twice. */
   header(name: string): string | undefined
@@ -21,11 +21,11 @@ export interface Answer {
  * @param addresses of the host: these and no others are connected to
  * @param last of the bytes that are asked for, from 0. Default: 0, so that it is one byte
  */
-export type Ask = <T>(
+export type ProbeClient = <T>(
   url: URL,
   addresses: readonly string[],
   signal: AbortSignal,
-  read: (answer: Answer) => Promise<T>,
+  read: (answer: ProbeResponse) => Promise<T>,
   last?: number,
 ) => Promise<T>
 
@@ -36,9 +36,9 @@ const FIELDS = {
 }
 
 /** Milliseconds that one of several addresses has before the next is tried. */
-const ATTEMPT = 1000
+const ATTEMPT_TIMEOUT_MS = 1000
 
-export const askByUndici: Ask = async (url, addresses, signal, read, last = 0) => {
+export const undiciProbeClient: ProbeClient = async (url, addresses, signal, read, last = 0) => {
   const undici = await loadUndici()
   signal.throwIfAborted()
   const client = new undici.Client(url.origin, {
@@ -94,7 +94,7 @@ function connecting(addresses: readonly string[], signal: AbortSignal): buildCon
     maxCachedSessions: 0,
     signal,
     autoSelectFamily: true,
-    autoSelectFamilyAttemptTimeout: ATTEMPT,
+    autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     lookup: (_host, options, done) => {
       const [first] = found
       if (options.all) done(null, found)

@@ -1,6 +1,6 @@
-import type { Answer } from './http.js'
-import type { Subject } from './probe-target.js'
-import { MOST_TRACE, parseTrace } from './trace.js'
+import type { ProbeResponse } from './http.js'
+import type { ProbeTarget } from './probe-target.js'
+import { MAX_TRACE_BYTES, parseTrace } from './trace.js'
 
 /** What the answer to a probe says of a mirror. */
 export type Verdict =
@@ -19,35 +19,35 @@ export type Verdict =
  * Of a folder. Many servers list none (403, 404), and are well: whoever wants to know more names a `trace`. One that asks for
  * a password (401) has nothing for our clients.
  */
-const GOOD_OF_A_FOLDER: ReadonlySet<number> = new Set([403, 404, 405, 416])
-const MISSING: ReadonlySet<number> = new Set([404, 410])
+const GOOD_FOLDER_STATUSES: ReadonlySet<number> = new Set([403, 404, 405, 416])
+const MISSING_STATUSES: ReadonlySet<number> = new Set([404, 410])
 
 /** Judges an answer to `Range: bytes=0-0`. Of what is sent, it reads the one byte and no more. */
-export async function judge(subject: Subject, answer: Answer): Promise<Verdict> {
+export async function judge(target: ProbeTarget, answer: ProbeResponse): Promise<Verdict> {
   const { status } = answer
-  if (subject.kind === 'base') {
-    const isGood = (status >= 200 && status < 300) || GOOD_OF_A_FOLDER.has(status)
+  if (target.kind === 'base') {
+    const isGood = (status >= 200 && status < 300) || GOOD_FOLDER_STATUSES.has(status)
     return isGood ? { kind: 'answered' } : { kind: 'failed', reason: `the answer is ${status}` }
   }
-  if (MISSING.has(status) && subject.kind === 'file')
-    return { kind: 'missing', reason: `the answer is ${status} for ${subject.path}` }
-  if (status === 206) return judgePart(subject, answer)
-  if (status === 200) return judgeWhole(subject, answer)
+  if (MISSING_STATUSES.has(status) && target.kind === 'file')
+    return { kind: 'missing', reason: `the answer is ${status} for ${target.path}` }
+  if (status === 206) return judgePart(target, answer)
+  if (status === 200) return judgeWhole(target, answer)
   // Of an empty file there is no first byte.
-  if (status === 416) return { kind: 'answered', note: noteOf(subject, 0) }
-  return { kind: 'failed', reason: `the answer is ${status} for ${subject.path}` }
+  if (status === 416) return { kind: 'answered', note: noteOf(target, 0) }
+  return { kind: 'failed', reason: `the answer is ${status} for ${target.path}` }
 }
 
-async function judgePart(subject: Subject, answer: Answer): Promise<Verdict> {
+async function judgePart(target: ProbeTarget, answer: ProbeResponse): Promise<Verdict> {
   const part = partOf(answer)
   const size = part?.size
-  if (isOtherPage(subject, answer, size)) return PAGE(subject)
+  if (isOtherPage(target, answer, size)) return PAGE(target)
   const length = lengthOf(answer)
   const isRight = part?.first === 0 && part.last === 0 && (length === undefined || length === 1)
   if (!isRight)
     return { kind: 'answered', ranges: false, note: 'it sends another part than it was asked for' }
   const bytes = await answer.count(1)
-  if (bytes === 1) return { kind: 'answered', ranges: true, note: noteOf(subject, size) }
+  if (bytes === 1) return { kind: 'answered', ranges: true, note: noteOf(target, size) }
   return {
     kind: 'answered',
     ranges: false,
@@ -56,12 +56,12 @@ async function judgePart(subject: Subject, answer: Answer): Promise<Verdict> {
 }
 
 /** The content is left where it is: it may be all of a disk image. */
-function judgeWhole(subject: Subject, answer: Answer): Verdict {
+function judgeWhole(target: ProbeTarget, answer: ProbeResponse): Verdict {
   const size = lengthOf(answer)
-  if (isOtherPage(subject, answer, size)) return PAGE(subject)
+  if (isOtherPage(target, answer, size)) return PAGE(target)
   // Of a trace of one byte that is all of it.
-  const ranges = size === 1 && subject.kind === 'trace' ? undefined : false
-  return { kind: 'answered', ranges, note: noteOf(subject, size) }
+  const ranges = size === 1 && target.kind === 'trace' ? undefined : false
+  return { kind: 'answered', ranges, note: noteOf(target, size) }
 }
 
 /**
@@ -70,60 +70,64 @@ function judgeWhole(subject: Subject, answer: Answer): Verdict {
  *
  * @param now milliseconds since 1970
  */
-export async function judgeTrace(subject: Subject, answer: Answer, now: number): Promise<Verdict> {
+export async function judgeTrace(target: ProbeTarget, answer: ProbeResponse, now: number): Promise<Verdict> {
   const { status } = answer
   // Of an empty file there is no part.
-  if (status === 416) return { kind: 'answered', note: noTime(subject) }
-  if (status !== 200 && status !== 206) return judge(subject, answer)
-  if (isOtherPage(subject, answer, undefined)) return PAGE(subject)
+  if (status === 416) return { kind: 'answered', note: noTime(target) }
+  if (status !== 200 && status !== 206) return judge(target, answer)
+  if (isOtherPage(target, answer, undefined)) return PAGE(target)
   const part = status === 206 ? partOf(answer) : undefined
   const size = status === 206 ? part?.size : lengthOf(answer)
-  if (size !== undefined && size > MOST_TRACE) return TOO_LARGE(subject)
-  const content = await answer.read(MOST_TRACE)
-  if (content.length > MOST_TRACE) return TOO_LARGE(subject)
+  if (size !== undefined && size > MAX_TRACE_BYTES) return TOO_LARGE(target)
+  const content = await answer.read(MAX_TRACE_BYTES)
+  if (content.length > MAX_TRACE_BYTES) return TOO_LARGE(target)
   const isWhole = status === 200 || (part?.first === 0 && content.length === (size ?? part.last + 1))
   if (!isWhole)
     return { kind: 'answered', ranges: false, note: 'it sends another part than it was asked for' }
   const trace = parseTrace(Buffer.from(content).toString('utf8'), now)
-  const note = trace === undefined ? noTime(subject) : undefined
+  const note = trace === undefined ? noTime(target) : undefined
   return { kind: 'answered', ranges: status === 206 ? true : undefined, note, trace }
 }
 
-function noTime({ path }: Subject): string {
+function noTime({ path }: ProbeTarget): string {
   return `no time can be read in ${path}`
 }
 
-const TOO_LARGE = ({ path }: Subject): Verdict => ({
+const TOO_LARGE = ({ path }: ProbeTarget): Verdict => ({
   kind: 'failed',
   reason: `${path} is larger than a trace file`,
 })
 
-const PAGE = ({ path }: Subject): Verdict => ({
+const PAGE = ({ path }: ProbeTarget): Verdict => ({
   kind: 'failed',
   reason: `it sends a page of HTML in the place of ${path}`,
 })
 
 /** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
-function isOtherPage({ isPage, size }: Subject, answer: Answer, length: number | undefined): boolean {
+function isOtherPage(
+  { isPage, size }: ProbeTarget,
+  answer: ProbeResponse,
+  length: number | undefined,
+): boolean {
   const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(answer.header('content-type') ?? '')
   return isHtml && !isPage && (size === undefined || length !== size)
 }
 
 /** Another length than here: an older copy of it, most often, and no sign of ill health. */
-function noteOf({ path, size }: Subject, length: number | undefined): string | undefined {
+function noteOf({ path, size }: ProbeTarget, length: number | undefined): string | undefined {
   if (size === undefined || length === undefined || length === size) return undefined
   return `it has ${length} bytes of ${path}, and not ${size}`
 }
 
 /** Which part of how much a server says that it sends. */
-function partOf(answer: Answer) {
+function partOf(answer: ProbeResponse) {
   const [, first, last, total] =
     /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16}|\*)$/.exec(answer.header('content-range') ?? '') ?? []
   if (total === undefined) return undefined
   return { first: Number(first), last: Number(last), size: total === '*' ? undefined : Number(total) }
 }
 
-function lengthOf(answer: Answer): number | undefined {
+function lengthOf(answer: ProbeResponse): number | undefined {
   const text = answer.header('content-length')
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
 }

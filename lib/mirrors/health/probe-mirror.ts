@@ -1,19 +1,19 @@
 import { FAMILIES, type Family, type Mirror } from '../../model.js'
 import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
-import type { Way } from '../../store/states.js'
-import { type ProbeParts, probe } from './probe.js'
-import type { Subject } from './probe-target.js'
-import type { Outcome } from './state.js'
+import type { Endpoint } from '../../store/states.js'
+import { type ProbeDependencies, probe } from './probe.js'
+import type { ProbeTarget } from './probe-target.js'
+import type { ProbeOutcome } from './state.js'
 
 /** What was told of the ways to a mirror, by probing all of them at the same time. */
-export interface Round {
-  readonly told: readonly { readonly way: Way; readonly outcome: Outcome }[]
+export interface ProbeRound {
+  readonly results: readonly { readonly endpoint: Endpoint; readonly outcome: ProbeOutcome }[]
   /** Ways that were known, and are none any more. */
-  readonly gone: readonly Way[]
+  readonly gone: readonly Endpoint[]
 }
 
 /** Families by which something on the internet has answered this machine. */
-export type Proven = Set<Family>
+export type ProvenFamilies = Set<Family>
 
 /** The URLs of a mirror that are probed: those that clients are given, one a scheme. */
 export function probedUrls({ urls }: Pick<Mirror, 'urls'>): readonly string[] {
@@ -28,57 +28,60 @@ export function probedUrls({ urls }: Pick<Mirror, 'urls'>): readonly string[] {
  */
 export async function probeMirror(
   mirror: Mirror,
-  known: readonly Way[],
-  subjects: readonly Subject[],
-  parts: ProbeParts,
-  proven: Proven,
+  known: readonly Endpoint[],
+  targets: readonly ProbeTarget[],
+  parts: ProbeDependencies,
+  provenFamilies: ProvenFamilies,
   timeout: number,
   signal: AbortSignal,
-): Promise<Round> {
+): Promise<ProbeRound> {
   const urls = probedUrls(mirror)
   const rounds = await Promise.all(
     urls.map((url) => {
-      const ways = known.filter((way) => way.url === url)
-      return probeUrl(mirror, url, ways, subjects, parts, proven, timeout, signal)
+      const endpoints = known.filter((endpoint) => endpoint.url === url)
+      return probeUrl(mirror, url, endpoints, targets, parts, provenFamilies, timeout, signal)
     }),
   )
   return {
-    told: rounds.flatMap(({ told }) => told),
-    gone: [...rounds.flatMap(({ gone }) => gone), ...known.filter((way) => !urls.includes(way.url))],
+    results: rounds.flatMap(({ results }) => results),
+    gone: [
+      ...rounds.flatMap(({ gone }) => gone),
+      ...known.filter((endpoint) => !urls.includes(endpoint.url)),
+    ],
   }
 }
 
 async function probeUrl(
   mirror: Mirror,
   url: string,
-  known: readonly Way[],
-  subjects: readonly Subject[],
-  parts: ProbeParts,
-  proven: Proven,
+  known: readonly Endpoint[],
+  targets: readonly ProbeTarget[],
+  parts: ProbeDependencies,
+  provenFamilies: ProvenFamilies,
   timeout: number,
   signal: AbortSignal,
-): Promise<Round> {
+): Promise<ProbeRound> {
   const start = parts.now()
   const host = hostOf(new URL(url))
-  const addresses = await within(timeout, parts.book.find(host), signal)
+  const addresses = await within(timeout, parts.resolver.find(host), signal)
   const families = FAMILIES.filter((family) => mirror.family === undefined || mirror.family === family)
   const found = families.filter((family) => (addresses[family]?.length ?? 0) > 0)
-  if (found.length === 0) return { told: nowhere(mirror, url, host, known, families, addresses), gone: [] }
+  if (found.length === 0) return { results: nowhere(mirror, url, host, known, families, addresses), gone: [] }
   const left = Math.max(1, timeout - (parts.now() - start))
   const told = found.map(async (family) => {
-    const way: Way = { mirror: mirror.id, url, family }
+    const endpoint: Endpoint = { mirror: mirror.id, url, family }
     const own = addresses[family] ?? []
     const closed = parts.allowsPrivate || isLiteral(host) ? undefined : own.find(isPrivate)
     if (closed !== undefined) {
       const reason = `its host ${host} has the private address ${closed}`
-      return { way, outcome: { kind: 'failed', reason, weight: 'certain' } satisfies Outcome }
+      return { endpoint, outcome: { kind: 'failed', reason, weight: 'certain' } satisfies ProbeOutcome }
     }
     const { redirects } = mirror
-    const outcome = await probe({ url, family, addresses: own, redirects, subjects }, parts, left, signal)
-    return { way, outcome: believed(outcome, family, own, proven) }
+    const outcome = await probe({ url, family, addresses: own, redirects, targets }, parts, left, signal)
+    return { endpoint, outcome: judgeLocalFault(outcome, family, own, provenFamilies) }
   })
   const gone = known.filter(({ family }) => !found.includes(family) && addresses[family] !== undefined)
-  return { told: await Promise.all(told), gone }
+  return { results: await Promise.all(told), gone }
 }
 
 /** A host without addresses. That is said of the ways that were known, or of the first that there could be. */
@@ -86,26 +89,31 @@ function nowhere(
   { id }: Mirror,
   url: string,
   host: string,
-  known: readonly Way[],
+  known: readonly Endpoint[],
   families: readonly Family[],
   addresses: HostAddresses,
-): Round['told'] {
+): ProbeRound['results'] {
   const isCertain = families.every((family) => addresses[family] !== undefined)
-  const outcome: Outcome = isCertain
+  const outcome: ProbeOutcome = isCertain
     ? { kind: 'failed', reason: `its host ${host} has no address`, weight: 'refused' }
     : { kind: 'nothing', reason: 'name servers are silent' }
-  const ways = known.length > 0 ? known : [{ mirror: id, url, family: families[0] ?? 'ipv4' }]
-  return ways.map((way) => ({ way, outcome }))
+  const endpoints = known.length > 0 ? known : [{ mirror: id, url, family: families[0] ?? 'ipv4' }]
+  return endpoints.map((endpoint) => ({ endpoint, outcome }))
 }
 
 /**
  * Of a machine that has no IPv6, or no way out at all, every mirror seems to be dead. So what may be its own fault is believed
  * only after somebody has answered it by that family; silence on IPv4 always is, for there is nothing else to go by.
  */
-function believed(outcome: Outcome, family: Family, addresses: readonly string[], proven: Proven): Outcome {
+function judgeLocalFault(
+  outcome: ProbeOutcome,
+  family: Family,
+  addresses: readonly string[],
+  provenFamilies: ProvenFamilies,
+): ProbeOutcome {
   if (addresses.some(isPrivate)) return outcome
-  if (outcome.kind === 'answered') proven.add(family)
-  if (outcome.kind !== 'failed' || proven.has(family)) return outcome
+  if (outcome.kind === 'answered') provenFamilies.add(family)
+  if (outcome.kind !== 'failed' || provenFamilies.has(family)) return outcome
   const isOurs = outcome.doubt === 'unreachable' || (outcome.doubt === 'silent' && family === 'ipv6')
   return isOurs ? { kind: 'nothing', reason: outcome.reason } : outcome
 }

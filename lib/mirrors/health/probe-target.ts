@@ -1,5 +1,5 @@
 /** What a probe asks a mirror for. */
-export interface Subject {
+export interface ProbeTarget {
   /** `trace`: a small file that has to be there, and is read. `file`: one of the index. `base`: the folder where the copy begins. */
   readonly kind: 'trace' | 'file' | 'base'
   /** Repository path; empty for the base. */

@@ -3,18 +3,18 @@ import { urlPath } from '../../fields/url.js'
 import type { Mirror } from '../../model.js'
 import type { SampledFile, Store } from '../../store/store.js'
 import { basesOf, carriesOf } from '../ranking/paths.js'
-import type { Subject } from './probe-target.js'
+import type { ProbeTarget } from './probe-target.js'
 
 /** Files that one probe asks for: the second where the first is not there. */
-const MOST_FILES = 2
+const MAX_FILES = 2
 /** Files looked at in one go, and goes for each place where a mirror may carry some. */
 const PAGE = 100
-const MOST_PAGES = 5
-const MOST_BASES = 8
+const MAX_PAGES = 5
+const MAX_BASES = 8
 /** Milliseconds for which a choice is kept while its files are there. */
-const KEPT = 600_000
+const CACHE_MS = 600_000
 
-export const BASE: Subject = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
+export const BASE_TARGET: ProbeTarget = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
 
 interface Choice {
   readonly paths: readonly string[]
@@ -25,7 +25,7 @@ interface Choice {
  * Chooses what to ask mirrors for: what has been at the origin for long, and so should be everywhere. Of the files of the
  * index it looks at some hundred, not at all.
  */
-export class Subjects {
+export class ProbeTargets {
   readonly #store: Pick<Store, 'get' | 'sample'>
   readonly #now: () => number
   /** By the globs of a mirror. */
@@ -38,20 +38,21 @@ export class Subjects {
   }
 
   /** What to ask a mirror for, in this order. Rejects where the store does. */
-  async of({ trace, paths }: Mirror): Promise<readonly Subject[]> {
+  async of({ trace, paths }: Mirror): Promise<readonly ProbeTarget[]> {
     if (trace !== undefined) return [subjectOf('trace', trace, undefined)]
     const kept = await this.#kept(paths)
     if (kept !== undefined) return kept
     const chosen = await this.#choose(paths)
     this.#choices.set(JSON.stringify(paths), { paths: chosen.map(({ path }) => path), at: this.#now() })
-    if (chosen.length === 0) return [BASE]
+    if (chosen.length === 0) return [BASE_TARGET]
     return chosen.map(({ path, identity }) => subjectOf('file', path, identity.size))
   }
 
   /** The last choice, if it is still good: a file that is gone here is gone from good mirrors too. */
-  async #kept(globs: readonly string[]): Promise<readonly Subject[] | undefined> {
+  async #kept(globs: readonly string[]): Promise<readonly ProbeTarget[] | undefined> {
     const choice = this.#choices.get(JSON.stringify(globs))
-    if (choice === undefined || choice.paths.length === 0 || this.#now() - choice.at > KEPT) return undefined
+    if (choice === undefined || choice.paths.length === 0 || this.#now() - choice.at > CACHE_MS)
+      return undefined
     const files = await Promise.all(choice.paths.map((path) => this.#store.get(path)))
     const present = files.filter((file) => file !== undefined)
     if (present.length < files.length) return undefined
@@ -61,11 +62,11 @@ export class Subjects {
   async #choose(globs: readonly string[]): Promise<readonly SampledFile[]> {
     const carries = carriesOf(globs)
     const found: SampledFile[] = []
-    for (const base of basesOf(globs).slice(0, MOST_BASES)) {
+    for (const base of basesOf(globs).slice(0, MAX_BASES)) {
       const itself = base === '' ? undefined : await this.#store.get(base)
       if (itself !== undefined && carries(base)) found.push(itself)
       let after = base === '' ? '' : `${base}/`
-      for (let page = 0; page < MOST_PAGES && found.length < PAGE; page += 1) {
+      for (let page = 0; page < MAX_PAGES && found.length < PAGE; page += 1) {
         const files = await this.#store.sample(after, PAGE)
         found.push(...files.filter(({ path }) => carries(path)))
         if (files.length < PAGE) break
@@ -75,10 +76,10 @@ export class Subjects {
     return found
       .filter(({ identity }) => identity.size > 1)
       .sort((one, other) => (one.identity.ctimeNs < other.identity.ctimeNs ? -1 : 1))
-      .slice(0, MOST_FILES)
+      .slice(0, MAX_FILES)
   }
 }
 
-function subjectOf(kind: 'trace' | 'file', path: string, size: number | undefined): Subject {
+function subjectOf(kind: 'trace' | 'file', path: string, size: number | undefined): ProbeTarget {
   return { kind, path, urlPath: urlPath(path), size, isPage: mime.lookup(path) === 'text/html' }
 }

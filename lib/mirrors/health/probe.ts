@@ -1,16 +1,16 @@
 import { setMaxListeners } from 'node:events'
 import type { Family } from '../../model.js'
-import { type AddressBook, hostOf, isPrivate } from '../../network/addresses.js'
-import { MOST_REDIRECTS, REDIRECTS } from '../../network/redirects.js'
+import { type HostResolver, hostOf, isPrivate } from '../../network/addresses.js'
+import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../network/redirects.js'
 import { failureOf } from './failure.js'
-import type { Answer, Ask } from './http.js'
+import type { ProbeClient, ProbeResponse } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
-import type { Subject } from './probe-target.js'
-import type { Outcome } from './state.js'
-import { MOST_TRACE } from './trace.js'
+import type { ProbeTarget } from './probe-target.js'
+import type { ProbeOutcome } from './state.js'
+import { MAX_TRACE_BYTES } from './trace.js'
 
 /** One way to a mirror, and what to ask for there. */
-export interface ProbedWay {
+export interface ProbedEndpoint {
   /** Base URL. */
   readonly url: string
   readonly family: Family
@@ -19,12 +19,12 @@ export interface ProbedWay {
   /** Whether it may redirect to other hosts. */
   readonly redirects: boolean
   /** Asked for one after the other, while those before are not there; at least one. */
-  readonly subjects: readonly Subject[]
+  readonly targets: readonly ProbeTarget[]
 }
 
-export interface ProbeParts {
-  readonly ask: Ask
-  readonly book: Pick<AddressBook, 'find'>
+export interface ProbeDependencies {
+  readonly client: ProbeClient
+  readonly resolver: Pick<HostResolver, 'find'>
   /** Milliseconds since some moment. */
   readonly now: () => number
   /** Milliseconds since 1970. */
@@ -45,11 +45,11 @@ class Silence extends Error {}
  * @param signal ends it at once
  */
 export async function probe(
-  way: ProbedWay,
-  parts: ProbeParts,
+  endpoint: ProbedEndpoint,
+  parts: ProbeDependencies,
   timeout: number,
   signal: AbortSignal,
-): Promise<Outcome> {
+): Promise<ProbeOutcome> {
   const controller = new AbortController()
   // Every redirect is a connection of its own that listens: more than Node takes for an oversight.
   setMaxListeners(0, controller.signal)
@@ -59,7 +59,7 @@ export async function probe(
   if (signal.aborted) end()
   signal.addEventListener('abort', end, { once: true })
   try {
-    return await ask(way, parts, controller.signal)
+    return await ask(endpoint, parts, controller.signal)
   } catch (error) {
     return signal.aborted ? { kind: 'nothing', reason: 'ended' } : failed(error)
   } finally {
@@ -68,7 +68,7 @@ export async function probe(
   }
 }
 
-function failed(error: unknown): Outcome {
+function failed(error: unknown): ProbeOutcome {
   if (error instanceof Refusal) return { kind: 'failed', reason: error.message, weight: 'normal' }
   if (error instanceof Silence)
     return { kind: 'failed', reason: error.message, weight: 'normal', doubt: 'silent' }
@@ -76,15 +76,19 @@ function failed(error: unknown): Outcome {
   return { kind: 'failed', reason, weight: refused ? 'refused' : 'normal', doubt }
 }
 
-async function ask(way: ProbedWay, parts: ProbeParts, signal: AbortSignal): Promise<Outcome> {
+async function ask(
+  endpoint: ProbedEndpoint,
+  parts: ProbeDependencies,
+  signal: AbortSignal,
+): Promise<ProbeOutcome> {
   const start = parts.now()
   let roundTrip: number | undefined
   let missing = ''
-  for (const subject of way.subjects) {
+  for (const target of endpoint.targets) {
     const answered = () => {
       roundTrip ??= parts.now() - start
     }
-    const { verdict, redirect } = await askFor(way, subject, parts, signal, answered)
+    const { verdict, redirect } = await askFor(endpoint, target, parts, signal, answered)
     if (verdict.kind === 'failed') return { kind: 'failed', reason: verdict.reason, weight: 'normal' }
     if (verdict.kind === 'answered') {
       const { ranges, note, trace } = verdict
@@ -99,13 +103,13 @@ async function ask(way: ProbedWay, parts: ProbeParts, signal: AbortSignal): Prom
 interface Asking {
   /** Of the bytes that are asked for. */
   readonly last: number
-  readonly judge: (subject: Subject, answer: Answer) => Promise<Verdict>
+  readonly judge: (target: ProbeTarget, answer: ProbeResponse) => Promise<Verdict>
 }
 
 const ONE_BYTE: Asking = { last: 0, judge }
 
-function wholeTrace({ wall }: ProbeParts): Asking {
-  return { last: MOST_TRACE - 1, judge: (subject, answer) => judgeTrace(subject, answer, wall()) }
+function wholeTrace({ wall }: ProbeDependencies): Asking {
+  return { last: MAX_TRACE_BYTES - 1, judge: (target, answer) => judgeTrace(target, answer, wall()) }
 }
 
 /** What a thing was found to be, and where, if redirects led there. */
@@ -116,16 +120,16 @@ interface Found {
 
 /** Asks for one byte; for a trace as a whole, and then for a byte of it where that has not told whether Range is known. */
 async function askFor(
-  way: ProbedWay,
-  subject: Subject,
-  parts: ProbeParts,
+  endpoint: ProbedEndpoint,
+  target: ProbeTarget,
+  parts: ProbeDependencies,
   signal: AbortSignal,
   answered: () => void,
 ): Promise<Found> {
-  if (subject.kind !== 'trace') return follow(way, subject, ONE_BYTE, parts, signal, answered)
-  const whole = await follow(way, subject, wholeTrace(parts), parts, signal, answered)
+  if (target.kind !== 'trace') return follow(endpoint, target, ONE_BYTE, parts, signal, answered)
+  const whole = await follow(endpoint, target, wholeTrace(parts), parts, signal, answered)
   if (whole.verdict.kind !== 'answered' || whole.verdict.ranges !== undefined) return whole
-  const byte = await follow(way, subject, ONE_BYTE, parts, signal, answered)
+  const byte = await follow(endpoint, target, ONE_BYTE, parts, signal, answered)
   if (byte.verdict.kind !== 'answered') return byte
   const { trace, note = byte.verdict.note } = whole.verdict
   return { ...whole, verdict: { ...byte.verdict, note, trace } }
@@ -133,34 +137,34 @@ async function askFor(
 
 /** Asks for one thing, wherever redirects lead; what they lead to is noted. */
 async function follow(
-  way: ProbedWay,
-  subject: Subject,
+  endpoint: ProbedEndpoint,
+  target: ProbeTarget,
   asking: Asking,
-  parts: ProbeParts,
+  parts: ProbeDependencies,
   signal: AbortSignal,
   answered: () => void,
 ): Promise<Found> {
-  let url = new URL(way.url + subject.urlPath)
-  let { addresses } = way
+  let url = new URL(endpoint.url + target.urlPath)
+  let { addresses } = endpoint
   for (let redirects = 0; ; redirects += 1) {
-    const read = async (answer: Answer) => {
+    const read = async (answer: ProbeResponse) => {
       answered()
-      if (!REDIRECTS.has(answer.status)) return asking.judge(subject, answer)
+      if (!REDIRECT_STATUSES.has(answer.status)) return asking.judge(target, answer)
       return targetOf(url, answer)
     }
-    const next = await parts.ask(url, addresses, signal, read, asking.last)
+    const next = await parts.client(url, addresses, signal, read, asking.last)
     if (!(next instanceof URL))
       return { verdict: next, redirect: redirects === 0 ? undefined : `${url.href}` }
-    if (redirects >= MOST_REDIRECTS) throw new Refusal(`more than ${MOST_REDIRECTS} redirects`)
-    if (next.hostname !== new URL(way.url).hostname) {
-      if (!way.redirects) throw new Refusal(`it redirects to another host, ${next.host}`)
-      addresses = await addressesOf(next, way.family, parts)
-    } else addresses = way.addresses
+    if (redirects >= MAX_REDIRECTS) throw new Refusal(`more than ${MAX_REDIRECTS} redirects`)
+    if (next.hostname !== new URL(endpoint.url).hostname) {
+      if (!endpoint.redirects) throw new Refusal(`it redirects to another host, ${next.host}`)
+      addresses = await addressesOf(next, endpoint.family, parts)
+    } else addresses = endpoint.addresses
     url = next
   }
 }
 
-function targetOf(from: URL, answer: Answer): URL {
+function targetOf(from: URL, answer: ProbeResponse): URL {
   const location = answer.header('location')
   const to = location === undefined ? undefined : parse(location, from)
   if (to === undefined) throw new Refusal('it redirects to nowhere')
@@ -177,8 +181,8 @@ function parse(url: string, base: URL): URL | undefined {
 }
 
 /** Of another host, to which a mirror redirects: by the same family, where that has it. */
-async function addressesOf(to: URL, family: Family, parts: ProbeParts): Promise<readonly string[]> {
-  const { ipv4, ipv6 } = await parts.book.find(hostOf(to))
+async function addressesOf(to: URL, family: Family, parts: ProbeDependencies): Promise<readonly string[]> {
+  const { ipv4, ipv6 } = await parts.resolver.find(hostOf(to))
   const [own, other] = family === 'ipv4' ? [ipv4, ipv6] : [ipv6, ipv4]
   const found = own?.length ? own : (other ?? [])
   if (found.length === 0) throw new Refusal(`it redirects to ${to.host}, which has no address`)

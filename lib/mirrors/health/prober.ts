@@ -1,19 +1,19 @@
 import type { Clock } from '../../clock.js'
-import type { Draw, Mirror } from '../../model.js'
+import type { Mirror, Random } from '../../model.js'
 import type { Timing } from './timing.js'
 
 /** Mirrors probed at the same time, in all and of one host. */
-const MOST_AT_ONCE = 32
-const MOST_PER_HOST = 2
+const MAX_CONCURRENT = 32
+const MAX_PER_HOST = 2
 /** Milliseconds for each mirror over which the first probes are spread. */
 const SPREAD = 50
 /** Early probes that may come one right after the other, and milliseconds for each that comes then. */
-const MOST_EARLY = 10
-const EARLY_TIME = 1000
+const MAX_EARLY = 10
+const EARLY_MS = 1000
 
-export interface ProberParts {
+export interface ProberDependencies {
   readonly clock: Pick<Clock, 'steady' | 'after'>
-  readonly draw: Draw
+  readonly random: Random
   /** Probes a mirror, and tells in how many milliseconds to do so again. Never rejects. */
   readonly probe: (mirror: Mirror, signal: AbortSignal) => Promise<number>
 }
@@ -35,24 +35,24 @@ interface Scheduled {
 /** Decides when each mirror is probed: each on its own, a few of them at the same time, and a few of one host. */
 export class Prober {
   readonly #timing: Timing
-  readonly #parts: ProberParts
+  readonly #dependencies: ProberDependencies
   readonly #scheduled = new Map<string, Scheduled>()
   /** Those whose time has come, and that others hold up. */
   readonly #queue: Scheduled[] = []
   #running = 0
   readonly #perHost = new Map<string, number>()
-  #early = MOST_EARLY
+  #early = MAX_EARLY
   #earlySince: number
   #closed = false
 
-  constructor(timing: Timing, parts: ProberParts) {
+  constructor(timing: Timing, parts: ProberDependencies) {
     this.#timing = timing
-    this.#parts = parts
+    this.#dependencies = parts
     this.#earlySince = parts.clock.steady()
   }
 
   /** Probes these from now on, and no others. Who is new, or at another place, is probed soon. */
-  follow(mirrors: readonly Mirror[]): void {
+  setMirrors(mirrors: readonly Mirror[]): void {
     if (this.#closed) return
     const ids = new Set(mirrors.map(({ id }) => id))
     for (const [id, one] of this.#scheduled) if (!ids.has(id)) this.#forget(id, one)
@@ -74,7 +74,7 @@ export class Prober {
           ended: never,
         }
         this.#scheduled.set(mirror.id, one)
-        this.#plan(one, spread * this.#parts.draw())
+        this.#plan(one, spread * this.#dependencies.random())
       }
     }
   }
@@ -83,13 +83,13 @@ export class Prober {
    * Probes a mirror as soon as its last probe is some time ago, unless many others were hastened just before: whoever asks for
    * it cannot make us ask too often.
    */
-  hasten(id: string): void {
+  expedite(id: string): void {
     const one = this.#scheduled.get(id)
     if (one === undefined || one.running !== undefined || one.waiting) return
-    const now = this.#parts.clock.steady()
+    const now = this.#dependencies.clock.steady()
     const pause = Math.max(0, one.ended + this.#timing.early - now)
     if (now + pause >= one.due) return
-    this.#early = Math.min(MOST_EARLY, this.#early + (now - this.#earlySince) / EARLY_TIME)
+    this.#early = Math.min(MAX_EARLY, this.#early + (now - this.#earlySince) / EARLY_MS)
     this.#earlySince = now
     if (this.#early < 1) return
     this.#early -= 1
@@ -104,8 +104,8 @@ export class Prober {
 
   #plan(one: Scheduled, milliseconds: number): void {
     one.cancel()
-    one.due = this.#parts.clock.steady() + milliseconds
-    one.cancel = this.#parts.clock.after(milliseconds, () => {
+    one.due = this.#dependencies.clock.steady() + milliseconds
+    one.cancel = this.#dependencies.clock.after(milliseconds, () => {
       one.waiting = true
       this.#queue.push(one)
       this.#start()
@@ -122,8 +122,8 @@ export class Prober {
 
   /** Starts whoever is first and is held up by nobody, as long as there is somebody. */
   #start(): void {
-    while (this.#running < MOST_AT_ONCE) {
-      const at = this.#queue.findIndex(({ host }) => (this.#perHost.get(host) ?? 0) < MOST_PER_HOST)
+    while (this.#running < MAX_CONCURRENT) {
+      const at = this.#queue.findIndex(({ host }) => (this.#perHost.get(host) ?? 0) < MAX_PER_HOST)
       const [one] = at === -1 ? [] : this.#queue.splice(at, 1)
       if (one === undefined) return
       void this.#run(one)
@@ -137,13 +137,13 @@ export class Prober {
     one.running = controller
     this.#running += 1
     this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
-    const delay = await this.#parts.probe(mirror, controller.signal)
+    const delay = await this.#dependencies.probe(mirror, controller.signal)
     this.#running -= 1
     const left = (this.#perHost.get(host) ?? 1) - 1
     if (left > 0) this.#perHost.set(host, left)
     else this.#perHost.delete(host)
     one.running = undefined
-    one.ended = this.#parts.clock.steady()
+    one.ended = this.#dependencies.clock.steady()
     if (!controller.signal.aborted) this.#plan(one, delay)
     this.#start()
   }

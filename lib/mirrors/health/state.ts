@@ -1,10 +1,10 @@
-import type { WayState } from '../../store/states.js'
+import type { EndpointState } from '../../store/states.js'
 
 /** What the last round trip counts in the average. */
-const SHARE_OF_LAST = 1 / 4
+const ROUND_TRIP_WEIGHT = 1 / 4
 
 /** What one probe of a way told. */
-export type Outcome =
+export type ProbeOutcome =
   | {
       readonly kind: 'answered'
       /** Milliseconds from the beginning of the connection to the head of the answer. */
@@ -32,15 +32,15 @@ export type Outcome =
   /** Nothing was told of the mirror: it is this machine, or its name servers, that do not work. */
   | { readonly kind: 'nothing'; readonly reason: string }
 
-export interface Rules {
+export interface StateRules {
   /** Failures in a row after which a way is down. */
   readonly failures: number
   /** Answers in a row after which it is up again. */
   readonly successes: number
   /** The same of one that goes down again and again, at most. */
-  readonly mostSuccesses: number
+  readonly maxSuccesses: number
   /** Milliseconds for which a fall is remembered. */
-  readonly memory: number
+  readonly memoryMs: number
 }
 
 /**
@@ -51,11 +51,11 @@ export interface Rules {
  * @param now milliseconds since 1970
  */
 export function nextState(
-  before: WayState | undefined,
-  outcome: Outcome,
+  before: EndpointState | undefined,
+  outcome: ProbeOutcome,
   now: number,
-  rules: Rules,
-): WayState | undefined {
+  rules: StateRules,
+): EndpointState | undefined {
   switch (outcome.kind) {
     case 'nothing':
       return before
@@ -67,18 +67,18 @@ export function nextState(
 }
 
 /** Answers in a row that a way that is down needs to be up again. */
-export function neededSuccesses({ falls }: Pick<WayState, 'falls'>, rules: Rules): number {
-  const doubled = rules.successes * 2 ** Math.max(0, Math.min(falls, 31) - 1)
-  return Math.max(rules.successes, Math.min(rules.mostSuccesses, doubled))
+export function neededSuccesses({ flaps }: Pick<EndpointState, 'flaps'>, rules: StateRules): number {
+  const doubled = rules.successes * 2 ** Math.max(0, Math.min(flaps, 31) - 1)
+  return Math.max(rules.successes, Math.min(rules.maxSuccesses, doubled))
 }
 
 function answered(
-  before: WayState | undefined,
-  { roundTrip, ranges, redirect, note, trace }: Outcome & { kind: 'answered' },
+  before: EndpointState | undefined,
+  { roundTrip, ranges, redirect, note, trace }: ProbeOutcome & { kind: 'answered' },
   now: number,
-  rules: Rules,
-): WayState {
-  const { condition = 'unknown', since = now, reason, against = 0, falls = 0, fell } = before ?? {}
+  rules: StateRules,
+): EndpointState {
+  const { condition = 'unknown', since = now, reason, streak = 0, flaps = 0, lastDown } = before ?? {}
   // What no file was asked for to tell is as it was.
   const told = {
     probed: now,
@@ -87,41 +87,41 @@ function answered(
     redirect,
     note,
     trace,
-    falls,
-    fell,
+    flaps,
+    lastDown,
   }
-  if (condition === 'up') return { ...told, condition, since, against: 0 }
-  if (condition === 'down' && against + 1 < neededSuccesses({ falls }, rules))
-    return { ...told, condition, since, reason, against: against + 1 }
-  return { ...told, condition: 'up', since: now, against: 0 }
+  if (condition === 'up') return { ...told, condition, since, streak: 0 }
+  if (condition === 'down' && streak + 1 < neededSuccesses({ flaps: flaps }, rules))
+    return { ...told, condition, since, reason, streak: streak + 1 }
+  return { ...told, condition: 'up', since: now, streak: 0 }
 }
 
 function failed(
-  before: WayState | undefined,
-  { reason, weight }: Outcome & { kind: 'failed' },
+  before: EndpointState | undefined,
+  { reason, weight }: ProbeOutcome & { kind: 'failed' },
   now: number,
-  rules: Rules,
-): WayState {
-  const { condition = 'unknown', since = now, against = 0, falls = 0, fell } = before ?? {}
+  rules: StateRules,
+): EndpointState {
+  const { condition = 'unknown', since = now, streak = 0, flaps = 0, lastDown } = before ?? {}
   // A copy that cannot be looked at gets no younger.
   const { roundTrip, ranges, redirect, trace } = before ?? {}
   const told = { probed: now, roundTrip, ranges, redirect, trace }
-  if (condition === 'down') return { ...told, condition, since, reason, against: 0, falls, fell }
-  if (weight !== 'certain' && against + 1 < rules.failures)
-    return { ...told, condition, since, against: against + 1, falls, fell }
-  const isRemembered = fell !== undefined && now - fell < rules.memory
+  if (condition === 'down') return { ...told, condition, since, reason, streak: 0, flaps, lastDown }
+  if (weight !== 'certain' && streak + 1 < rules.failures)
+    return { ...told, condition, since, streak: streak + 1, flaps, lastDown }
+  const isRemembered = lastDown !== undefined && now - lastDown < rules.memoryMs
   return {
     ...told,
     condition: 'down',
     since: now,
     reason,
-    against: 0,
-    falls: isRemembered ? falls + 1 : 1,
-    fell: now,
+    streak: 0,
+    flaps: isRemembered ? flaps + 1 : 1,
+    lastDown: now,
   }
 }
 
 /** A moving average: one probe in a bad moment says little. */
 function averaged(before: number | undefined, now: number): number {
-  return before === undefined ? now : before + (now - before) * SHARE_OF_LAST
+  return before === undefined ? now : before + (now - before) * ROUND_TRIP_WEIGHT
 }

@@ -1,11 +1,16 @@
 import { type Condition, FAMILIES, type Family, type Mirror, type MirrorState } from '../../model.js'
-import type { KnownWay, MirrorEvent } from '../../store/states.js'
+import type { MirrorEvent, StoredEndpoint } from '../../store/states.js'
 import type { Candidate } from '../ranking/candidate.js'
-import { type Ailment, CLOSED, type Outdated, wayBit } from '../ranking/mirror-status.js'
+import {
+  clientKindBit,
+  DOWN_FOR_ALL,
+  type MirrorStatus,
+  type OutdatedCopy,
+} from '../ranking/mirror-status.js'
 import { probedUrls } from './probe-mirror.js'
 
 /** One way to a mirror: a URL of it, by one family of addresses. */
-export interface WayHealth {
+export interface EndpointHealth {
   /** Base URL. */
   readonly url: string
   readonly family: Family
@@ -52,14 +57,14 @@ export interface MirrorHealth {
   readonly ranges?: boolean | undefined
   /** When its copy was made, as far as its trace file says: the latest time over its ways. */
   readonly traced?: Date | undefined
-  readonly ways: readonly WayHealth[]
+  readonly endpoints: readonly EndpointHealth[]
   /** What became of it lately, newest first; 32 changes at most. */
   readonly history: readonly MirrorChange[]
 }
 
 /** What is known of one mirror. */
-export interface Known {
-  readonly ways: readonly KnownWay[]
+export interface KnownHealth {
+  readonly endpoints: readonly StoredEndpoint[]
   /** When it was switched off, in milliseconds since 1970; undefined where it was not. */
   readonly disabled: number | undefined
   /** Whether its copy is older than it may be: see `isOutdated`. Apart, because it changes by time alone. */
@@ -72,32 +77,46 @@ export function timeText(milliseconds: number): string {
 }
 
 /** What of a mirror it takes to say how it fares. */
-export type Described = Pick<Mirror, 'id' | 'urls' | 'enabled' | 'probe' | 'maxAge'>
+export type DescribedMirror = Pick<Mirror, 'id' | 'urls' | 'enabled' | 'probe' | 'maxAge'>
 
-export function healthOf(mirror: Described, known: Known, events: readonly MirrorEvent[]): MirrorHealth {
+export function healthOf(
+  mirror: DescribedMirror,
+  known: KnownHealth,
+  events: readonly MirrorEvent[],
+): MirrorHealth {
   const { id } = mirror
-  const ways = waysOf(mirror, known.ways)
+  const endpoints = endpointsOf(mirror, known.endpoints)
   const history = events.map(({ at, state, reason }) => ({ id, at: new Date(at), state, reason })).reverse()
-  return { id, ...conditionOf(mirror, known), ...measured(ways), ways: ways.map(wayHealth), history }
+  return {
+    id,
+    ...conditionOf(mirror, known),
+    ...measurementsOf(endpoints),
+    endpoints: endpoints.map(endpointHealth),
+    history,
+  }
 }
 
 /** Whether a mirror's copy is older than it may be. Of one whose trace was never read, that is not known. */
-export function isOutdated(mirror: Described, ways: readonly KnownWay[], now: number): boolean {
+export function isOutdated(
+  mirror: DescribedMirror,
+  endpoints: readonly StoredEndpoint[],
+  now: number,
+): boolean {
   if (mirror.maxAge === undefined) return false
-  const traced = tracedOf(waysOf(mirror, ways))
+  const traced = tracedOf(endpointsOf(mirror, endpoints))
   return traced !== undefined && now - traced > mirror.maxAge
 }
 
 /** What clients and operators notice: where it is another one, that is an event. */
-export function signature(mirror: Described, known: Known): string {
+export function statusSignature(mirror: DescribedMirror, known: KnownHealth): string {
   const { state } = conditionOf(mirror, known)
-  const ways = waysOf(mirror, known.ways)
-  const down = ways.filter(isDown).map(({ url, family }) => `${family} ${url}`)
-  return JSON.stringify([state, down.sort(), ignoresRange(ways), state === 'up' && known.outdated])
+  const endpoints = endpointsOf(mirror, known.endpoints)
+  const down = endpoints.filter(isDown).map(({ url, family }) => `${family} ${url}`)
+  return JSON.stringify([state, down.sort(), ignoresRange(endpoints), state === 'up' && known.outdated])
 }
 
 /** A mirror's state, and what is to be said of it, as an event at that moment. */
-export function eventOf(mirror: Described, known: Known, at: number): MirrorEvent {
+export function eventOf(mirror: DescribedMirror, known: KnownHealth, at: number): MirrorEvent {
   const { state, reason } = conditionOf(mirror, known)
   return {
     mirror: mirror.id,
@@ -108,98 +127,112 @@ export function eventOf(mirror: Described, known: Known, at: number): MirrorEven
 }
 
 /** What ails a mirror, for those who rank; undefined where nothing does. */
-export function ailmentOf(candidate: Candidate, known: Known): Ailment | undefined {
+export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): MirrorStatus | undefined {
   const { mirror, secureUrl, plainUrls } = candidate
   if (known.disabled !== undefined) {
     const reason = `disabled since ${timeText(known.disabled)}`
-    return { closed: CLOSED, reason, plainUrl: candidate.plainUrl, ignoresRange: false, outdated: undefined }
+    return {
+      downFor: DOWN_FOR_ALL,
+      reason,
+      plainUrl: candidate.plainUrl,
+      ignoresRange: false,
+      outdated: undefined,
+    }
   }
-  const ways = waysOf(mirror, known.ways)
-  const isOpen = (url: string) => FAMILIES.some((family) => !isClosed(ways, url, family))
+  const endpoints = endpointsOf(mirror, known.endpoints)
+  const isOpen = (url: string) => FAMILIES.some((family) => !isUnreachable(endpoints, url, family))
   const plainUrl = plainUrls.find(isOpen) ?? candidate.plainUrl
-  let closed = 0
+  let downFor = 0
   for (const family of FAMILIES) {
-    if (secureUrl !== undefined && isClosed(ways, secureUrl, family)) closed |= wayBit(true, family)
-    if (plainUrl !== undefined && isClosed(ways, plainUrl, family)) closed |= wayBit(false, family)
+    if (secureUrl !== undefined && isUnreachable(endpoints, secureUrl, family))
+      downFor |= clientKindBit(true, family)
+    if (plainUrl !== undefined && isUnreachable(endpoints, plainUrl, family))
+      downFor |= clientKindBit(false, family)
   }
-  const cannotPart = ignoresRange(ways)
-  const outdated = outdatedOf(ways, known)
-  const isWell = closed === 0 && !cannotPart && outdated === undefined
+  const cannotPart = ignoresRange(endpoints)
+  const outdated = outdatedOf(endpoints, known)
+  const isWell = downFor === 0 && !cannotPart && outdated === undefined
   if (isWell && plainUrl === candidate.plainUrl) return undefined
-  return { closed, reason: downText(mirror, ways), plainUrl, ignoresRange: cannotPart, outdated }
+  return { downFor, reason: downText(mirror, endpoints), plainUrl, ignoresRange: cannotPart, outdated }
 }
 
-function outdatedOf(ways: readonly KnownWay[], { outdated }: Known): Outdated | undefined {
-  const from = tracedOf(ways)
+function outdatedOf(
+  endpoints: readonly StoredEndpoint[],
+  { outdated }: KnownHealth,
+): OutdatedCopy | undefined {
+  const from = tracedOf(endpoints)
   if (!outdated || from === undefined) return undefined
   return { from, reason: `its copy is from ${timeText(from)}, before the file changed` }
 }
 
 /** The latest time that a trace file has told. */
-function tracedOf(ways: readonly KnownWay[]): number | undefined {
+function tracedOf(endpoints: readonly StoredEndpoint[]): number | undefined {
   let latest: number | undefined
-  for (const { trace } of ways)
+  for (const { trace } of endpoints)
     if (trace !== undefined && (latest === undefined || trace > latest)) latest = trace
   return latest
 }
 
 /** Whether a URL cannot be reached by a family. By one that its host has not, clients come the other way. */
-function isClosed(ways: readonly KnownWay[], url: string, family: Family): boolean {
-  const own = ways.filter((way) => way.url === url)
-  const way = own.find((one) => one.family === family) ?? own[0]
-  return way !== undefined && isDown(way)
+function isUnreachable(endpoints: readonly StoredEndpoint[], url: string, family: Family): boolean {
+  const own = endpoints.filter((endpoint) => endpoint.url === url)
+  const endpoint = own.find((one) => one.family === family) ?? own[0]
+  return endpoint !== undefined && isDown(endpoint)
 }
 
 /** Those that there still are: of URLs that the mirror has. */
-function waysOf(mirror: Described, ways: readonly KnownWay[]): readonly KnownWay[] {
+function endpointsOf(
+  mirror: DescribedMirror,
+  endpoints: readonly StoredEndpoint[],
+): readonly StoredEndpoint[] {
   if (!mirror.probe) return []
   const urls = probedUrls(mirror)
-  return ways.filter(({ url }) => urls.includes(url))
+  return endpoints.filter(({ url }) => urls.includes(url))
 }
 
 export function conditionOf(
-  mirror: Described,
-  known: Known,
+  mirror: DescribedMirror,
+  known: KnownHealth,
 ): Pick<MirrorHealth, 'state' | 'since' | 'reason'> {
   if (!mirror.enabled) return { state: 'disabled', reason: 'the list of mirrors says so' }
   if (known.disabled !== undefined) {
     return { state: 'disabled', since: new Date(known.disabled), reason: 'its operator disabled it' }
   }
   if (!mirror.probe) return { state: 'unknown', reason: 'it is not to be probed' }
-  const ways = waysOf(mirror, known.ways)
-  const down = ways.filter(isDown)
-  if (isAllDown(mirror, ways)) return { state: 'down', since: latest(down), reason: reasonsOf(down) }
-  const up = ways.filter(({ condition }) => condition === 'up')
+  const endpoints = endpointsOf(mirror, known.endpoints)
+  const down = endpoints.filter(isDown)
+  if (isAllDown(mirror, endpoints)) return { state: 'down', since: latest(down), reason: reasonsOf(down) }
+  const up = endpoints.filter(({ condition }) => condition === 'up')
   if (up.length === 0) return { state: 'unknown' }
-  const ailing = [...down.map((way) => `${nameOf(way)}: ${way.reason ?? 'down'}`)]
-  if (ignoresRange(ways)) ailing.push('it ignores Range')
-  const traced = tracedOf(ways)
+  const ailing = [...down.map((endpoint) => `${nameOf(endpoint)}: ${endpoint.reason ?? 'down'}`)]
+  if (ignoresRange(endpoints)) ailing.push('it ignores Range')
+  const traced = tracedOf(endpoints)
   if (known.outdated && traced !== undefined)
     ailing.push(`its copy is from ${timeText(traced)}, older than it may be`)
   const reason = ailing.length > 0 ? { reason: ailing.join('; ') } : {}
   return { state: 'up', since: new Date(Math.min(...up.map(({ since }) => since))), ...reason }
 }
 
-function measured(
-  ways: readonly KnownWay[],
+function measurementsOf(
+  endpoints: readonly StoredEndpoint[],
 ): Pick<MirrorHealth, 'roundTrip' | 'probed' | 'ranges' | 'traced'> {
-  if (ways.length === 0) return {}
+  if (endpoints.length === 0) return {}
   const quickest = Math.min(
-    ...ways
+    ...endpoints
       .filter(({ condition }) => condition === 'up')
       .map(({ roundTrip }) => roundTrip ?? Number.POSITIVE_INFINITY),
   )
-  const told = ways.some(({ ranges }) => ranges !== undefined)
-  const traced = tracedOf(ways)
+  const told = endpoints.some(({ ranges }) => ranges !== undefined)
+  const traced = tracedOf(endpoints)
   return {
-    probed: new Date(Math.max(...ways.map(({ probed }) => probed))),
+    probed: new Date(Math.max(...endpoints.map(({ probed }) => probed))),
     ...(Number.isFinite(quickest) ? { roundTrip: quickest } : {}),
-    ...(told ? { ranges: !ignoresRange(ways) } : {}),
+    ...(told ? { ranges: !ignoresRange(endpoints) } : {}),
     ...(traced === undefined ? {} : { traced: new Date(traced) }),
   }
 }
 
-function wayHealth({
+function endpointHealth({
   url,
   family,
   condition,
@@ -211,44 +244,48 @@ function wayHealth({
   redirect,
   note,
   trace,
-}: KnownWay) {
+}: StoredEndpoint) {
   const traced = trace === undefined ? undefined : new Date(trace)
   const known = { reason, roundTrip, ranges, redirect, note, traced }
   const told = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
   return { url, family, state: condition, since: new Date(since), probed: new Date(probed), ...told }
 }
 
-function isDown({ condition }: KnownWay): boolean {
+function isDown({ condition }: StoredEndpoint): boolean {
   return condition === 'down'
 }
 
 /** Whether no way is left, of any of its URLs. */
-function isAllDown(mirror: Described, ways: readonly KnownWay[]): boolean {
+function isAllDown(mirror: DescribedMirror, endpoints: readonly StoredEndpoint[]): boolean {
   const urls = probedUrls(mirror)
-  return urls.length > 0 && urls.every((url) => ways.some((way) => way.url === url)) && ways.every(isDown)
+  return (
+    urls.length > 0 &&
+    urls.every((url) => endpoints.some((endpoint) => endpoint.url === url)) &&
+    endpoints.every(isDown)
+  )
 }
 
-function ignoresRange(ways: readonly KnownWay[]): boolean {
-  return ways.some(({ condition, ranges }) => condition !== 'down' && ranges === false)
+function ignoresRange(endpoints: readonly StoredEndpoint[]): boolean {
+  return endpoints.some(({ condition, ranges }) => condition !== 'down' && ranges === false)
 }
 
-function latest(ways: readonly KnownWay[]): Date {
-  return new Date(Math.max(...ways.map(({ since }) => since)))
+function latest(endpoints: readonly StoredEndpoint[]): Date {
+  return new Date(Math.max(...endpoints.map(({ since }) => since)))
 }
 
 /** Each reason once. */
-function reasonsOf(ways: readonly KnownWay[]): string {
-  return [...new Set(ways.map(({ reason }) => reason ?? 'down'))].join('; ')
+function reasonsOf(endpoints: readonly StoredEndpoint[]): string {
+  return [...new Set(endpoints.map(({ reason }) => reason ?? 'down'))].join('; ')
 }
 
 /** `https by IPv4`. */
-function nameOf({ url, family }: KnownWay): string {
+function nameOf({ url, family }: StoredEndpoint): string {
   return `${new URL(url).protocol.slice(0, -1)} by ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`
 }
 
-function downText(mirror: Described, ways: readonly KnownWay[]): string {
-  const down = ways.filter(isDown)
+function downText(mirror: DescribedMirror, endpoints: readonly StoredEndpoint[]): string {
+  const down = endpoints.filter(isDown)
   if (down.length === 0) return 'it ignores Range'
-  const which = isAllDown(mirror, ways) ? '' : `${down.map(nameOf).join(', ')} `
+  const which = isAllDown(mirror, endpoints) ? '' : `${down.map(nameOf).join(', ')} `
   return `${which}down since ${timeText(latest(down).getTime())}: ${reasonsOf(down)}`
 }

@@ -1,5 +1,5 @@
-import type { WayState } from '../../store/states.js'
-import { neededSuccesses, type Outcome, type Rules } from './state.js'
+import type { EndpointState } from '../../store/states.js'
+import { neededSuccesses, type ProbeOutcome, type StateRules } from './state.js'
 
 /** When mirrors are probed. Milliseconds. */
 export interface Timing {
@@ -18,17 +18,17 @@ export interface Timing {
 }
 
 /** Share of the interval that a probe may take. */
-export const MOST_TIMEOUT = 1 / 4
+export const MAX_TIMEOUT_SHARE = 1 / 4
 /** Milliseconds. */
-export const DEFAULT_INTERVAL = 60_000
-const DEFAULT_TIMEOUT = 5000
-const MOST_CONFIRM = 500
+export const DEFAULT_INTERVAL_MS = 60_000
+const DEFAULT_TIMEOUT_MS = 5000
+const MAX_CONFIRM_MS = 500
 /** Milliseconds kept back for what is slower than it should be. */
-const MOST_SPARE = 1000
+const MAX_SPARE_MS = 1000
 /** Share of the period by which it is shorter, at random. */
 const JITTER = 0.1
 /** Interval by which falls are remembered. */
-const MEMORY = 60
+const MEMORY_INTERVALS = 60
 
 /**
  * Works out the times from the interval: a mirror that dies right after a probe, and then says nothing at all, has to be found
@@ -37,43 +37,48 @@ const MEMORY = 60
  * @param interval default: a minute
  * @param timeout a quarter of the interval at most; default: 5 s
  */
-export function timingOf(interval = DEFAULT_INTERVAL, timeout?: number): Timing {
-  const most = interval * MOST_TIMEOUT
-  const given = Math.min(timeout ?? DEFAULT_TIMEOUT, most)
+export function timingOf(interval = DEFAULT_INTERVAL_MS, timeout?: number): Timing {
+  const most = interval * MAX_TIMEOUT_SHARE
+  const given = Math.min(timeout ?? DEFAULT_TIMEOUT_MS, most)
   const again = interval / 12
-  const spare = Math.min(MOST_SPARE, interval / 12)
+  const spare = Math.min(MAX_SPARE_MS, interval / 12)
   return {
     interval,
     timeout: given,
     period: interval - 2 * given - again - spare,
     again,
-    confirm: Math.min(MOST_CONFIRM, again),
+    confirm: Math.min(MAX_CONFIRM_MS, again),
     early: interval / 6,
   }
 }
 
-export function rulesOf({ interval }: Timing): Rules {
-  return { failures: 2, successes: 2, mostSuccesses: 32, memory: MEMORY * interval }
+export function rulesOf({ interval }: Timing): StateRules {
+  return { failures: 2, successes: 2, maxSuccesses: 32, memoryMs: MEMORY_INTERVALS * interval }
 }
 
 /** What a probe told of one way, and what that made of it. */
-export interface Told {
-  readonly outcome: Outcome
-  readonly state: WayState | undefined
+export interface ProbeResult {
+  readonly outcome: ProbeOutcome
+  readonly state: EndpointState | undefined
 }
 
 /**
  * Milliseconds to the next probe of a mirror: to the first that one of its ways needs.
  *
- * @param draw 0 ≤ draw < 1
+ * @param random 0 ≤ draw < 1
  */
-export function delayAfter(told: readonly Told[], timing: Timing, rules: Rules, draw: number): number {
-  const usual = timing.period * (1 - JITTER * draw)
-  return Math.min(usual, ...told.map((one) => delayOf(one, usual, timing, rules)))
+export function delayAfter(
+  results: readonly ProbeResult[],
+  timing: Timing,
+  rules: StateRules,
+  random: number,
+): number {
+  const usual = timing.period * (1 - JITTER * random)
+  return Math.min(usual, ...results.map((one) => delayOf(one, usual, timing, rules)))
 }
 
-function delayOf({ outcome, state }: Told, usual: number, timing: Timing, rules: Rules): number {
-  if (state === undefined || state.against === 0 || outcome.kind === 'nothing') return usual
+function delayOf({ outcome, state }: ProbeResult, usual: number, timing: Timing, rules: StateRules): number {
+  if (state === undefined || state.streak === 0 || outcome.kind === 'nothing') return usual
   if (outcome.kind === 'failed') return outcome.weight === 'refused' ? timing.confirm : timing.again
   // Of one that fell only once, the second answer is asked for soon; whoever falls again and again has time to do so.
   return neededSuccesses(state, rules) <= rules.successes ? timing.again : usual

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { Clock } from '../../clock.js'
-import { isGone, MirroredByError, reason } from '../../errors.js'
+import { errorMessage, isNotFound, MirroredByError } from '../../errors.js'
 import { splitPath } from '../../paths.js'
 
 /** What trace file is written, and how often. */
-export interface TraceWriting {
+export interface TraceSettings {
   /** Repository path. */
   readonly path: string
   /** Milliseconds. */
@@ -14,7 +14,7 @@ export interface TraceWriting {
 }
 
 /** Milliseconds after which what failed is tried again, at most. */
-const RETRY = 60_000
+const RETRY_MS = 60_000
 
 /**
  * Writes the time to a file of the repository, again and again, while this process is the one that indexes: a mirror's copy of
@@ -22,7 +22,7 @@ const RETRY = 60_000
  */
 export class TraceWriter {
   readonly #root: string
-  readonly #writing: TraceWriting
+  readonly #writing: TraceSettings
   readonly #clock: Clock
   readonly #warning: (error: MirroredByError) => void
   #leads = false
@@ -33,7 +33,7 @@ export class TraceWriter {
   #working: Promise<void> = Promise.resolve()
 
   /** @param root the real path of the repository */
-  constructor(root: string, writing: TraceWriting, clock: Clock, warning: (error: MirroredByError) => void) {
+  constructor(root: string, writing: TraceSettings, clock: Clock, warning: (error: MirroredByError) => void) {
     this.#root = root
     this.#writing = writing
     this.#clock = clock
@@ -68,7 +68,7 @@ export class TraceWriter {
       if (!this.#leads) return
       // It may have been given up, and taken up again, meanwhile: one plan is enough.
       this.#cancel()
-      this.#cancel = this.#clock.after(isDone ? interval : Math.min(interval, RETRY), () => this.#next())
+      this.#cancel = this.#clock.after(isDone ? interval : Math.min(interval, RETRY_MS), () => this.#next())
     })
   }
 
@@ -79,7 +79,7 @@ export class TraceWriter {
       return true
     } catch (error) {
       if (!this.#isTold) {
-        const message = `cannot write the trace file ${this.#writing.path} below ${this.#root}: ${reason(error)}`
+        const message = `cannot write the trace file ${this.#writing.path} below ${this.#root}: ${errorMessage(error)}`
         this.#warning(new MirroredByError('ERR_TRACE', message, error))
       }
       this.#isTold = true
@@ -111,7 +111,7 @@ export class TraceWriter {
       try {
         place = await realpath(next)
       } catch (error) {
-        if (!isGone(error)) throw error
+        if (!isNotFound(error)) throw error
         await mkdir(next, { recursive: true })
         place = next
       }

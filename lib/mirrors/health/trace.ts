@@ -1,8 +1,8 @@
 /** Bytes of a trace file, at most. */
-export const MOST_TRACE = 4096
+export const MAX_TRACE_BYTES = 4096
 
 /** Milliseconds by which the clock of whoever wrote it may be ahead. */
-const MOST_AHEAD = 86_400_000
+const MAX_AHEAD_MS = 86_400_000
 /** Mirrors were not made of files then. */
 const EARLIEST = Date.UTC(1990)
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -37,7 +37,7 @@ export function parseTrace(text: string, now: number): number | undefined {
     .trimStart()
     .split(/[\r\n]/, 1)
   const time = epochOf(line) ?? dateOf(line)
-  return time !== undefined && time >= EARLIEST && time <= now + MOST_AHEAD ? time : undefined
+  return time !== undefined && time >= EARLIEST && time <= now + MAX_AHEAD_MS ? time : undefined
 }
 
 function epochOf(line: string): number | undefined {

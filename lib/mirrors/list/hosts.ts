@@ -4,13 +4,13 @@ import { systemCode } from '../../errors.js'
 import type { Family, Mirror, Place } from '../../model.js'
 
 /** Milliseconds that a name server has to answer, twice. */
-const PATIENCE = 2000
+const LOOKUP_TIMEOUT_MS = 2000
 /** Hosts looked up at the same time. */
-const AT_ONCE = 8
+const MAX_CONCURRENT = 8
 /** Milliseconds until all are looked up again. */
-const INTERVAL = 3_600_000
+const REFRESH_MS = 3_600_000
 
-export interface HostsParts {
+export interface HostsDependencies {
   /** Addresses of a host in a family; undefined where that cannot be known at the moment. Never rejects. */
   readonly addresses: (host: string, family: Family) => Promise<readonly string[] | undefined>
   /** Ends what is under way. */
@@ -26,8 +26,8 @@ type Addresses = { readonly [F in Family]: readonly string[] | undefined }
  * network, and whether they have IPv6 alone. It asks in the background, and name servers only: never a mirror.
  */
 export class Hosts {
-  readonly #parts: HostsParts
-  readonly #learnt: () => void
+  readonly #dependencies: HostsDependencies
+  readonly #updated: () => void
   readonly #known = new Map<string, Addresses>()
   #hosts: readonly string[] = []
   #looking: Promise<void> = Promise.resolve()
@@ -35,13 +35,13 @@ export class Hosts {
   #closed = false
 
   /** @param learnt told when `complete` may give something else than before */
-  constructor(parts: HostsParts, learnt: () => void) {
-    this.#parts = parts
-    this.#learnt = learnt
+  constructor(parts: HostsDependencies, learnt: () => void) {
+    this.#dependencies = parts
+    this.#updated = learnt
   }
 
   /** Looks up the hosts of these mirrors, now and every hour; settles after the first time, and never rejects. */
-  follow(mirrors: readonly Mirror[]): Promise<void> {
+  setMirrors(mirrors: readonly Mirror[]): Promise<void> {
     this.#hosts = [...new Set(mirrors.map(hostOf))]
     return this.#look()
   }
@@ -52,7 +52,7 @@ export class Hosts {
     if (known === undefined) return mirror
     const { ipv4 = [], ipv6 = [] } = known
     const [address] = [...ipv4, ...ipv6]
-    const place = address === undefined ? {} : this.#parts.locate(address)
+    const place = address === undefined ? {} : this.#dependencies.locate(address)
     const hasOnlyIpv6 = known.ipv4 !== undefined && ipv4.length === 0 && ipv6.length > 0
     return {
       ...mirror,
@@ -66,7 +66,7 @@ export class Hosts {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
-    this.#parts.cancel()
+    this.#dependencies.cancel()
   }
 
   #look(): Promise<void> {
@@ -82,16 +82,16 @@ export class Hosts {
       for (let host = left.pop(); host !== undefined && !this.#closed; host = left.pop())
         learnt = (await this.#lookUp(host)) || learnt
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    await Promise.all(Array.from({ length: MAX_CONCURRENT }, lane))
     if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#look(), INTERVAL).unref()
-    if (learnt) this.#learnt()
+    this.#timer = setTimeout(() => void this.#look(), REFRESH_MS).unref()
+    if (learnt) this.#updated()
   }
 
   /** Whether that gave something new. What was known stays while name servers are silent. */
   async #lookUp(host: string): Promise<boolean> {
     const before = this.#known.get(host)
-    const { addresses } = this.#parts
+    const { addresses } = this.#dependencies
     const [ipv4, ipv6] = await Promise.all([addresses(host, 'ipv4'), addresses(host, 'ipv6')])
     const now = { ipv4: ipv4?.toSorted() ?? before?.ipv4, ipv6: ipv6?.toSorted() ?? before?.ipv6 }
     this.#known.set(host, now)
@@ -120,8 +120,8 @@ function asnFor({ asn, serves, private: isPrivate }: Mirror, place: Place): Part
 }
 
 /** Asks the system's name servers; not by `getaddrinfo`, which would hold a thread that reads files. */
-export function nameServers(): Pick<HostsParts, 'addresses' | 'cancel'> {
-  const resolver = new Resolver({ timeout: PATIENCE, tries: 2 })
+export function nameServers(): Pick<HostsDependencies, 'addresses' | 'cancel'> {
+  const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
   return {
     cancel: () => resolver.cancel(),
     addresses: async (host, family) => {

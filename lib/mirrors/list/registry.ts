@@ -1,20 +1,20 @@
 import { resolve } from 'node:path'
 import { type FSWatcher, watch as watchFile } from 'chokidar'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import type { Mirror, Watch } from '../../model.js'
 import { validateYamlFile } from '../../validation.js'
 import type { Candidate } from '../ranking/candidate.js'
-import type { Holding } from '../ranking/inventory.js'
-import type { Ailment } from '../ranking/mirror-status.js'
-import { type Choosing, createSnapshot, type Snapshot } from '../ranking/snapshot.js'
-import { Hosts, type HostsParts } from './hosts.js'
+import type { Inventory } from '../ranking/inventory.js'
+import type { MirrorStatus } from '../ranking/mirror-status.js'
+import { createSnapshot, type SelectionSettings, type Snapshot } from '../ranking/snapshot.js'
+import { Hosts, type HostsDependencies } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 
 /** An editor that writes in several steps is given so many milliseconds to finish. */
-const EDIT_TIME = 100
+const EDIT_MS = 100
 
 /** Share by which a weight has to change to be worth new orders. */
-const LEAST_CHANGE = 0.1
+const MIN_WEIGHT_CHANGE = 0.1
 
 export interface RegistryEvents {
   /** A new list is in force. */
@@ -22,7 +22,7 @@ export interface RegistryEvents {
   warning(error: MirroredByError): void
 }
 
-export interface RegistryOptions extends Choosing {
+export interface RegistryOptions extends SelectionSettings {
   /** Milliseconds: of mirrors that have a trace, and do not say it themselves. */
   readonly maxAge?: number | undefined
 }
@@ -40,8 +40,8 @@ export class Registry {
   /** By which weights are multiplied. */
   #factors: ReadonlyMap<string, number> = new Map()
   #snapshot: Snapshot
-  #ailmentOf: (candidate: Candidate) => Ailment | undefined = () => undefined
-  #holdingOf: (mirror: Mirror) => Holding | undefined = () => undefined
+  #statusOf: (candidate: Candidate) => MirrorStatus | undefined = () => undefined
+  #inventoryOf: (mirror: Mirror) => Inventory | undefined = () => undefined
   /** Settles when the hosts of the first list have been looked up. Never rejects. */
   readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
@@ -58,7 +58,7 @@ export class Registry {
     watch: Watch,
     options: RegistryOptions,
     events: RegistryEvents,
-    hosts?: HostsParts,
+    hosts?: HostsDependencies,
   ) {
     this.#options = options
     this.#events = events
@@ -66,8 +66,8 @@ export class Registry {
     this.#mirrors = typeof source === 'string' ? load(resolve(source)) : source
     this.#hosts = hosts && new Hosts(hosts, () => this.#replace())
     this.#snapshot = this.#prepare()
-    this.complete = this.#hosts?.follow(this.#mirrors) ?? Promise.resolve()
-    if (file !== undefined && watch !== false) this.#follow(file, watch === 'rescan')
+    this.complete = this.#hosts?.setMirrors(this.#mirrors) ?? Promise.resolve()
+    if (file !== undefined && watch !== false) this.#watch(file, watch === 'rescan')
   }
 
   get snapshot(): Snapshot {
@@ -77,31 +77,31 @@ export class Registry {
   /**
    * Takes notice of how mirrors fare, now, and whenever the list changes. Nothing is prepared anew.
    *
-   * @param ailmentOf what ails a mirror; undefined where nothing does
+   * @param statusOf what ails a mirror; undefined where nothing does
    */
-  heed(ailmentOf: (candidate: Candidate) => Ailment | undefined): void {
-    this.#ailmentOf = ailmentOf
-    this.#snapshot = this.#standing(this.#snapshot)
+  setStatuses(statusOf: (candidate: Candidate) => MirrorStatus | undefined): void {
+    this.#statusOf = statusOf
+    this.#snapshot = this.#withCurrent(this.#snapshot)
   }
 
   /**
    * Takes notice of what mirrors hold, likewise.
    *
-   * @param holdingOf what is known of the files of a mirror; undefined where it is taken to hold everything
+   * @param inventoryOf what is known of the files of a mirror; undefined where it is taken to hold everything
    */
-  heedHoldings(holdingOf: (mirror: Mirror) => Holding | undefined): void {
-    this.#holdingOf = holdingOf
-    this.#snapshot = this.#standing(this.#snapshot)
+  setInventories(inventoryOf: (mirror: Mirror) => Inventory | undefined): void {
+    this.#inventoryOf = inventoryOf
+    this.#snapshot = this.#withCurrent(this.#snapshot)
   }
 
   /**
    * Takes notice of how mirrors perform: their weights are multiplied by that. Orders are prepared anew, so it is done only
    * where it makes a difference.
    */
-  weigh(factors: ReadonlyMap<string, number>): void {
+  setWeightFactors(factors: ReadonlyMap<string, number>): void {
     const changes = this.#mirrors.some(({ id }) => {
       const [before, now] = [this.#factors.get(id) ?? 1, factors.get(id) ?? 1]
-      return Math.abs(now - before) > LEAST_CHANGE * before
+      return Math.abs(now - before) > MIN_WEIGHT_CHANGE * before
     })
     if (!changes) return
     this.#factors = factors
@@ -120,14 +120,14 @@ export class Registry {
       .map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
       .map((mirror) => (isDefaulted(mirror, maxAge) ? { ...mirror, maxAge } : mirror))
       .map((mirror) => this.#weighed(mirror))
-    return this.#standing(createSnapshot(mirrors, this.#options, (error) => this.#events.warning(error)))
+    return this.#withCurrent(createSnapshot(mirrors, this.#options, (error) => this.#events.warning(error)))
   }
 
-  #standing(snapshot: Snapshot): Snapshot {
+  #withCurrent(snapshot: Snapshot): Snapshot {
     const candidates = [...snapshot.candidates.values()]
     return snapshot.with(
-      candidates.map((candidate) => this.#ailmentOf(candidate)),
-      candidates.map(({ mirror }) => this.#holdingOf(mirror)),
+      candidates.map((candidate) => this.#statusOf(candidate)),
+      candidates.map(({ mirror }) => this.#inventoryOf(mirror)),
     )
   }
 
@@ -142,17 +142,17 @@ export class Registry {
     this.#events.replaced(this.#snapshot)
   }
 
-  #follow(file: string, usePolling: boolean): void {
+  #watch(file: string, usePolling: boolean): void {
     const edited = (): void => {
       clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#reload(file), EDIT_TIME)
+      this.#timer = setTimeout(() => this.#reload(file), EDIT_MS)
     }
     this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
       .on('all', edited)
       // Read once more: an edit after the first reading and before the watch is told by nobody.
       .on('ready', edited)
       .on('error', (error) => {
-        const message = `cannot watch ${file}: ${reason(error)}; edits take effect at the next start`
+        const message = `cannot watch ${file}: ${errorMessage(error)}; edits take effect at the next start`
         this.#events.warning(new MirroredByError('ERR_WATCH', message, error))
       })
   }
@@ -161,12 +161,12 @@ export class Registry {
     try {
       this.#mirrors = load(file)
     } catch (error) {
-      const message = `${reason(error)}\nthe mirrors read before stay in force`
+      const message = `${errorMessage(error)}\nthe mirrors read before stay in force`
       this.#events.warning(new MirroredByError('ERR_MIRRORS_FILE', message, error))
       return
     }
     this.#replace()
-    void this.#hosts?.follow(this.#mirrors)
+    void this.#hosts?.setMirrors(this.#mirrors)
   }
 }
 

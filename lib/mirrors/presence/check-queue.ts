@@ -1,29 +1,32 @@
 /** A single file on a single mirror, to be looked at. */
-export interface Look {
+export interface QueuedCheck {
   /** Id of the mirror. */
   readonly mirror: string
   readonly path: string
 }
 
-export interface LooksParts {
+export interface CheckQueueDependencies {
   /** Looks. Never rejects. */
-  readonly look: (look: Look) => Promise<unknown>
+  readonly look: (look: QueuedCheck) => Promise<unknown>
 }
 
-const MOST_WAITING = 2000
-const MOST_AT_ONCE = 8
-const MOST_PER_MIRROR = 2
+const MAX_WAITING = 2000
+const MAX_CONCURRENT = 8
+const MAX_PER_MIRROR = 2
 
 /** A queue of single looks: bounded, each look once, a few at the same time, and fewer at one mirror. */
-export class Looks {
-  readonly #look: LooksParts['look']
+export class CheckQueue {
+  readonly #look: CheckQueueDependencies['look']
   /** By what they are; those that somebody waits for, and the others. */
-  readonly #waiting: readonly [urgent: Map<string, Look>, rest: Map<string, Look>] = [new Map(), new Map()]
+  readonly #waiting: readonly [urgent: Map<string, QueuedCheck>, rest: Map<string, QueuedCheck>] = [
+    new Map(),
+    new Map(),
+  ]
   readonly #running = new Set<string>()
   readonly #perMirror = new Map<string, number>()
   #closed = false
 
-  constructor({ look }: LooksParts) {
+  constructor({ look }: CheckQueueDependencies) {
     this.#look = look
   }
 
@@ -32,14 +35,14 @@ export class Looks {
   }
 
   /** @returns whether it will be looked at; not where too many wait */
-  add(look: Look, isUrgent: boolean): boolean {
+  add(look: QueuedCheck, isUrgent: boolean): boolean {
     const key = keyOf(look)
     const [urgent, rest] = this.#waiting
     if (this.#closed) return false
     if (urgent.has(key) || this.#running.has(key)) return true
     if (isUrgent) rest.delete(key)
     const queue = isUrgent ? urgent : rest
-    if (queue.size >= MOST_WAITING) return false
+    if (queue.size >= MAX_WAITING) return false
     queue.set(key, look)
     this.#start()
     return true
@@ -53,15 +56,15 @@ export class Looks {
   #start(): void {
     for (const queue of this.#waiting) {
       for (const [key, look] of queue) {
-        if (this.#running.size >= MOST_AT_ONCE) return
-        if ((this.#perMirror.get(look.mirror) ?? 0) >= MOST_PER_MIRROR) continue
+        if (this.#running.size >= MAX_CONCURRENT) return
+        if ((this.#perMirror.get(look.mirror) ?? 0) >= MAX_PER_MIRROR) continue
         queue.delete(key)
         void this.#run(key, look)
       }
     }
   }
 
-  async #run(key: string, look: Look): Promise<void> {
+  async #run(key: string, look: QueuedCheck): Promise<void> {
     const { mirror } = look
     this.#running.add(key)
     this.#perMirror.set(mirror, (this.#perMirror.get(mirror) ?? 0) + 1)
@@ -74,6 +77,6 @@ export class Looks {
   }
 }
 
-function keyOf({ mirror, path }: Look): string {
+function keyOf({ mirror, path }: QueuedCheck): string {
   return `${mirror} ${path}`
 }

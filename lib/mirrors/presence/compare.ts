@@ -1,4 +1,4 @@
-import { MILLISECOND } from '../../identity.js'
+import { MILLISECOND_NS } from '../../identity.js'
 import { ALGORITHMS, type Digests, type Identity } from '../../model.js'
 import type { FileCheck } from './file/head.js'
 import { type Listed, TIME_UNITS } from './listings/listing.js'
@@ -32,10 +32,10 @@ export interface IndexedContent extends IndexedTimes {
 export type Comparison = 'same' | 'later' | 'earlier' | 'differs' | 'unsure'
 
 /** Whether a mirror has our file, an older or other one, none, or whether that cannot be told. */
-export type Holding = 'held' | 'stale' | 'absent' | 'unsure'
+export type CopyState = 'held' | 'stale' | 'absent' | 'unsure'
 
-const HOUR = 3_600_000
-const SECOND = 1000
+const HOUR_MS = 3_600_000
+const SECOND_MS = 1000
 
 /**
  * Compares what the index knows of a file with what a mirror lists. A rounded size shows nothing by being near, and then the
@@ -53,7 +53,7 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
   if (remote.mtime === cut(ours)) return 'same'
   if (remote.mtime > cut(ours)) return remote.mtime >= cut(indexed.ctimeMs + offset) ? 'later' : 'unsure'
   // Of a mirror whose clocks have summer time, the offset is that of most of its files.
-  return remote.mtime === cut(ours - HOUR) ? 'unsure' : 'earlier'
+  return remote.mtime === cut(ours - HOUR_MS) ? 'unsure' : 'earlier'
 }
 
 /**
@@ -61,7 +61,7 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
  * tag, then the time: our own, or one at which our file was here as it is. A file of our size without a time is taken for
  * ours, for nothing speaks against it.
  */
-export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
+export function judgeCheck(indexed: IndexedContent, check: FileCheck): CopyState {
   if (check.state === 'absent') return 'absent'
   if (check.state === 'unknown') return 'unsure'
   if (check.size !== undefined && check.size !== indexed.size) return 'stale'
@@ -70,14 +70,14 @@ export function judgeCheck(indexed: IndexedContent, check: FileCheck): Holding {
   if (check.size === undefined) return 'unsure'
   if (isSameTag(check.etag, indexed.etag)) return 'held'
   if (check.mtime === undefined) return 'held'
-  const cut = (time: number): number => Math.floor(time / SECOND) * SECOND
+  const cut = (time: number): number => Math.floor(time / SECOND_MS) * SECOND_MS
   return check.mtime === cut(indexed.mtimeMs) || check.mtime >= cut(indexed.ctimeMs) ? 'held' : 'stale'
 }
 
 /** What the index knows of a file, in the form in which it is compared. */
 export function timesOf({ size, mtimeNs, ctimeNs }: Identity): IndexedTimes {
-  const mtimeMs = Number(mtimeNs / MILLISECOND)
-  return { size, mtimeMs, ctimeMs: Math.max(mtimeMs, Number(ctimeNs / MILLISECOND)) }
+  const mtimeMs = Number(mtimeNs / MILLISECOND_NS)
+  return { size, mtimeMs, ctimeMs: Math.max(mtimeMs, Number(ctimeNs / MILLISECOND_NS)) }
 }
 
 /** By the strongest algorithm that both know; undefined where there is none. */

@@ -1,5 +1,5 @@
 /** A mean in which what was seen long ago counts for little. */
-export interface Average {
+export interface DecayingAverage {
   readonly value: number
   /** How much the next sample has against it; of fresh samples, how many there were. */
   readonly weight: number
@@ -17,11 +17,11 @@ export interface Average {
  * @param halfLife in milliseconds
  */
 export function addSample(
-  before: Average | undefined,
+  before: DecayingAverage | undefined,
   sample: number,
   at: number,
   halfLife: number,
-): Average {
+): DecayingAverage {
   if (before === undefined) return { value: sample, weight: 1, at }
   const left = before.weight * 0.5 ** (Math.max(0, at - before.at) / halfLife)
   const weight = left + 1

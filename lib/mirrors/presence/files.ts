@@ -1,11 +1,11 @@
 import {
-  type KnownCorrupt,
   type PresenceChange,
-  SETS,
+  SET_NAMES,
   type SetName,
   type StoredBlock,
+  type StoredCorruptFile,
 } from '../../store/states.js'
-import type { Holding } from '../ranking/inventory.js'
+import type { Inventory } from '../ranking/inventory.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 
@@ -15,10 +15,10 @@ export type FileState = 'held' | 'stale' | 'absent' | 'unknown'
 type BlockChange = PresenceChange & { readonly kind: 'block' }
 
 /** Found by so many files, wrong bytes are no accident of one of them: nothing of the mirror is believed. */
-const MOST_CORRUPT = 2
+const MAX_CORRUPT = 2
 
 /** Contents that may come while everything is looked at; numbers further on are of an index that is gone. */
-const MOST_LATE = 2 ** 20
+const MAX_LATE = 2 ** 20
 
 const REASONS = {
   corrupt: 'its copy has other bytes',
@@ -30,16 +30,16 @@ const REASONS = {
 } as const
 
 /** What a survey found, by the numbers of contents. */
-export interface Found {
+export interface SurveyedSets {
   readonly held: NumberSet
   readonly stale: NumberSet
   readonly absent: NumberSet
 }
 
 /** What is known of the files of one mirror, by the numbers of their contents. */
-export class MirrorFiles implements Holding {
+export class MirrorFiles implements Inventory {
   readonly #sets: { readonly [S in SetName]: NumberSet }
-  readonly #corrupt = new Map<number, KnownCorrupt>()
+  readonly #corrupt = new Map<number, StoredCorruptFile>()
   /** How many of those were sent whole, with other bytes. */
   #differing = 0
   /** What single looks told while the mirror is surveyed: newer than what the survey was told. */
@@ -51,28 +51,28 @@ export class MirrorFiles implements Holding {
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
   }
 
-  get counts(): { readonly [S in keyof Found]: number } {
+  get counts(): { readonly [S in keyof SurveyedSets]: number } {
     const { held, stale, absent } = this.#sets
     return { held: held.size, stale: stale.size, absent: absent.size }
   }
 
-  get corrupt(): readonly KnownCorrupt[] {
+  get corrupt(): readonly StoredCorruptFile[] {
     return [...this.#corrupt.values()]
   }
 
-  lacks(number: number): string | undefined {
-    if (this.#differing >= MOST_CORRUPT) return REASONS.allCorrupt
+  whyMissing(number: number): string | undefined {
+    if (this.#differing >= MAX_CORRUPT) return REASONS.allCorrupt
     const state = this.stateOf(number)
     if (state !== 'held') return REASONS[state]
     const corrupt = this.#corrupt.get(number)
     return corrupt && (isDiffering(corrupt) ? REASONS.corrupt : REASONS.broken)
   }
 
-  isUnseen(number: number): boolean {
-    return this.#differing < MOST_CORRUPT && this.stateOf(number) === 'unknown'
+  isUnchecked(number: number): boolean {
+    return this.#differing < MAX_CORRUPT && this.stateOf(number) === 'unknown'
   }
 
-  prefers(number: number): boolean {
+  hasOurEtag(number: number): boolean {
     return this.#sets.preferred.has(number)
   }
 
@@ -120,11 +120,11 @@ export class MirrorFiles implements Holding {
    *
    * @param last the highest number that was looked at
    */
-  replace(found: Found, last: number): void {
+  replace(found: SurveyedSets, last: number): void {
     const names = ['held', 'stale', 'absent'] as const
     for (const name of names) {
       for (const number of this.#sets[name].from(last + 1)) {
-        if (number > last + MOST_LATE) break
+        if (number > last + MAX_LATE) break
         found[name].add(number)
       }
     }
@@ -134,7 +134,7 @@ export class MirrorFiles implements Holding {
   }
 
   /** @returns whether that is news: the first time that this file was found so */
-  addCorrupt(corrupt: KnownCorrupt): boolean {
+  addCorrupt(corrupt: StoredCorruptFile): boolean {
     const isNew = !this.#corrupt.has(corrupt.number)
     this.#corrupt.set(corrupt.number, corrupt)
     this.#count()
@@ -149,7 +149,7 @@ export class MirrorFiles implements Holding {
 
   /** What is to be stored since the last time. */
   takeChanges(mirror: string): readonly BlockChange[] {
-    return SETS.flatMap((set) =>
+    return SET_NAMES.flatMap((set) =>
       this.#sets[set]
         .takeChanges()
         .map(({ block, content }) => ({ kind: 'block', mirror, set, block, content }) as const),
@@ -173,7 +173,7 @@ export class MirrorFiles implements Holding {
     this.#sets[set].put(block, content)
   }
 
-  putCorrupt(corrupt: readonly KnownCorrupt[]): void {
+  putCorrupt(corrupt: readonly StoredCorruptFile[]): void {
     this.#corrupt.clear()
     for (const one of corrupt) this.#corrupt.set(one.number, one)
     this.#count()
@@ -198,7 +198,7 @@ export class MirrorFiles implements Holding {
 }
 
 /** Whether all of a piece came, and was another one: no accident of the way there. */
-function isDiffering({ got }: KnownCorrupt): boolean {
+function isDiffering({ got }: StoredCorruptFile): boolean {
   return got !== ''
 }
 

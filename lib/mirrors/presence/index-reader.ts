@@ -1,32 +1,32 @@
 import type { Identity } from '../../model.js'
 import { joinPath } from '../../paths.js'
 import type { Store } from '../../store/store.js'
-import { breath } from './yield-to-requests.js'
+import { yieldToRequests } from './yield-to-requests.js'
 
 /** A file of the index, as far as it takes to know it again on a mirror. */
-export interface CataloguedFile {
+export interface IndexedName {
   readonly path: string
   readonly number: number
   readonly identity: Identity
 }
 
 /** Files read in one go: a tenth of a millisecond in which requests wait. */
-const PAGE = 100
+const PAGE_FILES = 100
 /** Files of folders that are kept, for listings come back to a folder batch by batch. */
-const MOST_KEPT = 1000
+const MAX_CACHED_FILES = 1000
 /** Folders that are kept, however large they are: a listing may go through several at once. */
-const LEAST_KEPT = 8
+const MIN_CACHED_FOLDERS = 8
 
-type Folder = ReadonlyMap<string, CataloguedFile>
+type Folder = ReadonlyMap<string, IndexedName>
 
 /** Reads the index for those who compare it with mirrors: in small steps, for requests come first. */
-export class Catalog {
+export class IndexReader {
   readonly #store: Pick<Store, 'sample'>
   /** Those asked for lately, the last one at the end. */
   readonly #kept = new Map<string, Folder>()
   #keptFiles = 0
   /** What was read behind a folder: listings often go on there. */
-  #ahead: readonly CataloguedFile[] = []
+  #ahead: readonly IndexedName[] = []
 
   constructor(store: Pick<Store, 'sample'>) {
     this.#store = store
@@ -42,15 +42,15 @@ export class Catalog {
   }
 
   /** Every file, in batches. */
-  all(): AsyncGenerator<readonly CataloguedFile[], void> {
+  all(): AsyncGenerator<readonly IndexedName[], void> {
     return pages(this.#store, '')
   }
 
   async #read(folder: string): Promise<Folder> {
-    const files = new Map<string, CataloguedFile>()
+    const files = new Map<string, IndexedName>()
     const isWithin = directlyIn(folder)
     const start = this.#ahead.findIndex(isWithin)
-    let page: readonly CataloguedFile[] = start === -1 ? [] : this.#ahead.slice(start)
+    let page: readonly IndexedName[] = start === -1 ? [] : this.#ahead.slice(start)
     let after = joinPath(folder, '')
     for (;;) {
       const end = page.findIndex((file) => !isWithin(file))
@@ -58,8 +58,8 @@ export class Catalog {
       for (const file of end === -1 ? page : page.slice(0, end)) files.set(file.path, file)
       if (end !== -1) break
       after = page.at(-1)?.path ?? after
-      await breath()
-      page = await this.#store.sample(after, PAGE)
+      await yieldToRequests()
+      page = await this.#store.sample(after, PAGE_FILES)
       if (page.length === 0) break
     }
     this.#keep(folder, files)
@@ -72,7 +72,10 @@ export class Catalog {
     this.#kept.set(folder, files)
     this.#keptFiles += files.size
     for (const [oldest, { size }] of this.#kept) {
-      if (this.#kept.size <= LEAST_KEPT || (this.#keptFiles <= MOST_KEPT && this.#kept.size <= MOST_KEPT))
+      if (
+        this.#kept.size <= MIN_CACHED_FOLDERS ||
+        (this.#keptFiles <= MAX_CACHED_FILES && this.#kept.size <= MAX_CACHED_FILES)
+      )
         break
       this.#kept.delete(oldest)
       this.#keptFiles -= size
@@ -83,19 +86,19 @@ export class Catalog {
 async function* pages(
   store: Pick<Store, 'sample'>,
   start: string,
-): AsyncGenerator<readonly CataloguedFile[], void> {
+): AsyncGenerator<readonly IndexedName[], void> {
   for (let after = start; ; ) {
-    await breath()
-    const page = await store.sample(after, PAGE)
+    await yieldToRequests()
+    const page = await store.sample(after, PAGE_FILES)
     if (page.length > 0) yield page
     const last = page.at(-1)
-    if (page.length < PAGE || last === undefined) return
+    if (page.length < PAGE_FILES || last === undefined) return
     after = last.path
   }
 }
 
 /** Whether a file is in a folder, and in none below. Asked of every file of the index: it makes no strings. */
-function directlyIn(folder: string): (file: CataloguedFile) => boolean {
+function directlyIn(folder: string): (file: IndexedName) => boolean {
   const start = joinPath(folder, '')
   return ({ path }) => path.startsWith(start) && !path.includes('/', start.length)
 }

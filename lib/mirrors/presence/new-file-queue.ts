@@ -1,6 +1,6 @@
 /** Shares of the time between two surveys after which a new file is looked for: mirrors fetch it when they see fit. */
-const LADDER = [0, 1 / 360, 1 / 72, 1 / 24, 1 / 6]
-const MOST = 1000
+const BACKOFF_MS = [0, 1 / 360, 1 / 72, 1 / 24, 1 / 6]
+const MAX_NEW_FILES = 1000
 
 interface Newcomer {
   readonly path: string
@@ -12,7 +12,7 @@ interface Newcomer {
 }
 
 /** New files, to be looked for on every mirror, until the next survey tells of all of them: hottest first. */
-export class Newcomers {
+export class NewFileQueue {
   readonly #interval: number
   readonly #files = new Map<string, Newcomer>()
 
@@ -27,7 +27,7 @@ export class Newcomers {
 
   /** @returns whether there was room for it; where there is none, a survey is less work */
   add(path: string, now: number): boolean {
-    if (!this.#files.has(path) && this.#files.size >= MOST) return false
+    if (!this.#files.has(path) && this.#files.size >= MAX_NEW_FILES) return false
     this.#files.set(path, { path, asked: this.#files.get(path)?.asked ?? 0, tries: 0, due: now })
     return true
   }
@@ -48,7 +48,7 @@ export class Newcomers {
     const first = due.sort((one, other) => other.asked - one.asked).slice(0, most)
     for (const file of first) {
       file.tries += 1
-      const share = LADDER[file.tries]
+      const share = BACKOFF_MS[file.tries]
       if (share === undefined) this.#files.delete(file.path)
       else file.due = now + share * this.#interval
     }

@@ -8,9 +8,9 @@ export interface TimePair {
   readonly listed: Listed
 }
 
-const STEP = 15 * 60_000
-const LEAST = -12 * 4
-const MOST = 14 * 4
+const STEP_MS = 15 * 60_000
+const MIN_STEPS = -12 * 4
+const MAX_STEPS = 14 * 4
 /** Of the pairs that have a time. */
 const ENOUGH = 0.9
 /** Fewer may agree by chance. */
@@ -25,30 +25,30 @@ const FEWEST = 3
  */
 export function findOffset(pairs: Iterable<TimePair>): number | undefined {
   // How many pairs begin to fit at an offset, less how many cease to: the sum up to an offset is how many fit it.
-  const changes = new Int32Array(MOST - LEAST + 2)
+  const changes = new Int32Array(MAX_STEPS - MIN_STEPS + 2)
   let count = 0
   for (const { mtimeMs, listed } of pairs) {
     if (listed.mtime === undefined) continue
     count += 1
     // It fits where `listed ≤ ours + offset < listed + unit`.
     const apart = listed.mtime - mtimeMs
-    const from = Math.max(LEAST, Math.ceil(apart / STEP))
-    const to = Math.min(MOST, Math.ceil((apart + TIME_UNITS[listed.mtimePrecision]) / STEP) - 1)
+    const from = Math.max(MIN_STEPS, Math.ceil(apart / STEP_MS))
+    const to = Math.min(MAX_STEPS, Math.ceil((apart + TIME_UNITS[listed.mtimePrecision]) / STEP_MS) - 1)
     if (from > to) continue
-    changes[from - LEAST] = (changes[from - LEAST] ?? 0) + 1
-    changes[to - LEAST + 1] = (changes[to - LEAST + 1] ?? 0) - 1
+    changes[from - MIN_STEPS] = (changes[from - MIN_STEPS] ?? 0) + 1
+    changes[to - MIN_STEPS + 1] = (changes[to - MIN_STEPS + 1] ?? 0) - 1
   }
   if (count === 0) return undefined
   const best = bestOffset(changes)
   if (best.fitting < count * ENOUGH || (count < FEWEST && best.offset !== 0)) return undefined
-  return best.offset * STEP
+  return best.offset * STEP_MS
 }
 
 function bestOffset(changes: Int32Array): { readonly offset: number; readonly fitting: number } {
   let best = { offset: 0, fitting: 0 }
   let fitting = 0
-  for (let offset = LEAST; offset <= MOST; offset += 1) {
-    fitting += changes[offset - LEAST] ?? 0
+  for (let offset = MIN_STEPS; offset <= MAX_STEPS; offset += 1) {
+    fitting += changes[offset - MIN_STEPS] ?? 0
     const nearer = Math.abs(offset) < Math.abs(best.offset)
     if (fitting > best.fitting || (fitting === best.fitting && nearer)) best = { offset, fitting }
   }

@@ -1,42 +1,42 @@
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.js'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import { urlPath } from '../../fields/url.js'
-import type { Awaitable, Draw, IndexedFile, Mirror } from '../../model.js'
-import type { AddressBook } from '../../network/addresses.js'
+import type { Awaitable, IndexedFile, Mirror, Random } from '../../model.js'
+import type { HostResolver } from '../../network/addresses.js'
 import { guardedAgent } from '../../network/private-address-guard.js'
 import type { PathFilter } from '../../paths.js'
 import type {
-  KnownCorrupt,
-  KnownPresence,
-  KnownScan,
+  MirrorStateStore,
+  RequestedCheck,
   StateChange,
-  StateStore,
-  WantedFile,
+  StoredCorruptFile,
+  StoredPresence,
+  StoredSurvey,
 } from '../../store/states.js'
 import type { Store } from '../../store/store.js'
 import type { Registry } from '../list/registry.js'
 import type { Candidate } from '../ranking/candidate.js'
-import type { Holding } from '../ranking/inventory.js'
+import type { Inventory } from '../ranking/inventory.js'
 import { carriesOf } from '../ranking/paths.js'
-import { Challenger, type ChallengerParts, type Challenging } from './challenger.js'
-import { type Look, Looks } from './check-queue.js'
+import { Challenger, type ChallengerDependencies, type ChallengeSettings } from './challenger.js'
+import { CheckQueue, type QueuedCheck } from './check-queue.js'
 import { isSameTag, judgeCheck, timesOf } from './compare.js'
 import { checkFile } from './file/head.js'
 import { type FileState, MirrorFiles } from './files.js'
-import { Catalog, type CataloguedFile } from './index-reader.js'
-import { Newcomers } from './new-file-queue.js'
-import { isLookedAt, type Kept, placeOf, storedKey, takeStored } from './persistence.js'
+import { type IndexedName, IndexReader } from './index-reader.js'
+import { NewFileQueue } from './new-file-queue.js'
+import { isChecked, type PersistedMirror, restore, sourceKey, storageKey } from './persistence.js'
 import { type CorruptFile, corruptFile, type MirrorPresence, presenceOf } from './report.js'
 import { Schedule } from './schedule.js'
 import { Blocks } from './sets/blocks.js'
-import { httpUrlOf, type Source, sourcesOf } from './sources.js'
-import type { Surveyed } from './survey.js'
+import { httpUrlOf, type SurveySource, sourcesOf } from './sources.js'
+import type { SurveyResult } from './survey.js'
 import { surveySource } from './survey-source.js'
 import { surveyInThread } from './survey-thread.js'
-import { type Asked, askFor } from './sweep.js'
+import { checkAll, type SweepResult } from './sweep.js'
 
-export interface LookingTimes {
+export interface PresenceTimes {
   /** Milliseconds between two surveys of a mirror. */
   readonly interval: number
   /** Milliseconds that one look at a file may take. */
@@ -46,25 +46,25 @@ export interface LookingTimes {
 }
 
 /** How mirrors are looked through. */
-export interface Looking extends LookingTimes {
+export interface PresenceSettings extends PresenceTimes {
   /** Whether hosts may have private addresses that their URLs do not name. */
   readonly privateAddresses: boolean
   /** Undefined where no piece of a file is ever fetched. */
-  readonly challenge: Challenging | undefined
+  readonly challenge: ChallengeSettings | undefined
 }
 
-export interface PresenceParts {
-  readonly states: StateStore
+export interface PresenceDependencies {
+  readonly states: MirrorStateStore
   readonly index: Pick<Store, 'get' | 'sample' | 'pieces' | 'folders'>
-  readonly registry: Pick<Registry, 'snapshot' | 'heedHoldings'>
+  readonly registry: Pick<Registry, 'snapshot' | 'setInventories'>
   readonly includes: PathFilter
   /** Globs that `includes` goes by. */
   readonly ignore: readonly string[]
   /** The SQLite file of the index, for other threads; undefined where it is in none. */
   readonly indexFile: string | undefined
-  readonly book: AddressBook
+  readonly resolver: HostResolver
   readonly clock: Clock
-  readonly draw: Draw
+  readonly random: Random
   /** Whether there is any use in asking a mirror. */
   readonly isUp: (mirror: Mirror) => boolean
   /** The ETag that a file has here. */
@@ -80,28 +80,28 @@ export interface PresenceEvents {
 }
 
 /** Milliseconds between two looks at what others have stored, and at what is due. */
-const LOOK_TIME = 500
+const POLL_MS = 500
 /** Milliseconds for which what is learnt waits to be stored with more of its kind. */
-const ROUTINE_TIME = 5000
+const FLUSH_MS = 5000
 /** Milliseconds for which nobody wonders about a file again. */
-const WONDER_TIME = 2000
-const MOST_WONDERED = 2000
+const REQUEST_COOLDOWN_MS = 2000
+const MAX_RECENT_REQUESTS = 2000
 /** Mirrors of which one request may make us doubt. */
-const MOST_DOUBTED = 5
+const MAX_REPORTED_MIRRORS = 5
 /** Files of an index for which surveys are worth a thread. */
-const MANY_FILES = 2000
+const MIN_FILES_FOR_THREAD = 2000
 /** Looks that may wait before more new files are looked for. */
-const MOST_LOOKS = 1000
+const MAX_QUEUED_CHECKS = 1000
 /** What may wait to be stored for others before no more of it is taken. */
-const MOST_CHANGES = 10_000
+const MAX_CHANGES = 10_000
 
 /** A mirror whose files are looked at. */
-interface Known extends Kept {
+interface Known extends PersistedMirror {
   mirror: Mirror
   /** What was stored of it has not been read yet. */
   isNew: boolean
   carries: (path: string) => boolean
-  survey: AbortController | undefined
+  surveyController: AbortController | undefined
   /** What was odd in its last listing, the first of it. */
   problem: string | undefined
   /** Until then, by the steady clock, it is not asked for single files, for it did not answer. */
@@ -113,19 +113,19 @@ interface Known extends Kept {
  * it has found. Requests wait for nothing here.
  */
 export class Presence {
-  readonly #looking: Looking | undefined
-  readonly #parts: PresenceParts
+  readonly #settings: PresenceSettings | undefined
+  readonly #dependencies: PresenceDependencies
   readonly #events: PresenceEvents
   readonly #blocks = new Blocks()
   /** What requests go through; none before it is first needed. */
   #agent: Promise<Dispatcher> | undefined
   readonly #known = new Map<string, Known>()
-  readonly #looks: Looks
-  readonly #newcomers: Newcomers
+  readonly #checks: CheckQueue
+  readonly #newFiles: NewFileQueue
   readonly #schedule: Schedule
   readonly #challenger: Challenger | undefined
   /** Contents, and paths, that somebody wondered about lately, and when by the steady clock. */
-  readonly #wondered = new Map<number | string, number>()
+  readonly #recentRequests = new Map<number | string, number>()
   /** What waits to be stored, each by what it is about. */
   readonly #changes = new Map<string, StateChange>()
   #storedAt: number
@@ -147,19 +147,19 @@ export class Presence {
   #closed = false
 
   /** @param looking undefined where every mirror is taken to hold everything */
-  constructor(looking: Looking | undefined, parts: PresenceParts, events: PresenceEvents) {
-    this.#looking = looking
-    this.#parts = parts
+  constructor(looking: PresenceSettings | undefined, parts: PresenceDependencies, events: PresenceEvents) {
+    this.#settings = looking
+    this.#dependencies = parts
     this.#events = events
     const { interval = 0, challenge } = looking ?? {}
-    this.#looks = new Looks({ look: (look) => this.#look(look) })
-    this.#newcomers = new Newcomers(interval)
-    this.#schedule = new Schedule(interval, parts.draw)
+    this.#checks = new CheckQueue({ look: (look) => this.#check(look) })
+    this.#newFiles = new NewFileQueue(interval)
+    this.#schedule = new Schedule(interval, parts.random)
     this.#challenger = challenge && new Challenger(challenge, this.#challenged())
     this.#storedAt = parts.clock.steady()
     if (looking === undefined) return
     this.#begin()
-    this.followList()
+    this.listChanged()
     this.#plan()
   }
 
@@ -172,16 +172,16 @@ export class Presence {
 
   /** This process looks from now on. */
   lead(): void {
-    if (this.#closed || this.#looking === undefined || this.#leads) return
+    if (this.#closed || this.#settings === undefined || this.#leads) return
     this.#leads = true
-    this.followList()
-    this.#hurry()
+    this.listChanged()
+    this.#runSoon()
   }
 
   /** Another one does. */
   follow(): void {
     this.#leads = false
-    for (const { survey: running } of this.#known.values()) running?.abort()
+    for (const { surveyController: running } of this.#known.values()) running?.abort()
   }
 
   /**
@@ -192,18 +192,18 @@ export class Presence {
   ready(files: number): void {
     this.#isReady = true
     this.#files = files
-    if (this.#hasMissed) this.#hastenAll()
-    this.#hurry()
+    if (this.#hasMissed) this.#expediteAll()
+    this.#runSoon()
   }
 
   /** The list of mirrors is another one. */
-  followList(): void {
-    if (this.#looking === undefined || this.#closed) return
-    const { mirrors } = this.#parts.registry.snapshot
-    const looked = new Map(mirrors.filter(isLookedAt).map((mirror) => [mirror.id, mirror]))
+  listChanged(): void {
+    if (this.#settings === undefined || this.#closed) return
+    const { mirrors } = this.#dependencies.registry.snapshot
+    const looked = new Map(mirrors.filter(isChecked).map((mirror) => [mirror.id, mirror]))
     for (const [id, known] of this.#known) if (!looked.has(id)) this.#drop(id, known)
     for (const mirror of looked.values()) this.#take(mirror)
-    this.#heed()
+    this.#publishInventories()
   }
 
   /** These files were indexed anew, or are gone. */
@@ -213,16 +213,16 @@ export class Presence {
       this.#hasMissed = true
       return
     }
-    const now = this.#parts.clock.steady()
-    if (paths.every((path) => this.#newcomers.add(path, now))) return
+    const now = this.#dependencies.clock.steady()
+    if (paths.every((path) => this.#newFiles.add(path, now))) return
     // Too many to look for one by one.
-    this.#hastenAll()
+    this.#expediteAll()
   }
 
   /** A client was not given mirrors that may be the best for it, for nobody has looked. Costs next to nothing. */
-  unseen(file: IndexedFile, candidates: readonly Candidate[]): void {
-    if (this.#isTooSoon(file.number)) return
-    this.#newcomers.ask(file.path)
+  requestCheck(file: IndexedFile, candidates: readonly Candidate[]): void {
+    if (this.#isRepeat(file.number)) return
+    this.#newFiles.ask(file.path)
     for (const { mirror } of candidates) this.#want(mirror.id, file.path)
   }
 
@@ -230,27 +230,27 @@ export class Presence {
    * A client says that mirrors are broken, by ids and hosts in lower case, as it asks for a file: their copies are looked at once
    * more, and that alone decides.
    */
-  doubt(names: ReadonlySet<string>, path: string): void {
-    if (this.#isTooSoon(path)) return
-    const { snapshot } = this.#parts.registry
-    const named = new Set([...names].flatMap((name) => snapshot.named(name)))
+  reportBroken(names: ReadonlySet<string>, path: string): void {
+    if (this.#isRepeat(path)) return
+    const { snapshot } = this.#dependencies.registry
+    const named = new Set([...names].flatMap((name) => snapshot.idsByName(name)))
     const doubted = snapshot.mirrors.filter(({ id }) => named.has(id))
-    for (const { id } of doubted.slice(0, MOST_DOUBTED)) {
+    for (const { id } of doubted.slice(0, MAX_REPORTED_MIRRORS)) {
       this.#want(id, path)
       if (this.#leads) this.#challenger?.suspect(id, path)
     }
   }
 
   /** A mirror is to be looked through as soon as can be. */
-  hasten(id: string): void {
-    this.#schedule.hasten(id, this.#parts.clock.steady())
+  expedite(id: string): void {
+    this.#schedule.expedite(id, this.#dependencies.clock.steady())
   }
 
   /** What was stored is gone: it is stored once more. */
   restore(): void {
     for (const known of this.#known.values()) {
       known.files.markAllChanged()
-      if (known.scan !== undefined) this.#putScan(known, known.scan)
+      if (known.survey !== undefined) this.#putSurvey(known, known.survey)
       for (const corrupt of known.files.corrupt) this.#putCorrupt(known, corrupt)
     }
   }
@@ -262,7 +262,7 @@ export class Presence {
     this.#cancelLook()
     const led = this.#leads
     this.follow()
-    this.#looks.close()
+    this.#checks.close()
     // First: what we break off is no fault of a mirror.
     const challenged = this.#challenger?.close()
     await this.#agent?.then((agent) => agent.destroy()).catch(() => {})
@@ -275,31 +275,31 @@ export class Presence {
   }
 
   #dispatcher(): Promise<Dispatcher> {
-    const { privateAddresses: allowsPrivate = false } = this.#looking ?? {}
-    this.#agent ??= guardedAgent(this.#parts.book, { allowsPrivate })
+    const { privateAddresses: allowsPrivate = false } = this.#settings ?? {}
+    this.#agent ??= guardedAgent(this.#dependencies.resolver, { allowsPrivate })
     return this.#agent
   }
 
   /** What is known from before counts from the first request on, where the store answers at once. */
   #begin(): void {
-    for (const mirror of this.#parts.registry.snapshot.mirrors.filter(isLookedAt)) this.#create(mirror)
+    for (const mirror of this.#dependencies.registry.snapshot.mirrors.filter(isChecked)) this.#create(mirror)
     this.#working = this.#attempt(() => this.#read())
   }
 
-  #hastenAll(): void {
-    for (const id of this.#known.keys()) this.hasten(id)
+  #expediteAll(): void {
+    for (const id of this.#known.keys()) this.expedite(id)
   }
 
   /** The next turn comes at once, and not in half a second. */
-  #hurry(): void {
-    if (this.#looking === undefined || this.#isTurning) return
+  #runSoon(): void {
+    if (this.#settings === undefined || this.#isTurning) return
     this.#cancelLook()
     this.#plan(0)
   }
 
-  #plan(milliseconds = LOOK_TIME): void {
+  #plan(milliseconds = POLL_MS): void {
     if (this.#closed) return
-    this.#cancelLook = this.#parts.clock.after(milliseconds, () => {
+    this.#cancelLook = this.#dependencies.clock.after(milliseconds, () => {
       this.#isTurning = true
       this.#working = this.#working
         .then(() => this.#attempt(() => this.#turn()))
@@ -315,7 +315,7 @@ export class Presence {
       const done = work()
       if (done instanceof Promise) await done
     } catch (error) {
-      const message = `what mirrors hold cannot be stored or read at the moment: ${reason(error)}; it is kept in memory until then`
+      const message = `what mirrors hold cannot be stored or read at the moment: ${errorMessage(error)}; it is kept in memory until then`
       this.#events.warning(new MirroredByError('ERR_STORE', message, error))
     }
   }
@@ -328,42 +328,42 @@ export class Presence {
 
   /** What is due. */
   #work(): void {
-    const now = this.#parts.clock.steady()
+    const now = this.#dependencies.clock.steady()
     for (const id of this.#schedule.take(now, (each) => this.#isUp(each))) {
       const surveying = this.#survey(id).finally(() => this.#surveys.delete(surveying))
       this.#surveys.add(surveying)
     }
-    const room = Math.floor((MOST_LOOKS - this.#looks.size) / Math.max(1, this.#known.size))
-    for (const path of this.#newcomers.take(now, Math.max(0, room))) void this.#lookEverywhere(path)
+    const room = Math.floor((MAX_QUEUED_CHECKS - this.#checks.size) / Math.max(1, this.#known.size))
+    for (const path of this.#newFiles.take(now, Math.max(0, room))) void this.#lookEverywhere(path)
     this.#challenger?.turn()
   }
 
   /** Whether somebody wondered about the same just before: clients cannot make us ask more often. */
-  #isTooSoon(what: number | string): boolean {
-    const now = this.#parts.clock.steady()
-    const last = this.#wondered.get(what)
-    if (last !== undefined && now - last < WONDER_TIME) return true
-    if (this.#wondered.size >= MOST_WONDERED) this.#wondered.clear()
-    this.#wondered.set(what, now)
+  #isRepeat(what: number | string): boolean {
+    const now = this.#dependencies.clock.steady()
+    const last = this.#recentRequests.get(what)
+    if (last !== undefined && now - last < REQUEST_COOLDOWN_MS) return true
+    if (this.#recentRequests.size >= MAX_RECENT_REQUESTS) this.#recentRequests.clear()
+    this.#recentRequests.set(what, now)
     return false
   }
 
   #isUp(id: string): boolean {
     const known = this.#known.get(id)
-    return known !== undefined && this.#parts.isUp(known.mirror)
+    return known !== undefined && this.#dependencies.isUp(known.mirror)
   }
 
   /** Looks for a new file where it has not been seen yet. */
   async #lookEverywhere(path: string): Promise<void> {
     const file = await this.#file(path)
-    if (file === undefined) return this.#newcomers.remove(path)
+    if (file === undefined) return this.#newFiles.remove(path)
     let missing = 0
     for (const [id, { carries, mirror, files }] of this.#known) {
       if (!carries(path) || files.stateOf(file.number) === 'held') continue
       missing += 1
-      if (httpUrlOf(mirror) !== undefined) this.#looks.add({ mirror: id, path }, false)
+      if (httpUrlOf(mirror) !== undefined) this.#checks.add({ mirror: id, path }, false)
     }
-    if (missing === 0) this.#newcomers.remove(path)
+    if (missing === 0) this.#newFiles.remove(path)
   }
 
   /** Somebody wants to know whether a mirror has a file: this process looks, or the one that does. */
@@ -371,37 +371,37 @@ export class Presence {
     const known = this.#known.get(id)
     if (known === undefined) return
     if (this.#leads) {
-      this.#looks.add({ mirror: id, path }, true)
-    } else if (this.#changes.size < MOST_CHANGES) {
-      const at = this.#parts.clock.wall()
-      this.#changes.set(`want ${id} ${path}`, { kind: 'want', mirror: known.key, path, at })
+      this.#checks.add({ mirror: id, path }, true)
+    } else if (this.#changes.size < MAX_CHANGES) {
+      const at = this.#dependencies.clock.wall()
+      this.#changes.set(`want ${id} ${path}`, { kind: 'requestCheck', mirror: known.key, path, at })
     }
   }
 
   #take(mirror: Mirror): void {
     const known = this.#known.get(mirror.id)
-    if (known !== undefined && placeOf(known.mirror) !== placeOf(mirror)) {
+    if (known !== undefined && sourceKey(known.mirror) !== sourceKey(mirror)) {
       this.#drop(mirror.id, known)
     } else if (known !== undefined) {
       known.mirror = mirror
       known.carries = carriesOf(mirror.paths)
     }
-    const { scan } = this.#known.get(mirror.id) ?? this.#create(mirror)
+    const { survey } = this.#known.get(mirror.id) ?? this.#create(mirror)
     if (this.#schedule.has(mirror.id)) return
-    const { clock } = this.#parts
-    const ago = scan?.completed === undefined ? undefined : clock.wall() - scan.completed
+    const { clock } = this.#dependencies
+    const ago = survey?.completed === undefined ? undefined : clock.wall() - survey.completed
     this.#schedule.add(mirror.id, clock.steady(), ago)
   }
 
   #create(mirror: Mirror): Known {
     const known: Known = {
       mirror,
-      key: storedKey(mirror),
+      key: storageKey(mirror),
       isNew: true,
       files: new MirrorFiles(this.#blocks),
       carries: carriesOf(mirror.paths),
-      scan: undefined,
       survey: undefined,
+      surveyController: undefined,
       problem: undefined,
       silentUntil: 0,
     }
@@ -413,18 +413,18 @@ export class Presence {
   }
 
   #drop(id: string, known: Known): void {
-    known.survey?.abort()
+    known.surveyController?.abort()
     this.#known.delete(id)
     this.#schedule.remove(id)
   }
 
-  #heed(): void {
-    this.#parts.registry.heedHoldings(({ id }): Holding | undefined => this.#known.get(id)?.files)
+  #publishInventories(): void {
+    this.#dependencies.registry.setInventories(({ id }): Inventory | undefined => this.#known.get(id)?.files)
   }
 
   /** What others have stored since the last time. */
   #read(): Awaitable<void> {
-    const { states } = this.#parts
+    const { states } = this.#dependencies
     const version = states.version()
     if (version instanceof Promise) return version.then((number) => this.#readSince(number))
     return this.#readSince(version)
@@ -432,30 +432,31 @@ export class Presence {
 
   #readSince(storeVersion: number): Awaitable<void> {
     if (storeVersion === this.#storeVersion) return
-    const read = this.#parts.states.presence(this.#version)
-    const take = (presence: KnownPresence) => {
+    const read = this.#dependencies.states.presence(this.#version)
+    const take = (presence: StoredPresence) => {
       this.#merge(presence)
       this.#storeVersion = storeVersion
     }
     return read instanceof Promise ? read.then(take) : take(read)
   }
 
-  #merge({ version, whole, blocks, scans, corrupt, wanted }: KnownPresence): void {
+  #merge({ version, whole, blocks, surveys, corrupt, requestedChecks }: StoredPresence): void {
     this.#version = version
     // Whoever looks knows better than what it has stored itself.
     const taken = [...this.#known.values()].filter(({ isNew }) => isNew || !this.#leads)
     for (const { files, isNew } of taken) if (whole && !isNew) files.clear()
-    takeStored(taken, { blocks, scans, corrupt })
+    restore(taken, { blocks, surveys: surveys, corrupt })
     for (const known of taken) known.isNew = false
-    if (this.#leads) this.#heedOthers(wanted, new Set([...blocks, ...scans].map(({ mirror }) => mirror)))
+    if (this.#leads)
+      this.#heedOthers(requestedChecks, new Set([...blocks, ...surveys].map(({ mirror }) => mirror)))
   }
 
   /** What processes ask for that do not look; and what is stored of mirrors that are none any more. */
-  #heedOthers(wanted: readonly WantedFile[], stored: ReadonlySet<string>): void {
+  #heedOthers(wanted: readonly RequestedCheck[], stored: ReadonlySet<string>): void {
     const ids = new Map([...this.#known].map(([id, { key }]) => [key, id]))
     for (const { mirror, path } of wanted) {
-      this.#changes.set(`want ${mirror} ${path}`, { kind: 'unwant', mirror, path })
-      this.#newcomers.ask(path)
+      this.#changes.set(`want ${mirror} ${path}`, { kind: 'removeRequest', mirror, path })
+      this.#newFiles.ask(path)
       const id = ids.get(mirror)
       if (id !== undefined) this.#want(id, path)
     }
@@ -465,12 +466,12 @@ export class Presence {
 
   #isDue(): boolean {
     if (this.#changes.size > 0) return true
-    return this.#parts.clock.steady() - this.#storedAt >= ROUTINE_TIME
+    return this.#dependencies.clock.steady() - this.#storedAt >= FLUSH_MS
   }
 
   /** @param leads whether what is known here is what is to be known */
   async #store(leads: boolean): Promise<void> {
-    this.#storedAt = this.#parts.clock.steady()
+    this.#storedAt = this.#dependencies.clock.steady()
     if (leads) {
       for (const { key, files } of this.#known.values()) {
         for (const change of files.takeChanges(key))
@@ -479,19 +480,19 @@ export class Presence {
     }
     if (this.#changes.size === 0) return
     const changes = [...this.#changes]
-    await this.#parts.states.apply(changes.map(([, change]) => change))
+    await this.#dependencies.states.apply(changes.map(([, change]) => change))
     for (const [key, change] of changes) if (this.#changes.get(key) === change) this.#changes.delete(key)
   }
 
   /** @returns what is known by now; undefined where it could not be looked at, or told nothing */
-  async #look({ mirror: id, path }: Look): Promise<FileState | undefined> {
+  async #check({ mirror: id, path }: QueuedCheck): Promise<FileState | undefined> {
     const known = this.#known.get(id)
-    const now = this.#parts.clock.steady()
+    const now = this.#dependencies.clock.steady()
     if (known === undefined || this.#closed || now < known.silentUntil || !this.#isUp(id)) return undefined
     const base = httpUrlOf(known.mirror)
     const file = await this.#file(path)
     if (base === undefined || file === undefined || !known.carries(path)) return undefined
-    const { timeout = 0, privateAddresses = false } = this.#looking ?? {}
+    const { timeout = 0, privateAddresses = false } = this.#settings ?? {}
     const dispatcher = await this.#dispatcher()
     const check = await checkFile(base + urlPath(path), {
       dispatcher,
@@ -500,7 +501,7 @@ export class Presence {
       allowsPrivate: privateAddresses,
     })
     if (check.state === 'unknown' && check.status === undefined) known.silentUntil = now + 10 * timeout
-    const etag = this.#parts.etagOf(file)
+    const etag = this.#dependencies.etagOf(file)
     const indexed = { ...timesOf(file.identity), etag, digests: file.digests }
     const state = judgeCheck(indexed, check)
     if (state === 'unsure') return undefined
@@ -511,7 +512,7 @@ export class Presence {
 
   async #file(path: string): Promise<IndexedFile | undefined> {
     try {
-      return await this.#parts.index.get(path)
+      return await this.#dependencies.index.get(path)
     } catch {
       // The index is warned of by those who need it more.
       return undefined
@@ -522,22 +523,22 @@ export class Presence {
     const known = this.#known.get(id)
     if (known === undefined) return
     const controller = new AbortController()
-    known.survey = controller
+    known.surveyController = controller
     let isGood = false
     try {
       isGood = await this.#surveyBy(known, controller.signal)
     } catch (error) {
-      const message = `the mirror ${id} could not be looked through: ${reason(error)}`
+      const message = `the mirror ${id} could not be looked through: ${errorMessage(error)}`
       this.#events.warning(new MirroredByError('ERR_SURVEY', message, error))
     }
-    known.survey = undefined
-    this.#schedule.ended(id, this.#parts.clock.steady(), isGood)
+    known.surveyController = undefined
+    this.#schedule.ended(id, this.#dependencies.clock.steady(), isGood)
   }
 
   /** @returns whether everything is known */
   async #surveyBy(known: Known, signal: AbortSignal): Promise<boolean> {
     const { mirror } = known
-    let last: { readonly source: Source; readonly surveyed: Surveyed } | undefined
+    let last: { readonly source: SurveySource; readonly surveyed: SurveyResult } | undefined
     for (const source of sourcesOf(mirror)) {
       if (signal.aborted) break
       const surveyed = await this.#list(known, source, signal)
@@ -546,7 +547,7 @@ export class Presence {
       if (surveyed.outcome.complete || surveyed.outcome.files > 0) break
     }
     if (last === undefined || signal.aborted) return false
-    const { outcome, offset, isOff } = last.surveyed
+    const { outcome, offset, offsetChanged } = last.surveyed
     const isListed = outcome.complete || outcome.files > 0
     const canAsk = httpUrlOf(mirror) !== undefined && this.#isUp(mirror.id)
     // It has no listing, or none that can be read: each file is asked for.
@@ -559,11 +560,14 @@ export class Presence {
       offset,
     })
     if (canAsk && outcome.complete && last.surveyed.unsure > 0) await this.#sweepUnknown(known, signal)
-    return outcome.complete && !isOff
+    return outcome.complete && !offsetChanged
   }
 
   /** Names that cannot be files, for one: told once, until they are others. */
-  #tellProblems(known: Known, { problems: [first], problemCount, reason: told }: Surveyed['outcome']): void {
+  #tellProblems(
+    known: Known,
+    { problems: [first], problemCount, reason: told }: SurveyResult['outcome'],
+  ): void {
     if (first === known.problem) return
     known.problem = first
     // Why a listing is not complete is in its report.
@@ -574,24 +578,24 @@ export class Presence {
 
   /** Compares what a source lists with the index: in a thread of its own where that takes long. */
   async #list(
-    { mirror, files, carries, scan }: Known,
-    source: Source,
+    { mirror, files, carries, survey }: Known,
+    source: SurveySource,
     signal: AbortSignal,
-  ): Promise<Surveyed> {
-    const { includes, ignore, book, index, indexFile, draw } = this.#parts
-    const hint = scan?.source === source.kind ? scan.offset : undefined
-    const allowsPrivate = this.#looking?.privateAddresses ?? false
+  ): Promise<SurveyResult> {
+    const { includes, ignore, resolver, index, indexFile, random } = this.#dependencies
+    const previousOffset = survey?.source === source.kind ? survey.offset : undefined
+    const allowsPrivate = this.#settings?.privateAddresses ?? false
     const blocks = this.#blocks
     files.beginSurvey()
     try {
-      if (indexFile !== undefined && this.#files >= MANY_FILES) {
+      if (indexFile !== undefined && this.#files >= MIN_FILES_FOR_THREAD) {
         const { paths } = mirror
-        const order = { index: indexFile, source, ignore, paths, hint, allowsPrivate }
+        const order = { index: indexFile, source, ignore, paths, previousOffset, allowsPrivate }
         return await surveyInThread(order, files, blocks, signal)
       }
       const dispatcher = await this.#dispatcher()
-      const what = { source, includes, carries, hint, allowsPrivate }
-      return await surveySource(what, files, { index, book, dispatcher, blocks, draw, signal })
+      const what = { source, includes, carries, previousOffset, allowsPrivate }
+      return await surveySource(what, files, { index, resolver, dispatcher, blocks, random, signal })
     } finally {
       files.endSurvey()
     }
@@ -611,37 +615,37 @@ export class Presence {
     await this.#ask(known, ({ path, number }) => isOpen(files.stateOf(number), path), signal)
   }
 
-  #ask(known: Known, isWanted: (file: CataloguedFile) => boolean, signal: AbortSignal): Promise<Asked> {
-    const { clock, index } = this.#parts
-    return askFor(
-      new Catalog(index).all(),
+  #ask(known: Known, isWanted: (file: IndexedName) => boolean, signal: AbortSignal): Promise<SweepResult> {
+    const { clock, index } = this.#dependencies
+    return checkAll(
+      new IndexReader(index).all(),
       (file) => known.carries(file.path) && isWanted(file),
-      ({ path }) => this.#look({ mirror: known.mirror.id, path }),
-      { rate: this.#looking?.rate ?? 1, clock, signal },
+      ({ path }) => this.#check({ mirror: known.mirror.id, path }),
+      { rate: this.#settings?.rate ?? 1, clock, signal },
     )
   }
 
-  #scanned(known: Known, said: Omit<KnownScan, 'mirror' | 'at' | 'completed'>): void {
-    const at = this.#parts.clock.wall()
-    known.scan = { ...said, mirror: known.key, at, completed: said.complete ? at : known.scan?.completed }
-    this.#putScan(known, known.scan)
+  #scanned(known: Known, said: Omit<StoredSurvey, 'mirror' | 'at' | 'completed'>): void {
+    const at = this.#dependencies.clock.wall()
+    known.survey = { ...said, mirror: known.key, at, completed: said.complete ? at : known.survey?.completed }
+    this.#putSurvey(known, known.survey)
     this.#events.surveyed(known.mirror.id)
   }
 
-  #challenged(): ChallengerParts {
-    const { clock, draw, index } = this.#parts
+  #challenged(): ChallengerDependencies {
+    const { clock, random, index } = this.#dependencies
     return {
       clock,
-      draw,
+      random,
       index,
       dispatcher: () => this.#dispatcher(),
-      allowsPrivate: this.#looking?.privateAddresses ?? false,
+      allowsPrivate: this.#settings?.privateAddresses ?? false,
       mirrors: () =>
         [...this.#known.values()].flatMap(({ mirror, files, carries }) =>
-          this.#parts.isUp(mirror) ? [{ mirror, files, carries }] : [],
+          this.#dependencies.isUp(mirror) ? [{ mirror, files, carries }] : [],
         ),
       found: (corrupt) => this.#foundCorrupt(corrupt),
-      mended: (mirror, number) => {
+      recovered: (mirror, number) => {
         const known = this.#known.get(mirror)
         if (!known?.files.removeCorrupt(number)) return
         this.#changes.set(`corrupt ${known.key} ${number}`, {
@@ -650,11 +654,11 @@ export class Presence {
           number,
         })
       },
-      etagOf: this.#parts.etagOf,
+      etagOf: this.#dependencies.etagOf,
     }
   }
 
-  #foundCorrupt(corrupt: KnownCorrupt): void {
+  #foundCorrupt(corrupt: StoredCorruptFile): void {
     const known = this.#known.get(corrupt.mirror)
     if (known === undefined) return
     const isNew = known.files.addCorrupt(corrupt)
@@ -662,11 +666,11 @@ export class Presence {
     if (isNew) this.#events.corrupt(corruptFile(corrupt))
   }
 
-  #putScan({ key }: Known, scan: KnownScan): void {
-    this.#changes.set(`scan ${key}`, { kind: 'scan', mirror: key, scan })
+  #putSurvey({ key }: Known, survey: StoredSurvey): void {
+    this.#changes.set(`survey ${key}`, { kind: 'survey', mirror: key, survey })
   }
 
-  #putCorrupt({ key }: Known, corrupt: KnownCorrupt): void {
+  #putCorrupt({ key }: Known, corrupt: StoredCorruptFile): void {
     this.#changes.set(`corrupt ${key} ${corrupt.number}`, {
       kind: 'corrupt',
       corrupt: { ...corrupt, mirror: key },

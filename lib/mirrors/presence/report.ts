@@ -1,5 +1,5 @@
-import type { KnownCorrupt, KnownScan } from '../../store/states.js'
-import type { Kept } from './persistence.js'
+import type { StoredCorruptFile, StoredSurvey } from '../../store/states.js'
+import type { PersistedMirror } from './persistence.js'
 
 /** Other bytes than ours in a mirror's copy of a file, or fewer. */
 export interface CorruptFile {
@@ -39,7 +39,7 @@ export type MirrorPresence =
   /** It is taken to hold every file. */
   | { readonly kind: 'assumed' }
   | {
-      readonly kind: 'looked'
+      readonly kind: 'checked'
       /** Files that it holds, by evidence: those that clients are sent for. */
       readonly held: number
       /** Files of which it has another version. */
@@ -52,24 +52,35 @@ export type MirrorPresence =
     }
 
 /** @param speed in bytes a second; undefined where it was not measured */
-export function presenceOf({ files, scan }: Pick<Kept, 'files' | 'scan'>, speed?: number): MirrorPresence {
+export function presenceOf(
+  { files, survey }: Pick<PersistedMirror, 'files' | 'survey'>,
+  speed?: number,
+): MirrorPresence {
   const { held, stale, absent } = files.counts
   return {
-    kind: 'looked',
+    kind: 'checked',
     held,
     stale,
     absent,
     corrupt: files.corrupt.map(corruptFile),
-    ...(scan === undefined ? {} : { survey: surveyReport(scan) }),
+    ...(survey === undefined ? {} : { survey: surveyReport(survey) }),
     ...(speed === undefined ? {} : { speed }),
   }
 }
 
-export function corruptFile({ at, got, number: _, piece: __, ...corrupt }: KnownCorrupt): CorruptFile {
+export function corruptFile({ at, got, number: _, piece: __, ...corrupt }: StoredCorruptFile): CorruptFile {
   return { ...corrupt, at: new Date(at), ...(got === '' ? {} : { got }) }
 }
 
-function surveyReport({ source, at, complete, reason, files, offset, completed }: KnownScan): SurveyReport {
+function surveyReport({
+  source,
+  at,
+  complete,
+  reason,
+  files,
+  offset,
+  completed,
+}: StoredSurvey): SurveyReport {
   return {
     source,
     at: new Date(at),

@@ -1,15 +1,15 @@
-import type { Draw } from '../../model.js'
+import type { Random } from '../../model.js'
 
 /** Share of the interval after which a survey that failed is tried again, and by which others are spread. */
-const AGAIN = 1 / 6
+const RETRY_MS = 1 / 6
 const JITTER = 0.1
 /** Share of the interval that is left to a mirror between two surveys, whoever asks. */
-const LEAST = 1 / 36
-const MOST_AT_ONCE = 2
+const MIN_INTERVAL_MS = 1 / 36
+const MAX_CONCURRENT = 2
 /** Share of the interval after which a survey is slow: it goes on, and others need not wait for it any more. */
 const SLOW = 1 / 360
 /** Slow ones among them. */
-const MOST_IN_ALL = 8
+const MAX_SURVEYS = 8
 
 interface Planned {
   /** By the steady clock. */
@@ -21,15 +21,15 @@ interface Planned {
 /** Decides when each mirror is surveyed: at once where that was never done, else an interval after the last time. */
 export class Schedule {
   readonly #interval: number
-  readonly #draw: Draw
+  readonly #random: Random
   readonly #planned = new Map<string, Planned>()
   /** When those began that are under way, by the steady clock. */
   readonly #running = new Map<string, number>()
 
   /** @param interval milliseconds */
-  constructor(interval: number, draw: Draw) {
+  constructor(interval: number, random: Random) {
     this.#interval = interval
-    this.#draw = draw
+    this.#random = random
   }
 
   /** @param ago milliseconds since the last complete survey; undefined where there was none */
@@ -47,7 +47,7 @@ export class Schedule {
   }
 
   /** A survey is wanted as soon as can be: not within a 36th of the interval after the last one. */
-  hasten(id: string, now: number): void {
+  expedite(id: string, now: number): void {
     const planned = this.#planned.get(id)
     if (planned !== undefined) planned.due = Math.min(planned.due, Math.max(now, planned.earliest))
   }
@@ -67,17 +67,17 @@ export class Schedule {
     this.#running.delete(id)
     const planned = this.#planned.get(id)
     if (planned === undefined) return
-    planned.earliest = now + this.#interval * LEAST
-    planned.due = now + (isGood ? this.#usual() : this.#usual() * AGAIN)
+    planned.earliest = now + this.#interval * MIN_INTERVAL_MS
+    planned.due = now + (isGood ? this.#usual() : this.#usual() * RETRY_MS)
   }
 
   /** How many may begin: mirrors that list without end hold up no others. */
   #room(now: number): number {
     const fast = [...this.#running.values()].filter((since) => now - since < this.#interval * SLOW)
-    return Math.max(0, Math.min(MOST_AT_ONCE - fast.length, MOST_IN_ALL - this.#running.size))
+    return Math.max(0, Math.min(MAX_CONCURRENT - fast.length, MAX_SURVEYS - this.#running.size))
   }
 
   #usual(): number {
-    return this.#interval * (1 - JITTER * this.#draw())
+    return this.#interval * (1 - JITTER * this.#random())
   }
 }

@@ -2,19 +2,19 @@ import type { Dispatcher } from 'undici'
 import type { Mirror } from '../../model.js'
 import { listFtp } from './listings/ftp.js'
 import { listHttp } from './listings/http.js'
-import type { Listing, ScanOptions } from './listings/listing.js'
+import type { Listing, ListingOptions } from './listings/listing.js'
 import { listRsync } from './listings/rsync.js'
 
 export type SourceKind = 'rsync' | 'ftp' | 'http'
 
 /** One way to list what a mirror holds. */
-export interface Source {
+export interface SurveySource {
   readonly kind: SourceKind
   readonly url: string
 }
 
 /** The ways to list a mirror, best first: rsync and FTP tell exact sizes, and all there is. */
-export function sourcesOf({ rsync, urls }: Pick<Mirror, 'rsync' | 'urls'>): readonly Source[] {
+export function sourcesOf({ rsync, urls }: Pick<Mirror, 'rsync' | 'urls'>): readonly SurveySource[] {
   const ftp = urls.find((url) => url.startsWith('ftp:'))
   const http = httpUrlOf({ urls })
   return [
@@ -30,7 +30,11 @@ export function httpUrlOf({ urls }: Pick<Mirror, 'urls'>): string | undefined {
 }
 
 /** What a mirror says it has. */
-export function listSource({ kind, url }: Source, options: ScanOptions, dispatcher: Dispatcher): Listing {
+export function listSource(
+  { kind, url }: SurveySource,
+  options: ListingOptions,
+  dispatcher: Dispatcher,
+): Listing {
   switch (kind) {
     case 'rsync':
       return listRsync(url, { ...options, password: passwordFor(url) })

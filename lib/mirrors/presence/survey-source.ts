@@ -1,53 +1,53 @@
 import type { Dispatcher } from 'undici'
-import type { Draw } from '../../model.js'
-import { type AddressBook, hostOf } from '../../network/addresses.js'
+import type { Random } from '../../model.js'
+import { type HostResolver, hostOf } from '../../network/addresses.js'
 import { checkHost } from '../../network/private-address-guard.js'
 import type { PathFilter } from '../../paths.js'
 import type { Store } from '../../store/store.js'
-import { Catalog } from './index-reader.js'
-import { createListing, Halt } from './listings/listing-reader.js'
+import { IndexReader } from './index-reader.js'
+import { createListing, ListingAborted } from './listings/listing-reader.js'
 import type { Blocks } from './sets/blocks.js'
-import { listSource, type Source } from './sources.js'
-import { type Surveyed, type SurveyTarget, survey } from './survey.js'
+import { listSource, type SurveySource } from './sources.js'
+import { type SurveyResult, type SurveyTarget, survey } from './survey.js'
 
 /** What to survey, and by which of a mirror's sources. */
 export interface SourceSurvey {
-  readonly source: Source
+  readonly source: SurveySource
   readonly includes: PathFilter
   /** Whether the mirror carries a path at all. */
   readonly carries: (path: string) => boolean
   /** What the mirror's times were off by the last time. */
-  readonly hint: number | undefined
+  readonly previousOffset: number | undefined
   /** Whether its host may have private addresses that its URL does not name. */
   readonly allowsPrivate: boolean
 }
 
-export interface SourceSurveyParts {
+export interface SourceSurveyDependencies {
   readonly index: Pick<Store, 'sample'>
-  readonly book: AddressBook
+  readonly resolver: HostResolver
   readonly dispatcher: Dispatcher
   readonly blocks: Blocks
-  readonly draw: Draw
+  readonly random: Random
   readonly signal: AbortSignal
 }
 
 /** Compares what a source lists with the index, and marks the files. */
 export async function surveySource(
-  { source, includes, carries, hint, allowsPrivate }: SourceSurvey,
+  { source, includes, carries, previousOffset, allowsPrivate }: SourceSurvey,
   files: SurveyTarget,
-  { index, book, dispatcher, blocks, draw, signal }: SourceSurveyParts,
-): Promise<Surveyed> {
-  const refusal = await checkHost(hostOf(new URL(source.url)), book, allowsPrivate)
+  { index, resolver, dispatcher, blocks, random, signal }: SourceSurveyDependencies,
+): Promise<SurveyResult> {
+  const refusal = await checkHost(hostOf(new URL(source.url)), resolver, allowsPrivate)
   const listing =
     refusal === undefined
       ? listSource(source, { includes, signal }, dispatcher)
-      : createListing({}, () => Promise.reject(new Halt(refusal)))
-  return survey(listing, files, hint, {
-    catalog: new Catalog(index),
+      : createListing({}, () => Promise.reject(new ListingAborted(refusal)))
+  return survey(listing, files, previousOffset, {
+    index: new IndexReader(index),
     carries,
-    tellsAll: source.kind !== 'http',
+    isExhaustive: source.kind !== 'http',
     isUtc: source.kind === 'rsync',
     blocks,
-    draw,
+    random,
   })
 }

@@ -1,13 +1,13 @@
 import { Worker } from 'node:worker_threads'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import type { MirrorFiles } from './files.js'
 import type { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
-import type { Surveyed } from './survey.js'
-import type { SurveyMessage, SurveyOrder } from './survey-work.js'
+import type { SurveyResult } from './survey.js'
+import type { SurveyJob, SurveyMessage } from './survey-work.js'
 
 /** Milliseconds in which a thread that was told to end has to be through. */
-const PATIENCE = 5000
+const STOP_TIMEOUT_MS = 5000
 
 /**
  * Surveys a mirror in a thread of its own, so that requests hardly notice: of large indexes, for a thread takes a quarter of a
@@ -16,29 +16,29 @@ const PATIENCE = 5000
  * @throws MirroredByError ERR_SURVEY where the thread fails
  */
 export async function surveyInThread(
-  order: Omit<SurveyOrder, 'held'>,
+  job: Omit<SurveyJob, 'held'>,
   files: MirrorFiles,
   blocks: Blocks,
   signal: AbortSignal,
-): Promise<Surveyed> {
+): Promise<SurveyResult> {
   const worker = new Worker(new URL('./survey-worker.js', import.meta.url), {
-    workerData: { ...order, held: files.heldContents() } satisfies SurveyOrder,
+    workerData: { ...job, held: files.heldContents() } satisfies SurveyJob,
     execArgv: [],
   })
   let patience: NodeJS.Timeout | undefined
   const end = (): void => {
     worker.postMessage('end')
-    patience ??= setTimeout(() => void worker.terminate(), PATIENCE)
+    patience ??= setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS)
   }
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
   try {
-    return await new Promise<Surveyed>((resolve, reject) => {
+    return await new Promise<SurveyResult>((resolve, reject) => {
       worker.on('message', (message: SurveyMessage) => {
         if (message.kind === 'done') resolve(message.surveyed)
         else take(message, files, blocks)
       })
-      worker.on('error', (error) => reject(failure(reason(error), error)))
+      worker.on('error', (error) => reject(failure(errorMessage(error), error)))
       worker.on('exit', () => reject(failure('its thread ended')))
     })
   } finally {

@@ -1,25 +1,25 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { systemAddresses } from '../../network/addresses.js'
+import { systemResolver } from '../../network/addresses.js'
 import { guardedAgent } from '../../network/private-address-guard.js'
 import { createPathFilter } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import { carriesOf } from '../ranking/paths.js'
-import type { FileState, Found } from './files.js'
+import type { FileState, SurveyedSets } from './files.js'
 import { Blocks } from './sets/blocks.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
-import type { Source } from './sources.js'
-import type { Surveyed, SurveyTarget } from './survey.js'
+import type { SurveySource } from './sources.js'
+import type { SurveyResult, SurveyTarget } from './survey.js'
 import { surveySource } from './survey-source.js'
 
 /** What a thread is to survey. */
-export interface SurveyOrder {
+export interface SurveyJob {
   /** The SQLite file of the index. */
   readonly index: string
-  readonly source: Source
+  readonly source: SurveySource
   /** Globs of what is not part of the repository, and of what the mirror carries. */
   readonly ignore: readonly string[]
   readonly paths: readonly string[]
-  readonly hint: number | undefined
+  readonly previousOffset: number | undefined
   readonly allowsPrivate: boolean
   /** What the mirror is known to hold. */
   readonly held: readonly BlockContent[]
@@ -30,21 +30,21 @@ export type SurveyMessage =
   | { readonly kind: 'marks'; readonly held: Float64Array; readonly stale: Float64Array }
   | {
       readonly kind: 'found'
-      readonly found: { readonly [S in keyof Found]: readonly BlockContent[] }
+      readonly found: { readonly [S in keyof SurveyedSets]: readonly BlockContent[] }
       readonly last: number
     }
-  | { readonly kind: 'done'; readonly surveyed: Surveyed }
+  | { readonly kind: 'done'; readonly surveyed: SurveyResult }
 
 /** Marks a message: they cost the thread that answers requests a tenth of a millisecond. */
-const MOST_MARKS = 1000
+const MAX_MARKS_PER_MESSAGE = 1000
 
 if (parentPort === null) throw new Error('survey-work runs in a worker thread only')
 const port = parentPort
-const order: SurveyOrder = workerData
-const tell = (message: SurveyMessage): void => port.postMessage(message)
+const job: SurveyJob = workerData
+const post = (message: SurveyMessage): void => port.postMessage(message)
 
 /** Passes on what is found, and keeps none of it. */
-class Teller implements SurveyTarget {
+class MessageSink implements SurveyTarget {
   readonly #known: NumberSet
   #marks: { readonly held: number[]; readonly stale: number[] } = { held: [], stale: [] }
 
@@ -58,19 +58,19 @@ class Teller implements SurveyTarget {
 
   markListed(number: number, state: 'held' | 'stale'): void {
     this.#marks[state].push(number)
-    if (this.#marks.held.length + this.#marks.stale.length >= MOST_MARKS) this.flush()
+    if (this.#marks.held.length + this.#marks.stale.length >= MAX_MARKS_PER_MESSAGE) this.flush()
   }
 
-  replace({ held, stale, absent }: Found, last: number): void {
+  replace({ held, stale, absent }: SurveyedSets, last: number): void {
     this.flush()
     const found = { held: held.contents(), stale: stale.contents(), absent: absent.contents() }
-    tell({ kind: 'found', found, last })
+    post({ kind: 'found', found, last })
   }
 
   flush(): void {
     const { held, stale } = this.#marks
     this.#marks = { held: [], stale: [] }
-    tell({ kind: 'marks', held: Float64Array.from(held), stale: Float64Array.from(stale) })
+    post({ kind: 'marks', held: Float64Array.from(held), stale: Float64Array.from(stale) })
   }
 }
 
@@ -78,30 +78,30 @@ const controller = new AbortController()
 // The only thing that is ever said: to end.
 port.once('message', () => controller.abort())
 
-const { index, source, ignore, paths, hint, allowsPrivate, held } = order
+const { index, source, ignore, paths, previousOffset, allowsPrivate, held } = job
 const blocks = new Blocks()
 const known = new NumberSet(blocks)
 for (const { block, content } of held) known.put(block, content)
-const teller = new Teller(known)
+const sink = new MessageSink(known)
 const store = sqliteStore(index)
-const book = systemAddresses()
-const dispatcher = await guardedAgent(book, { allowsPrivate })
+const resolver = systemResolver()
+const dispatcher = await guardedAgent(resolver, { allowsPrivate })
 try {
   const includes = createPathFilter(ignore)
   const carries = carriesOf(paths)
-  const surveyed = await surveySource({ source, includes, carries, hint, allowsPrivate }, teller, {
+  const surveyed = await surveySource({ source, includes, carries, previousOffset, allowsPrivate }, sink, {
     index: store,
-    book,
+    resolver,
     dispatcher,
     blocks,
-    draw: Math.random,
+    random: Math.random,
     signal: controller.signal,
   })
-  teller.flush()
-  tell({ kind: 'done', surveyed })
+  sink.flush()
+  post({ kind: 'done', surveyed })
 } finally {
   await dispatcher.destroy()
-  book.close()
+  resolver.close()
   await store.close()
   port.close()
 }

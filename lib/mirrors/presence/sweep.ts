@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.js'
 import type { FileState } from './files.js'
-import type { CataloguedFile } from './index-reader.js'
+import type { IndexedName } from './index-reader.js'
 
-export interface AskParts {
+export interface SweepDependencies {
   /** Files a second, at most. */
   readonly rate: number
   readonly clock: Pick<Clock, 'steady' | 'after'>
@@ -10,7 +10,7 @@ export interface AskParts {
 }
 
 /** What became of asking a mirror for many files. */
-export interface Asked {
+export interface SweepResult {
   /** Files that it holds, of those asked for. */
   readonly found: number
   /** Why not all of them could be asked for; undefined where they were. */
@@ -18,22 +18,22 @@ export interface Asked {
 }
 
 /** So many without an answer, one after the other, and it is given up. */
-const MOST_FAILURES = 10
+const MAX_FAILURES = 10
 /** Files that may be asked for at once before the rate counts: few files are no load. */
 const BURST = 100
-const AT_ONCE = 2
+const MAX_CONCURRENT = 2
 
 /**
  * Asks a mirror for one file after the other, at no more than a rate.
  *
  * @param look undefined where it did not tell
  */
-export async function askFor(
-  pages: AsyncIterable<readonly CataloguedFile[]>,
-  isWanted: (file: CataloguedFile) => boolean,
-  look: (file: CataloguedFile) => Promise<FileState | undefined>,
-  { rate, clock, signal }: AskParts,
-): Promise<Asked> {
+export async function checkAll(
+  pages: AsyncIterable<readonly IndexedName[]>,
+  isWanted: (file: IndexedName) => boolean,
+  look: (file: IndexedName) => Promise<FileState | undefined>,
+  { rate, clock, signal }: SweepDependencies,
+): Promise<SweepResult> {
   const start = clock.steady()
   const files = wanted(pages, isWanted)
   let asked = 0
@@ -42,7 +42,7 @@ export async function askFor(
   let failures = 0
   const work = async (): Promise<void> => {
     for (let next = await files.next(); !next.done; next = await files.next()) {
-      if (signal.aborted || failures >= MOST_FAILURES) return
+      if (signal.aborted || failures >= MAX_FAILURES) return
       const wait = start + ((asked - BURST) / rate) * 1000 - clock.steady()
       asked += 1
       if (wait > 0) await sleep(wait, clock, signal)
@@ -52,21 +52,21 @@ export async function askFor(
       if (state === undefined) untold += 1
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await Promise.all(Array.from({ length: MAX_CONCURRENT }, work))
   if (signal.aborted) return { found, reason: 'it was ended' }
-  if (failures >= MOST_FAILURES)
+  if (failures >= MAX_FAILURES)
     return { found, reason: `it did not answer ${failures} times, one after the other` }
   return untold === 0 ? { found } : { found, reason: `it told nothing of ${untold} files` }
 }
 
 async function* wanted(
-  pages: AsyncIterable<readonly CataloguedFile[]>,
-  isWanted: (file: CataloguedFile) => boolean,
-): AsyncGenerator<CataloguedFile, void> {
+  pages: AsyncIterable<readonly IndexedName[]>,
+  isWanted: (file: IndexedName) => boolean,
+): AsyncGenerator<IndexedName, void> {
   for await (const page of pages) yield* page.filter(isWanted)
 }
 
-async function sleep(time: number, clock: AskParts['clock'], signal: AbortSignal): Promise<void> {
+async function sleep(time: number, clock: SweepDependencies['clock'], signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
     const undo = clock.after(time, done)
     signal.addEventListener('abort', done, { once: true })

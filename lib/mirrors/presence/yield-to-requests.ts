@@ -1,13 +1,13 @@
 import { isMainThread } from 'node:worker_threads'
 
 /** Milliseconds of work in one go: about what a request takes, so that those who come meanwhile hardly notice. */
-const SLICE = 0.25
+const SLICE_MS = 0.25
 /** Milliseconds between two slices, beyond which somebody else had to do there: a request, or another process. */
-const QUIET = 0.1
+const QUIET_MS = 0.1
 /** Milliseconds for which more of that is expected. */
-const BUSY = 50
+const BUSY_MS = 50
 /** Milliseconds of rest between two slices then. Who never rests is taken off the processor when a request comes. */
-const REST = 1
+const REST_MS = 1
 
 const waiting: (() => void)[] = []
 /** When the slice under way began and when the last one ended, by the steady clock. */
@@ -22,9 +22,9 @@ let busyUntil = Number.NEGATIVE_INFINITY
  *
  * @returns what to wait for; undefined where there is time left
  */
-export function breath(): Promise<void> | undefined {
+export function yieldToRequests(): Promise<void> | undefined {
   const now = performance.now()
-  if (now - began < SLICE) return undefined
+  if (now - began < SLICE_MS) return undefined
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) waitForTurn(now)
   })
@@ -37,8 +37,8 @@ function waitForTurn(now: number): void {
 
 function turn(): void {
   const now = performance.now()
-  if (now - ended > QUIET) busyUntil = now + BUSY
-  if (isMainThread && now < busyUntil) setTimeout(resume, REST)
+  if (now - ended > QUIET_MS) busyUntil = now + BUSY_MS
+  if (isMainThread && now < busyUntil) setTimeout(resume, REST_MS)
   else resume()
 }
 

@@ -1,5 +1,5 @@
 /** How a mirror was found to perform, from here. */
-export interface Measure {
+export interface MirrorPerformance {
   readonly id: string
   /** Bytes a second. */
   readonly speed?: number | undefined
@@ -8,21 +8,22 @@ export interface Measure {
 }
 
 /** A fast mirror gets so many times the share that its weight gives it, and a slow one that part of it. */
-const MOST_BY_SPEED = 4
-const MOST_BY_ROUND_TRIP = 2
+const MAX_SPEED_FACTOR = 4
+const MAX_ROUND_TRIP_FACTOR = 2
 
 /**
  * What each weight is to be multiplied with, by what was measured. A mirror is held against the one in the middle, so that what
  * is slow for all is held against nobody; where nothing was measured of it, its weight stays as it is. Strategies use weights
  * among mirrors that are about as near, and leave distances alone.
  */
-export function weightFactors(measures: readonly Measure[]): ReadonlyMap<string, number> {
+export function weightFactors(measures: readonly MirrorPerformance[]): ReadonlyMap<string, number> {
   const speed = median(measures.map((measure) => measure.speed))
   const roundTrip = median(measures.map((measure) => measure.roundTrip))
   return new Map(
     measures.map((measure) => [
       measure.id,
-      ratio(measure.speed, speed, MOST_BY_SPEED) * ratio(roundTrip, measure.roundTrip, MOST_BY_ROUND_TRIP),
+      ratio(measure.speed, speed, MAX_SPEED_FACTOR) *
+        ratio(roundTrip, measure.roundTrip, MAX_ROUND_TRIP_FACTOR),
     ]),
   )
 }

@@ -7,7 +7,7 @@ import { createCarries, createDepthOf } from './paths.js'
 export interface Candidate {
   readonly mirror: Mirror
   /** Its place in the operator's list, from 0. */
-  readonly place: number
+  readonly index: number
   /** Base URL for a client that came by https: never a plain one. */
   readonly secureUrl: string | undefined
   /** Base URL for a client that came by http. */
@@ -29,9 +29,9 @@ export interface Candidate {
 
 /**
  * @param preferSecure whether clients that came by http are given https URLs where there are some
- * @param place in the operator's list, from 0
+ * @param index in the operator's list, from 0
  */
-export function createCandidate(mirror: Mirror, preferSecure: boolean, place: number): Candidate {
+export function createCandidate(mirror: Mirror, preferSecure: boolean, index: number): Candidate {
   const { urls, location } = mirror
   const coordinates = mirror.coordinates ?? (location === undefined ? undefined : centroidOf(location))
   const secureUrl = urls.find((url) => url.startsWith('https:'))
@@ -41,7 +41,7 @@ export function createCandidate(mirror: Mirror, preferSecure: boolean, place: nu
   )
   return {
     mirror,
-    place,
+    index,
     secureUrl,
     plainUrls,
     plainUrl: plainUrls[0] ?? urls[0],

@@ -11,17 +11,17 @@ export interface Tier {
 }
 
 /** All the mirrors for the clients of a place, best first. Made once a snapshot and place, shared by every answer. */
-export interface Order {
+export interface MirrorOrder {
   readonly tiers: readonly Tier[]
   /** Most mirrors that one answer names. */
   readonly most: number
 }
 
 /** What a strategy chose, in the form in which it costs least to read. */
-export function createOrder(
+export function createMirrorOrder(
   { tiers, most = Number.POSITIVE_INFINITY }: Choice,
   candidates: ReadonlyMap<Mirror, Candidate>,
-): Order {
+): MirrorOrder {
   return {
     tiers: tiers
       .filter(({ mirrors }) => mirrors.length > 0)

@@ -1,15 +1,15 @@
 import { distance, type Point } from '../../geo/distance.js'
 import type { Client, Family, Mirror, Place } from '../../model.js'
 import type { Candidate } from './candidate.js'
-import type { Near } from './strategies/strategy.js'
+import type { Proximity } from './strategies/strategy.js'
 
 /** @param prefix bits of the mirror's longest subnet that holds the client */
-export function nearOf(
+export function proximityOf(
   { mirror, continent, point }: Candidate,
   place: Place,
   from: Point | undefined,
   prefix: number | undefined,
-): Near {
+): Proximity {
   return {
     mirror,
     distance: from && point && distance(from, point),
@@ -20,14 +20,14 @@ export function nearOf(
   }
 }
 
-function countryOf(mirror: Mirror, country: string | undefined): Near['country'] {
+function countryOf(mirror: Mirror, country: string | undefined): Proximity['country'] {
   if (country === undefined) return undefined
   if (mirror.location === country) return 'own'
   return mirror.countries.includes(country) ? 'other' : undefined
 }
 
 /** Why a mirror is not for such a client; undefined where it is. */
-export function omission(near: Near, { country, assumed }: Client): string | undefined {
+export function exclusionReason(near: Proximity, { country, assumed }: Client): string | undefined {
   const { mirror, prefix, sameAsn, sameContinent } = near
   if (!mirror.enabled) return 'disabled'
   if (mirror.weight === 0) return 'weight 0'

@@ -1,13 +1,13 @@
 import { distance, pointOf } from '../../geo/distance.js'
-import type { Client, Draw } from '../../model.js'
+import type { Client, Random } from '../../model.js'
 import type { Candidate } from './candidate.js'
-import type { Holdings } from './inventory.js'
+import type { Inventories } from './inventory.js'
 import type { Tier } from './mirror-order.js'
-import { type Ailments, givenUrl, isClosed, wayBits } from './mirror-status.js'
+import { clientKindBits, isDownFor, type MirrorStatuses, urlFor } from './mirror-status.js'
 import type { Snapshot } from './snapshot.js'
 
 /** What is asked for. */
-export interface Wanted {
+export interface RankQuery {
   /** Repository path. */
   readonly path: string
   /** When the file changed last, in milliseconds since 1970; absent where that is not known. */
@@ -23,11 +23,11 @@ export interface Wanted {
   /** Of the content (`IndexedFile.number`): without it nobody asks who holds it. */
   readonly number?: number | undefined
   /** Filled with the first few mirrors that were passed over only because nobody has looked for the file there. */
-  readonly unseen?: Candidate[] | undefined
+  readonly unchecked?: Candidate[] | undefined
 }
 
 /** Mirrors of which `Wanted.unseen` tells. */
-export const MOST_UNSEEN = 5
+export const MAX_UNCHECKED = 5
 
 /** Draws that hit a mirror twice, or one that will not do, before the rest is counted out one by one. */
 const SPARE_DRAWS = 16
@@ -41,10 +41,10 @@ const SPARE_DRAWS = 16
  */
 export function rank(
   snapshot: Snapshot,
-  wanted: Wanted,
+  wanted: RankQuery,
   client: Client,
   limit: number,
-  draw?: Draw,
+  random?: Random,
 ): readonly Candidate[] {
   const { tiers, most } = snapshot.orderFor(client, wanted.secure)
   const passing = passingOf(snapshot, wanted, client)
@@ -52,78 +52,82 @@ export function rank(
   const chosen: Candidate[] = []
   for (const tier of tiers) {
     if (chosen.length >= wantedMost) break
-    if (draw === undefined || tier.cumulative === undefined) takeInOrder(tier, passing, wantedMost, chosen)
-    else takeByChance(tier.candidates, tier.cumulative, passing, wantedMost, draw, chosen)
+    if (random === undefined || tier.cumulative === undefined) takeInOrder(tier, passing, wantedMost, chosen)
+    else takeWeighted(tier.candidates, tier.cumulative, passing, wantedMost, random, chosen)
   }
   return chosen
 }
 
 /** What mirrors are passed over by. */
 interface Passing {
-  readonly wanted: Wanted
-  readonly ailments: Ailments
-  readonly holdings: Holdings
+  readonly wanted: RankQuery
+  readonly statuses: MirrorStatuses
+  readonly inventories: Inventories
   /** Of the client: see `wayBits`. */
   readonly bits: number
 }
 
-function passingOf({ ailments, holdings }: Snapshot, wanted: Wanted, client: Client): Passing {
-  return { wanted, ailments, holdings, bits: wayBits(client, wanted.secure) }
+function passingOf({ statuses, inventories }: Snapshot, wanted: RankQuery, client: Client): Passing {
+  return { wanted, statuses: statuses, inventories: inventories, bits: clientKindBits(client, wanted.secure) }
 }
 
 /** Why a mirror cannot serve this request; undefined where it can. */
-function unfit(candidate: Candidate, { wanted, ailments, holdings, bits }: Passing): string | undefined {
-  const { path, changed, secure, redirectable, several, avoid, number, unseen } = wanted
-  const ailment = ailments[candidate.place]
-  if (ailment !== undefined) {
-    if (isClosed(ailment, bits)) return ailment.reason
-    const { outdated } = ailment
+function rejection(
+  candidate: Candidate,
+  { wanted, statuses, inventories, bits }: Passing,
+): string | undefined {
+  const { path, changed, secure, redirectable, several, avoid, number, unchecked } = wanted
+  const status = statuses[candidate.index]
+  if (status !== undefined) {
+    if (isDownFor(status, bits)) return status.reason
+    const { outdated } = status
     if (outdated !== undefined && changed !== undefined && changed > outdated.from) return outdated.reason
-    if (several && ailment.ignoresRange) return 'it ignores Range, and so is left out of lists'
+    if (several && status.ignoresRange) return 'it ignores Range, and so is left out of lists'
   }
-  if (redirectable && !givenUrl(ailments, candidate, secure)?.startsWith('http'))
+  if (redirectable && !urlFor(statuses, candidate, secure)?.startsWith('http'))
     return 'no URL that a browser can follow'
   if (candidate.carries?.(path) === false) return 'its paths leave the file out'
   if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
-  const holding = number === undefined ? undefined : holdings[candidate.place]
-  if (holding === undefined || number === undefined) return undefined
-  const lacks = holding.lacks(number)
-  if (lacks === undefined || unseen === undefined || unseen.length >= MOST_UNSEEN) return lacks
-  if (holding.isUnseen(number) && !unseen.includes(candidate)) unseen.push(candidate)
-  return lacks
+  const inventory = number === undefined ? undefined : inventories[candidate.index]
+  if (inventory === undefined || number === undefined) return undefined
+  const whyMissing = inventory.whyMissing(number)
+  if (whyMissing === undefined || unchecked === undefined || unchecked.length >= MAX_UNCHECKED)
+    return whyMissing
+  if (inventory.isUnchecked(number) && !unchecked.includes(candidate)) unchecked.push(candidate)
+  return whyMissing
 }
 
 function takeInOrder({ candidates }: Tier, passing: Passing, most: number, chosen: Candidate[]): void {
   for (const candidate of candidates) {
     if (chosen.length >= most) return
-    if (unfit(candidate, passing) === undefined) chosen.push(candidate)
+    if (rejection(candidate, passing) === undefined) chosen.push(candidate)
   }
 }
 
-function takeByChance(
+function takeWeighted(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
   passing: Passing,
   most: number,
-  draw: Draw,
+  random: Random,
   chosen: Candidate[],
 ): void {
   const full = Math.min(most, chosen.length + candidates.length)
   for (let draws = full - chosen.length + SPARE_DRAWS; draws > 0 && chosen.length < full; draws -= 1) {
-    const candidate = candidates[hit(cumulative, draw)]
+    const candidate = candidates[drawIndex(cumulative, random)]
     if (candidate === undefined || chosen.includes(candidate)) continue
-    if (unfit(candidate, passing) === undefined) chosen.push(candidate)
+    if (rejection(candidate, passing) === undefined) chosen.push(candidate)
   }
-  if (chosen.length < full) takeLeft(candidates, cumulative, passing, full, draw, chosen)
+  if (chosen.length < full) takeRemaining(candidates, cumulative, passing, full, random, chosen)
 }
 
 /** Draws among those that chance has not hit: slow, and only where a few heavy mirrors get nearly everything. */
-function takeLeft(
+function takeRemaining(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
   passing: Passing,
   most: number,
-  draw: Draw,
+  random: Random,
   chosen: Candidate[],
 ): void {
   const left = candidates
@@ -131,9 +135,9 @@ function takeLeft(
       candidate,
       share: (cumulative[index] ?? 0) - (cumulative[index - 1] ?? 0),
     }))
-    .filter(({ candidate }) => !chosen.includes(candidate) && unfit(candidate, passing) === undefined)
+    .filter(({ candidate }) => !chosen.includes(candidate) && rejection(candidate, passing) === undefined)
   while (chosen.length < most && left.length > 0) {
-    let point = draw() * left.reduce((sum, { share }) => sum + share, 0)
+    let point = random() * left.reduce((sum, { share }) => sum + share, 0)
     const found = left.findIndex(({ share }) => {
       point -= share
       return point < 0
@@ -143,9 +147,9 @@ function takeLeft(
 }
 
 /** The mirror on which a random point of the shares, laid end to end, falls. */
-function hit(cumulative: Float64Array, draw: Draw): number {
+function drawIndex(cumulative: Float64Array, random: Random): number {
   const last = cumulative.length - 1
-  const point = draw() * (cumulative[last] ?? 0)
+  const point = random() * (cumulative[last] ?? 0)
   let low = 0
   let high = last
   while (low < high) {
@@ -180,18 +184,18 @@ export interface Ranking {
  *
  * @param urlPath the file's path as it is written in a URL
  */
-export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlPath: string): Ranking {
+export function explain(snapshot: Snapshot, wanted: RankQuery, client: Client, urlPath: string): Ranking {
   const { choice, omitted } = snapshot.choose(client, wanted.secure)
   const reasons = new Map(omitted.map(({ mirror, reason }) => [mirror.id, reason]))
   const most = choice.most ?? Number.POSITIVE_INFINITY
   const from = client.coordinates && pointOf(client.coordinates)
-  const { ailments } = snapshot
+  const { statuses } = snapshot
   const passing = passingOf(snapshot, wanted, client)
   const ranked: RankedMirror[] = []
   for (const { name, mirrors, shares } of choice.tiers) {
     const fit = mirrors.flatMap(({ mirror }, index) => {
       const candidate = snapshot.candidates.get(mirror)
-      const why = candidate && unfit(candidate, passing)
+      const why = candidate && rejection(candidate, passing)
       if (why !== undefined) reasons.set(mirror.id, why)
       return candidate === undefined || why !== undefined ? [] : [{ candidate, share: shares?.[index] }]
     })
@@ -206,7 +210,7 @@ export function explain(snapshot: Snapshot, wanted: Wanted, client: Client, urlP
         id: mirror.id,
         tier: name,
         weight: mirror.weight,
-        url: `${givenUrl(ailments, candidate, wanted.secure) ?? ''}${urlPath}`,
+        url: `${urlFor(statuses, candidate, wanted.secure) ?? ''}${urlPath}`,
         ...(from && point ? { distance: distance(from, point) } : {}),
         ...(share === undefined || total === 0 ? {} : { share: share / total }),
       })

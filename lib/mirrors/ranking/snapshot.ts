@@ -1,31 +1,35 @@
 import { LRUCache } from 'lru-cache'
-import { MirroredByError, reason } from '../../errors.js'
+import { errorMessage, MirroredByError } from '../../errors.js'
 import { pointOf } from '../../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../../model.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
-import type { Holdings } from './inventory.js'
-import { createOrder, type Order } from './mirror-order.js'
-import type { Ailments } from './mirror-status.js'
-import { familyOf, nearOf, omission } from './proximity.js'
+import type { Inventories } from './inventory.js'
+import { createMirrorOrder, type MirrorOrder } from './mirror-order.js'
+import type { MirrorStatuses } from './mirror-status.js'
+import { exclusionReason, familyOf, proximityOf } from './proximity.js'
 import { requireChoice } from './strategies/checked.js'
 import { nearest } from './strategies/nearest.js'
 import { type StrategyName, strategyOf } from './strategies/strategies.js'
-import type { Choice, Near, Strategy } from './strategies/strategy.js'
+import type { Choice, Proximity, Strategy } from './strategies/strategy.js'
 import { type Match, Subnets } from './subnets.js'
 
 /** How mirrors are chosen. */
-export interface Choosing {
+export interface SelectionSettings {
   readonly strategy: StrategyName | Strategy
   /** How many times as far as the nearest mirror is "about as near". */
-  readonly range: number
+  readonly nearFactor: number
   /** Whether clients that came by http are given https URLs where there are some. */
   readonly preferSecure: boolean
 }
 
-export const DEFAULT_CHOOSING: Choosing = { strategy: 'nearest', range: 1.5, preferSecure: true }
+export const DEFAULT_SELECTION: SelectionSettings = {
+  strategy: 'nearest',
+  nearFactor: 1.5,
+  preferSecure: true,
+}
 
 /** What is known when mirrors are chosen for a place, to explain the choice. */
-export interface Chosen {
+export interface Selection {
   readonly choice: Choice
   readonly omitted: readonly { readonly mirror: Mirror; readonly reason: string }[]
 }
@@ -40,34 +44,34 @@ export interface Snapshot {
   /** The same, with what was worked out of each. */
   readonly candidates: ReadonlyMap<Mirror, Candidate>
   /** What ails them at the moment, by the places of candidates. Orders take no notice of it. */
-  readonly ailments: Ailments
+  readonly statuses: MirrorStatuses
   /** What is known of their files, likewise. */
-  readonly holdings: Holdings
+  readonly inventories: Inventories
   /**
    * The mirrors for a client, best first; the same object for every client of the same place.
    *
    * @param secure whether the client came by https
    */
-  orderFor(client: Client, secure: boolean): Order
+  orderFor(client: Client, secure: boolean): MirrorOrder
   /** Ids of the mirrors that clients may mean by a name: see `Candidate.names`. */
-  named(name: string): readonly string[]
+  idsByName(name: string): readonly string[]
   /** The same choice made anew, with what it was made from. */
-  choose(client: Client, secure: boolean): Chosen
+  choose(client: Client, secure: boolean): Selection
   /** The same mirrors with other ailments and files: everything that is prepared is shared. */
-  with(ailments: Ailments, holdings?: Holdings): Snapshot
+  with(statuses: MirrorStatuses, inventories?: Inventories): Snapshot
 }
 
 /**
  * Degrees of the squares whose clients share an order. Half of the diagonal, 20 km, is less than databases of places err by.
  */
-const CELL = 0.25
+const CELL_DEGREES = 0.25
 /** Mirrors in all orders that are kept, 8 to 16 bytes each: 32 MiB at most. */
-const MOST_PLACES = 2 ** 21
+const MAX_ORDERED_MIRRORS = 2 ** 21
 
 /** @param failed told when a strategy of the user's fails; the client is then given the nearest mirrors */
 export function createSnapshot(
   mirrors: readonly Mirror[],
-  choosing: Choosing = DEFAULT_CHOOSING,
+  choosing: SelectionSettings = DEFAULT_SELECTION,
   failed: (error: MirroredByError) => void = () => {},
 ): Snapshot {
   return new PreparedSnapshot(mirrors, choosing, failed)
@@ -77,40 +81,40 @@ export function createSnapshot(
 class SharingSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
-  readonly ailments: Ailments
-  readonly holdings: Holdings
+  readonly statuses: MirrorStatuses
+  readonly inventories: Inventories
   readonly #prepared: PreparedSnapshot
 
-  constructor(prepared: PreparedSnapshot, ailments: Ailments, holdings: Holdings) {
+  constructor(prepared: PreparedSnapshot, statuses: MirrorStatuses, inventories: Inventories) {
     this.mirrors = prepared.mirrors
     this.candidates = prepared.candidates
-    this.ailments = ailments
-    this.holdings = holdings
+    this.statuses = statuses
+    this.inventories = inventories
     this.#prepared = prepared
   }
 
-  orderFor(client: Client, secure: boolean): Order {
+  orderFor(client: Client, secure: boolean): MirrorOrder {
     return this.#prepared.orderFor(client, secure)
   }
 
-  named(name: string): readonly string[] {
-    return this.#prepared.named(name)
+  idsByName(name: string): readonly string[] {
+    return this.#prepared.idsByName(name)
   }
 
-  choose(client: Client, secure: boolean): Chosen {
+  choose(client: Client, secure: boolean): Selection {
     return this.#prepared.choose(client, secure)
   }
 
-  with(ailments: Ailments, holdings = this.holdings): Snapshot {
-    return this.#prepared.with(ailments, holdings)
+  with(statuses: MirrorStatuses, inventories = this.inventories): Snapshot {
+    return this.#prepared.with(statuses, inventories)
   }
 }
 
 class PreparedSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
-  readonly ailments: Ailments
-  readonly holdings: Holdings
+  readonly statuses: MirrorStatuses
+  readonly inventories: Inventories
   readonly #subnets: Subnets
   /** Numbers that some mirror has: others make no difference. */
   readonly #asns: ReadonlySet<number>
@@ -119,36 +123,40 @@ class PreparedSnapshot implements Snapshot {
   readonly #choose: Strategy
   /** Whether the strategy is the user's own, and may fail. */
   readonly #isForeign: boolean
-  readonly #range: number
+  readonly #nearFactor: number
   readonly #failed: (error: MirroredByError) => void
-  readonly #orders = new LRUCache<string, Order>({
-    maxSize: MOST_PLACES,
+  readonly #orders = new LRUCache<string, MirrorOrder>({
+    maxSize: MAX_ORDERED_MIRRORS,
     // An order that is empty takes some room too.
     sizeCalculation: ({ tiers }) => tiers.reduce((sum, { candidates }) => sum + candidates.length, 32),
   })
   /** Made when somebody first asks. */
   #byName: ReadonlyMap<string, readonly string[]> | undefined
   /** What was found for a client object: whoever locates clients gives the same one for the same address. */
-  readonly #plain = new WeakMap<Client, Order>()
-  readonly #secure = new WeakMap<Client, Order>()
+  readonly #plain = new WeakMap<Client, MirrorOrder>()
+  readonly #secure = new WeakMap<Client, MirrorOrder>()
 
-  constructor(mirrors: readonly Mirror[], choosing: Choosing, failed: (error: MirroredByError) => void) {
+  constructor(
+    mirrors: readonly Mirror[],
+    choosing: SelectionSettings,
+    failed: (error: MirroredByError) => void,
+  ) {
     this.mirrors = mirrors
     this.candidates = new Map(
       mirrors.map((mirror, place) => [mirror, createCandidate(mirror, choosing.preferSecure, place)]),
     )
-    this.ailments = mirrors.map(() => undefined)
-    this.holdings = this.ailments.map(() => undefined)
+    this.statuses = mirrors.map(() => undefined)
+    this.inventories = this.statuses.map(() => undefined)
     this.#subnets = new Subnets(mirrors.map(({ subnets }) => subnets))
     this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
     this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
-    this.#choose = strategyOf(choosing.strategy, choosing.range)
+    this.#choose = strategyOf(choosing.strategy, choosing.nearFactor)
     this.#isForeign = typeof choosing.strategy === 'function'
-    this.#range = choosing.range
+    this.#nearFactor = choosing.nearFactor
     this.#failed = failed
   }
 
-  orderFor(client: Client, secure: boolean): Order {
+  orderFor(client: Client, secure: boolean): MirrorOrder {
     const found = secure ? this.#secure : this.#plain
     const known = found.get(client)
     if (known !== undefined) return known
@@ -163,17 +171,17 @@ class PreparedSnapshot implements Snapshot {
     return order
   }
 
-  named(name: string): readonly string[] {
+  idsByName(name: string): readonly string[] {
     this.#byName ??= idsByName(this.candidates.values())
     return this.#byName.get(name) ?? []
   }
 
-  choose(client: Client, secure: boolean): Chosen {
-    return this.#chosenFor(client, this.#subnets.find(client.address), secure)
+  choose(client: Client, secure: boolean): Selection {
+    return this.#selectionFor(client, this.#subnets.find(client.address), secure)
   }
 
-  with(ailments: Ailments, holdings = this.holdings): Snapshot {
-    return new SharingSnapshot(this, ailments, holdings)
+  with(statuses: MirrorStatuses, inventories = this.inventories): Snapshot {
+    return new SharingSnapshot(this, statuses, inventories)
   }
 
   /** What of a client makes a difference. */
@@ -186,23 +194,27 @@ class PreparedSnapshot implements Snapshot {
     return [secure, family, assumed, country, continent, approximate, place, asn, subnets].join('|')
   }
 
-  #createOrder(client: Client, matches: readonly Match[], secure: boolean): Order {
-    const { choice } = this.#chosenFor(client, matches, secure)
-    return createOrder(choice, this.candidates)
+  #createOrder(client: Client, matches: readonly Match[], secure: boolean): MirrorOrder {
+    const { choice } = this.#selectionFor(client, matches, secure)
+    return createMirrorOrder(choice, this.candidates)
   }
 
-  #chosenFor(client: Client, matches: readonly Match[], secure: boolean): Chosen {
+  #selectionFor(client: Client, matches: readonly Match[], secure: boolean): Selection {
     const place = this.#placeOf(client)
     const from = place.coordinates && pointOf(place.coordinates)
     const prefixes = new Map(matches.map(({ mirror, prefix }) => [mirror, prefix]))
     const family = familyOf(client)
-    const [reachable, others, omitted]: [Near[], Near[], Chosen['omitted'][number][]] = [[], [], []]
+    const [reachable, others, omitted]: [Proximity[], Proximity[], Selection['omitted'][number][]] = [
+      [],
+      [],
+      [],
+    ]
     for (const [index, mirror] of this.mirrors.entries()) {
       const candidate = this.candidates.get(mirror)
       if (candidate === undefined) continue
-      const near = nearOf(candidate, place, from, prefixes.get(index))
+      const near = proximityOf(candidate, place, from, prefixes.get(index))
       const reason =
-        omission(near, client) ?? (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
+        exclusionReason(near, client) ?? (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
       if (reason !== undefined) omitted.push({ mirror, reason })
       else if (isReachable(candidate.family, family)) reachable.push(near)
       else others.push(near)
@@ -231,7 +243,7 @@ class PreparedSnapshot implements Snapshot {
     return asn !== undefined && this.#asns.has(asn) ? asn : undefined
   }
 
-  #chooseAmong(mirrors: readonly Near[], place: Place): Choice {
+  #chooseAmong(mirrors: readonly Proximity[], place: Place): Choice {
     if (mirrors.length === 0) return { tiers: [] }
     if (!this.#isForeign) return this.#choose(mirrors, place)
     try {
@@ -240,9 +252,9 @@ class PreparedSnapshot implements Snapshot {
       requireChoice(choice, new Set(mirrors))
       return choice
     } catch (error) {
-      const message = `the strategy failed: ${reason(error)}; clients get the nearest mirrors instead`
+      const message = `the strategy failed: ${errorMessage(error)}; clients get the nearest mirrors instead`
       this.#failed(new MirroredByError('ERR_STRATEGY', message, error))
-      return nearest(this.#range)(mirrors, place)
+      return nearest(this.#nearFactor)(mirrors, place)
     }
   }
 }
@@ -259,7 +271,7 @@ const NOT_SECURE = 'no https URL, and the client came by https'
 /** The middle of the square that a place lies in. */
 function cellOf([latitude, longitude]: Coordinates): Coordinates {
   const middle = (degrees: number, limit: number) =>
-    (Math.min(Math.floor(degrees / CELL), limit / CELL - 1) + 0.5) * CELL
+    (Math.min(Math.floor(degrees / CELL_DEGREES), limit / CELL_DEGREES - 1) + 0.5) * CELL_DEGREES
   return [middle(latitude, 90), middle(longitude, 180)]
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createHasher } from '../../../lib/indexing/digest/algorithms.js'
+import { createIncrementalHash } from '../../../lib/indexing/digest/algorithms.js'
 import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
 
 /** Of the empty input, of `abc`, and of `123456789`, as the algorithms' specifications and catalogues give them. */
@@ -43,7 +43,7 @@ for (const algorithm of ALGORITHMS) {
       const implementation = allowNative ? 'as the machine does it' : 'in WebAssembly'
 
       test(`gives the known digests, ${implementation}`, async () => {
-        const hasher = await createHasher(algorithm, allowNative)
+        const hasher = await createIncrementalHash(algorithm, allowNative)
         const digests = ['', 'abc', '123456789'].map((text) => {
           hasher.update(Buffer.from(text))
           return hex(hasher.finish())
@@ -52,7 +52,7 @@ for (const algorithm of ALGORITHMS) {
       })
 
       test(`is ready for the next input when it has finished, ${implementation}`, async () => {
-        const hasher = await createHasher(algorithm, allowNative)
+        const hasher = await createIncrementalHash(algorithm, allowNative)
         hasher.update(Buffer.from('something else'))
         hasher.finish()
         assert.equal(hex(hasher.finish()), VECTORS[algorithm][0])
@@ -61,7 +61,7 @@ for (const algorithm of ALGORITHMS) {
       })
 
       test(`gives a digest that later input does not change, ${implementation}`, async () => {
-        const hasher = await createHasher(algorithm, allowNative)
+        const hasher = await createIncrementalHash(algorithm, allowNative)
         hasher.update(Buffer.from('abc'))
         const digest = hasher.finish()
         hasher.update(Buffer.alloc(100_000, 7))
@@ -71,8 +71,8 @@ for (const algorithm of ALGORITHMS) {
     }
 
     test('is the same natively and in WebAssembly, however the input is cut up', async () => {
-      const native = await createHasher(algorithm)
-      const wasm = await createHasher(algorithm, false)
+      const native = await createIncrementalHash(algorithm)
+      const wasm = await createIncrementalHash(algorithm, false)
       const chunks = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 20 })
       fc.assert(
         fc.property(chunks, (pieces) => {
@@ -92,8 +92,8 @@ for (const algorithm of ALGORITHMS) {
 test('two hashers of an algorithm do not disturb each other', async () => {
   for (const allowNative of [true, false]) {
     for (const algorithm of ALGORITHMS) {
-      const one = await createHasher(algorithm, allowNative)
-      const other = await createHasher(algorithm, allowNative)
+      const one = await createIncrementalHash(algorithm, allowNative)
+      const other = await createIncrementalHash(algorithm, allowNative)
       one.update(Buffer.from('ab'))
       other.update(Buffer.from('1234'))
       one.update(Buffer.from('c'))

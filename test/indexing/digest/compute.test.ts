@@ -16,7 +16,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { identityOf } from '../../../lib/identity.js'
-import { createHasher } from '../../../lib/indexing/digest/algorithms.js'
+import { createIncrementalHash } from '../../../lib/indexing/digest/algorithms.js'
 import { createDigester, type Digested } from '../../../lib/indexing/digest/compute.js'
 import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeOldFile } from '../../support/folder.js'
@@ -186,7 +186,7 @@ function fileOf(scope: Scope, bytes: Uint8Array): string {
 
 /** The digest of all bytes at once. */
 async function plainly(algorithm: Algorithm, bytes: Uint8Array): Promise<string> {
-  const hasher = await createHasher(algorithm, false)
+  const hasher = await createIncrementalHash(algorithm, false)
   hasher.update(bytes)
   return Buffer.from(hasher.finish()).toString('hex')
 }

@@ -112,11 +112,11 @@ function flood(response: ServerResponse): void {
 /** A web server that behaves in one way. */
 export async function startFaulty(
   scope: Scope,
-  way: FaultyWay | RequestListener,
+  endpoint: FaultyWay | RequestListener,
   host = '127.0.0.1',
 ): Promise<Faulty> {
   const requests: string[] = []
-  const answer: RequestListener = typeof way === 'string' ? WAYS[way] : way
+  const answer: RequestListener = typeof endpoint === 'string' ? WAYS[endpoint] : endpoint
   let open = 0
   const { url, server } = await listen(
     scope,

@@ -56,7 +56,7 @@ describe('a mirror whose copy grows old', () => {
   test('is left out for what changed since, and given for the rest', async () => {
     const world = await traced(IN_FORCE)
     assert.deepEqual(healthOf(world, 'a').traced, new Date(START))
-    assert.deepEqual(healthOf(world, 'a').ways[0]?.traced, new Date(START))
+    assert.deepEqual(healthOf(world, 'a').endpoints[0]?.traced, new Date(START))
     await world.clock.pass(LIMIT - 2000)
     assert.deepEqual([given(world, BEFORE), given(world, AFTER)], ['ab', 'ab'])
     assert.deepEqual(told(world, 'a'), ['up: it answers'])
@@ -150,8 +150,8 @@ describe('a mirror of whose copy nothing is known', () => {
     const world = await traced({ [A_URL]: 'yesterday' })
     await world.clock.pass(2 * LIMIT)
     assert.equal(given(world, AFTER), 'ab')
-    const { state, traced: time, ways } = healthOf(world, 'a')
-    assert.deepEqual([state, time, ways[0]?.note], ['up', undefined, 'no time can be read in trace'])
+    const { state, traced: time, endpoints } = healthOf(world, 'a')
+    assert.deepEqual([state, time, endpoints[0]?.note], ['up', undefined, 'no time can be read in trace'])
   })
 
   test('is one whose trace says nothing any more', async () => {

@@ -4,7 +4,7 @@ import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
 import type { Mirror } from '../../../lib/model.js'
 import { memoryStore } from '../../../lib/store/memory.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
-import type { StateStore } from '../../../lib/store/states.js'
+import type { MirrorStateStore } from '../../../lib/store/states.js'
 import { put } from '../../store/suite.js'
 import { fileAt } from '../../support/files.js'
 import { mirror } from '../../support/mirrors.js'
@@ -147,7 +147,7 @@ describe('ways to a mirror', () => {
         'http://x.example:8080 ipv6',
       ]),
     )
-    assert.equal(stateOf(world, 'x').ways.length, 4)
+    assert.equal(stateOf(world, 'x').endpoints.length, 4)
   })
 
   test('https is down: clients of http get the other URL, those of https none', async () => {
@@ -194,13 +194,13 @@ describe('ways to a mirror', () => {
     world.health.lead()
     await world.clock.pass(MINUTE)
     assert.deepEqual(world.ids(SOMEONE6), [])
-    assert.equal(stateOf(world, 'x').ways.length, 4)
+    assert.equal(stateOf(world, 'x').endpoints.length, 4)
     world.addresses['x.example'] = { ipv4: ['93.184.216.34'], ipv6: [] }
     await world.clock.pass(MINUTE)
-    assert.equal(stateOf(world, 'x').ways.length, 2)
+    assert.equal(stateOf(world, 'x').endpoints.length, 2)
     assert.deepEqual(world.ids(SOMEONE6), ['x'])
     await world.clock.pass(10_000)
-    assert.equal((await states.read()).ways.length, 2)
+    assert.equal((await states.read()).endpoints.length, 2)
   })
 })
 
@@ -315,7 +315,7 @@ describe('who probes', () => {
     await first.clock.pass(MINUTE)
     assert.deepEqual(first.ids(), ['b'])
     const world = await probed([A, B], { states, probing: undefined })
-    world.health.report(new Set(['a']))
+    world.health.reportBroken(new Set(['a']))
     await world.clock.pass(10 * MINUTE)
     assert.equal(world.asked.length, 0)
     assert.deepEqual(world.ids(), ['a', 'b'])
@@ -368,7 +368,7 @@ describe('reports of clients', () => {
     const world = await probed([A, B])
     await world.clock.pass(11_000)
     const asked = world.asked.length
-    world.health.report(new Set(['a', 'b.example', 'nobody']))
+    world.health.reportBroken(new Set(['a', 'b.example', 'nobody']))
     assert.deepEqual(world.ids(), ['a', 'b'])
     await world.clock.pass(600)
     assert.deepEqual(
@@ -378,7 +378,7 @@ describe('reports of clients', () => {
     assert.deepEqual(world.ids(), ['a', 'b'])
     world.doing['https://a.example'] = 'ECONNREFUSED'
     await world.clock.pass(10_000)
-    world.health.report(new Set(['a']))
+    world.health.reportBroken(new Set(['a']))
     await world.clock.pass(1100)
     assert.deepEqual(world.ids(), ['b'])
   })
@@ -387,7 +387,7 @@ describe('reports of clients', () => {
     const world = await probed([A])
     const asked = world.asked.length
     for (let second = 0; second < 600; second += 1) {
-      world.health.report(new Set(['a']))
+      world.health.reportBroken(new Set(['a']))
       await world.clock.pass(1000)
     }
     const times = world.asked.slice(asked).map(({ at }) => at)
@@ -405,7 +405,7 @@ describe('reports of clients', () => {
     assert.equal(asked, 200)
     const all = new Set(mirrors.map(({ id }) => id))
     for (let second = 0; second < 60; second += 1) {
-      world.health.report(all)
+      world.health.reportBroken(all)
       await world.clock.pass(1000)
     }
     assert.ok(world.asked.length - asked <= 72, `${world.asked.length - asked}`)
@@ -414,17 +414,17 @@ describe('reports of clients', () => {
   test('to one that does not probe are passed on to the one that does', async () => {
     const states = memoryStates()
     const one = fakeWorld({ mirrors: [A], states: versioned(states) })
-    one.health.report(new Set(['a', 'nobody']))
+    one.health.reportBroken(new Set(['a', 'nobody']))
     await one.clock.pass(600)
-    one.health.report(new Set(['a']))
+    one.health.reportBroken(new Set(['a']))
     await one.clock.pass(600)
-    assert.deepEqual([...(await states.read()).asked.keys()], ['a'])
+    assert.deepEqual([...(await states.read()).requestedProbes.keys()], ['a'])
     assert.equal(one.asked.length, 0)
   })
 })
 
 /** As if every look were after a change of another process. */
-function versioned(states: StateStore): StateStore {
+function versioned(states: MirrorStateStore): MirrorStateStore {
   let version = 0
   return { ...states, version: () => version++ }
 }
@@ -490,7 +490,7 @@ describe('what others store', () => {
 
   test('that was lost is stored once more', async () => {
     let states = memoryStates()
-    const lost: StateStore = {
+    const lost: MirrorStateStore = {
       read: () => states.read(),
       events: (after) => states.events(after),
       presence: (after) => states.presence(after),
@@ -505,9 +505,9 @@ describe('what others store', () => {
     states = memoryStates()
     world.health.restore()
     await world.clock.pass(600)
-    const { ways, disabled } = await states.read()
+    const { endpoints, disabled } = await states.read()
     assert.deepEqual(disabled, new Map([['b', 5]]))
-    assert.deepEqual(ways.map(({ mirror, condition }) => [mirror, condition]).sort(), [
+    assert.deepEqual(endpoints.map(({ mirror, condition }) => [mirror, condition]).sort(), [
       ['a', 'down'],
       ['c', 'up'],
     ])
@@ -517,7 +517,7 @@ describe('what others store', () => {
   test('cannot be stored for a while: states are in force all the same, and are stored then', async () => {
     const memory = memoryStates()
     let isFull = false
-    const states: StateStore = {
+    const states: MirrorStateStore = {
       ...memory,
       apply: (changes) => {
         if (isFull) throw new Error('database or disk is full')
@@ -548,7 +548,7 @@ describe('what others store', () => {
       await new Promise(setImmediate)
       return await value
     }
-    const states: StateStore = {
+    const states: MirrorStateStore = {
       read: () => later(memory.read()),
       events: (after) => later(memory.events(after)),
       presence: (after) => later(memory.presence(after)),
@@ -573,7 +573,7 @@ describe('the end', () => {
     await world.health.close()
     await world.health.close()
     assert.equal(world.clock.plans, 0)
-    assert.equal((await states.read()).ways.length, 2)
+    assert.equal((await states.read()).endpoints.length, 2)
   })
 
   test('ends a probe that is under way, and takes nothing from it', async () => {
@@ -585,7 +585,7 @@ describe('the end', () => {
     assert.equal(world.asked.length, 1)
     await world.health.close()
     await world.clock.pass(MINUTE)
-    assert.deepEqual((await states.read()).ways, [])
+    assert.deepEqual((await states.read()).endpoints, [])
     assert.equal(world.asked.length, 1)
   })
 })

@@ -262,7 +262,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   test('has states in a file that cannot be used: they are kept in memory, with one warning', async (t) => {
     const { folder, options } = await setting(t)
     writeFiles(folder, { 'a file': '' })
-    const origin = await createOrigin({ ...options, states: join(folder, 'a file', 'states.sqlite') })
+    const origin = await createOrigin({ ...options, mirrorStates: join(folder, 'a file', 'states.sqlite') })
     t.after(() => origin.close())
     const warnings: string[] = []
     origin.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
@@ -270,7 +270,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
     assert.equal(warnings.length, 1)
     assert.match(
       warnings[0] ?? '',
-      /^ERR_STORE cannot use .* as the states of mirrors: .* name another file by `states`; until the next start the states of mirrors are kept in memory$/,
+      /^ERR_STORE cannot use .* as the states of mirrors: .* name another file by `mirrorStates`; until the next start the states of mirrors are kept in memory$/,
     )
   })
 

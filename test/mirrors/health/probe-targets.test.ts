@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Subjects } from '../../../lib/mirrors/health/probe-targets.js'
+import { ProbeTargets } from '../../../lib/mirrors/health/probe-targets.js'
 import { memoryStore } from '../../../lib/store/memory.js'
 import { put } from '../../store/suite.js'
 import { fileAt } from '../../support/files.js'
@@ -18,8 +18,8 @@ async function asked(
   paths: readonly string[] = [],
   trace?: string,
 ) {
-  const subjects = await new Subjects(store, () => 0).of(mirror('m', { paths, trace }))
-  return subjects.map(({ kind, urlPath }) => `${kind} ${urlPath}`)
+  const targets = await new ProbeTargets(store, () => 0).of(mirror('m', { paths, trace }))
+  return targets.map(({ kind, urlPath }) => `${kind} ${urlPath}`)
 }
 
 describe('a mirror is asked', () => {
@@ -71,12 +71,12 @@ describe('the choice', () => {
         return store.sample(...args)
       },
     }
-    const subjects = new Subjects(counting, () => now)
-    const paths = async () => (await subjects.of(mirror('m'))).map(({ path }) => path)
+    const targets = new ProbeTargets(counting, () => now)
+    const paths = async () => (await targets.of(mirror('m'))).map(({ path }) => path)
     assert.deepEqual(await paths(), ['c', 'b'])
     assert.deepEqual(await paths(), ['c', 'b'])
     // Those of other mirrors with the same paths are the same.
-    await subjects.of(mirror('other'))
+    await targets.of(mirror('other'))
     assert.equal(samples, 1)
     await store.apply([{ kind: 'remove', path: 'c' }])
     assert.deepEqual(await paths(), ['b', 'a'])
@@ -88,7 +88,7 @@ describe('the choice', () => {
 
   test('tells the size that a file has now, and whether it is a page', async () => {
     const store = await indexOf('a.html')
-    const [first] = await new Subjects(store, () => 0).of(mirror('m'))
+    const [first] = await new ProbeTargets(store, () => 0).of(mirror('m'))
     assert.deepEqual([first?.size, first?.isPage], [1234, true])
   })
 })

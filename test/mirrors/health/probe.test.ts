@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
 import { describe, type TestContext, test } from 'node:test'
-import { askByUndici } from '../../../lib/mirrors/health/http.js'
-import { type ProbedWay, type ProbeParts, probe } from '../../../lib/mirrors/health/probe.js'
-import type { Subject } from '../../../lib/mirrors/health/probe-target.js'
-import type { Outcome } from '../../../lib/mirrors/health/state.js'
-import { type HostAddresses, systemAddresses } from '../../../lib/network/addresses.js'
+import { undiciProbeClient } from '../../../lib/mirrors/health/http.js'
+import { type ProbeDependencies, type ProbedEndpoint, probe } from '../../../lib/mirrors/health/probe.js'
+import type { ProbeTarget } from '../../../lib/mirrors/health/probe-target.js'
+import type { ProbeOutcome } from '../../../lib/mirrors/health/state.js'
+import { type HostAddresses, systemResolver } from '../../../lib/network/addresses.js'
 import { unlessInstalled } from '../../support/client.js'
 import { until } from '../../support/until.js'
 import { type FaultyWay, refusingUrl, SIZE, startFaulty, startRaw, startSelfSigned } from './faulty.js'
 
-const FILE: Subject = {
+const FILE: ProbeTarget = {
   kind: 'file',
   path: 'iso/disk 1.iso',
   urlPath: 'iso/disk%201.iso',
   size: SIZE,
   isPage: false,
 }
-const OTHER: Subject = { ...FILE, path: 'other', urlPath: 'other' }
-const TRACE: Subject = { ...FILE, kind: 'trace', path: 'trace', urlPath: 'trace', size: undefined }
-const BASE: Subject = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
+const OTHER: ProbeTarget = { ...FILE, path: 'other', urlPath: 'other' }
+const TRACE: ProbeTarget = { ...FILE, kind: 'trace', path: 'trace', urlPath: 'trace', size: undefined }
+const BASE: ProbeTarget = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
 /** Milliseconds; long enough for a busy machine where an answer is expected. */
 const TIMEOUT = 10_000
 const SHORT = 300
 
 const NOWHERE: HostAddresses = { ipv4: [], ipv6: [] }
-const PARTS: ProbeParts = {
-  ask: askByUndici,
-  book: { find: async (host) => (/^[\d.]+$/.test(host) ? { ipv4: [host], ipv6: [] } : NOWHERE) },
+const PARTS: ProbeDependencies = {
+  client: undiciProbeClient,
+  resolver: { find: async (host) => (/^[\d.]+$/.test(host) ? { ipv4: [host], ipv6: [] } : NOWHERE) },
   now: () => performance.now(),
   wall: () => Date.now(),
   allowsPrivate: true,
@@ -35,17 +35,17 @@ const PARTS: ProbeParts = {
 
 function probeUrl(
   url: string,
-  subjects: readonly Subject[],
+  targets: readonly ProbeTarget[],
   timeout: number,
-  choices: Partial<ProbedWay & ProbeParts> = {},
-): Promise<Outcome> {
-  const way = { url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false, subjects } as const
-  return probe({ ...way, ...choices }, { ...PARTS, ...choices }, timeout, new AbortController().signal)
+  choices: Partial<ProbedEndpoint & ProbeDependencies> = {},
+): Promise<ProbeOutcome> {
+  const endpoint = { url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false, targets } as const
+  return probe({ ...endpoint, ...choices }, { ...PARTS, ...choices }, timeout, new AbortController().signal)
 }
 
 /** What is noted, without how long it took. */
-async function noted(url: string, subjects = [FILE], timeout = TIMEOUT, choices = {}) {
-  const outcome = await probeUrl(url, subjects, timeout, choices)
+async function noted(url: string, targets = [FILE], timeout = TIMEOUT, choices = {}) {
+  const outcome = await probeUrl(url, targets, timeout, choices)
   if (outcome.kind === 'answered') {
     const { kind: _, roundTrip, ...rest } = outcome
     assert.ok(roundTrip > 0 && roundTrip < timeout, `${roundTrip} ms`)
@@ -55,7 +55,7 @@ async function noted(url: string, subjects = [FILE], timeout = TIMEOUT, choices 
 }
 
 describe('of a file of the index', () => {
-  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
+  const TABLE: readonly (readonly [endpoint: FaultyWay, noted: unknown])[] = [
     ['good', { ranges: true }],
     ['of another size', { ranges: true, note: 'it has 999999 bytes of iso/disk 1.iso, and not 1000000' }],
     ['without Range', { ranges: false }],
@@ -83,9 +83,9 @@ describe('of a file of the index', () => {
     ['redirects to nowhere', 'it redirects to nowhere'],
     ['redirects to ftp', 'it redirects to ftp:'],
   ]
-  for (const [way, expected] of TABLE) {
-    test(way, async (t) => {
-      const mirror = await startFaulty(t, way)
+  for (const [endpoint, expected] of TABLE) {
+    test(endpoint, async (t) => {
+      const mirror = await startFaulty(t, endpoint)
       assert.deepEqual(await noted(mirror.url), expected)
       assert.equal(mirror.requests[0], 'GET /iso/disk%201.iso bytes=0-0')
       assert.ok(mirror.requests.length <= 6)
@@ -93,9 +93,9 @@ describe('of a file of the index', () => {
     })
   }
 
-  for (const way of ['hangs', 'a part without an end'] as const) {
-    test(way, async (t) => {
-      const mirror = await startFaulty(t, way)
+  for (const endpoint of ['hangs', 'a part without an end'] as const) {
+    test(endpoint, async (t) => {
+      const mirror = await startFaulty(t, endpoint)
       const outcome = await probeUrl(mirror.url, [FILE], SHORT)
       const expected = { kind: 'failed', reason: 'no answer within 0.3 s', weight: 'normal', doubt: 'silent' }
       assert.deepEqual(outcome, expected)
@@ -180,7 +180,7 @@ describe('of a trace', () => {
   const ONE = 'GET /repo/trace bytes=0-0'
   const TABLE: readonly (readonly [
     what: string,
-    way: FaultyWay | RequestListener,
+    endpoint: FaultyWay | RequestListener,
     noted: unknown,
     byte?: 1,
   ])[] = [
@@ -206,9 +206,9 @@ describe('of a trace', () => {
     ['much more than was asked for', 'all of it as a part', 'trace is larger than a trace file'],
     ['a part that goes on', part(`bytes 0-10/11`, 'x'.repeat(5000)), 'trace is larger than a trace file'],
   ]
-  for (const [what, way, expected, byte] of TABLE) {
+  for (const [what, endpoint, expected, byte] of TABLE) {
     test(what, async (t) => {
-      const mirror = await startFaulty(t, way)
+      const mirror = await startFaulty(t, endpoint)
       assert.deepEqual(await noted(`${mirror.url}repo/`, [TRACE]), expected)
       assert.deepEqual(mirror.requests, byte === undefined ? [ALL] : [ALL, ONE])
       await until('its connections are closed', () => mirror.connections() === 0)
@@ -234,7 +234,7 @@ describe('of a trace', () => {
 })
 
 describe('of the folder where a copy begins', () => {
-  const TABLE: readonly (readonly [way: FaultyWay, noted: unknown])[] = [
+  const TABLE: readonly (readonly [endpoint: FaultyWay, noted: unknown])[] = [
     ['good', {}],
     ['without Range', {}],
     ['HTML for everything', {}],
@@ -244,9 +244,9 @@ describe('of the folder where a copy begins', () => {
     ['gone', 'the answer is 410'],
     ['failing', 'the answer is 500'],
   ]
-  for (const [way, expected] of TABLE) {
-    test(way, async (t) => {
-      const mirror = await startFaulty(t, way)
+  for (const [endpoint, expected] of TABLE) {
+    test(endpoint, async (t) => {
+      const mirror = await startFaulty(t, endpoint)
       assert.deepEqual(await noted(`${mirror.url}repo/`, [BASE]), expected)
       assert.deepEqual(mirror.requests, ['GET /repo/ bytes=0-0'])
     })
@@ -385,30 +385,30 @@ describe('below HTTP', () => {
 test('a probe that is ended says nothing, at once', async (t) => {
   const mirror = await startFaulty(t, 'hangs')
   const controller = new AbortController()
-  const way = { url: mirror.url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false } as const
-  const running = probe({ ...way, subjects: [FILE] }, PARTS, TIMEOUT, controller.signal)
+  const endpoint = { url: mirror.url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false } as const
+  const running = probe({ ...endpoint, targets: [FILE] }, PARTS, TIMEOUT, controller.signal)
   await until('it is asked', () => mirror.requests.length === 1)
   const start = performance.now()
   controller.abort()
   assert.deepEqual(await running, { kind: 'nothing', reason: 'ended' })
   assert.ok(performance.now() - start < 1000)
   await until('its connection is closed', () => mirror.connections() === 0)
-  const late = probe({ ...way, subjects: [FILE] }, PARTS, TIMEOUT, controller.signal)
+  const late = probe({ ...endpoint, targets: [FILE] }, PARTS, TIMEOUT, controller.signal)
   assert.deepEqual(await late, { kind: 'nothing', reason: 'ended' })
   assert.equal(mirror.requests.length, 1)
 })
 
 describe('addresses', () => {
-  const book = systemAddresses()
+  const resolver = systemResolver()
 
   test('are known of those who are addresses themselves, and of this machine', async () => {
-    assert.deepEqual(await book.find('192.0.2.1'), { ipv4: ['192.0.2.1'], ipv6: [] })
-    assert.deepEqual(await book.find('2001:db8::1'), { ipv4: [], ipv6: ['2001:db8::1'] })
-    const { ipv4, ipv6 } = await book.find('localhost')
+    assert.deepEqual(await resolver.find('192.0.2.1'), { ipv4: ['192.0.2.1'], ipv6: [] })
+    assert.deepEqual(await resolver.find('2001:db8::1'), { ipv4: [], ipv6: ['2001:db8::1'] })
+    const { ipv4, ipv6 } = await resolver.find('localhost')
     assert.ok([...(ipv4 ?? []), ...(ipv6 ?? [])].some((address) => ['127.0.0.1', '::1'].includes(address)))
   })
 
   test('there are none of what is invalid by its name', async () => {
-    assert.deepEqual(await book.find('mirror.invalid'), NOWHERE)
+    assert.deepEqual(await resolver.find('mirror.invalid'), NOWHERE)
   })
 })

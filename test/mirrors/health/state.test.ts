@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { neededSuccesses, nextState, type Outcome, type Rules } from '../../../lib/mirrors/health/state.js'
-import type { WayState } from '../../../lib/store/states.js'
+import {
+  neededSuccesses,
+  nextState,
+  type ProbeOutcome,
+  type StateRules,
+} from '../../../lib/mirrors/health/state.js'
+import type { EndpointState } from '../../../lib/store/states.js'
 
-const RULES: Rules = { failures: 2, successes: 2, mostSuccesses: 32, memory: 3600 }
+const RULES: StateRules = { failures: 2, successes: 2, maxSuccesses: 32, memoryMs: 3600 }
 
 const OUTCOMES = {
   '+': { kind: 'answered', roundTrip: 5 },
@@ -12,12 +17,12 @@ const OUTCOMES = {
   r: { kind: 'failed', reason: 'connection refused', weight: 'refused' },
   '!': { kind: 'failed', reason: 'a private address', weight: 'certain' },
   '?': { kind: 'nothing', reason: 'no network here' },
-} as const satisfies Record<string, Outcome>
+} as const satisfies Record<string, ProbeOutcome>
 type Letter = keyof typeof OUTCOMES
 
 /** The states after each of these outcomes, one a second, from 1 on. */
-function states(letters: string, rules = RULES): (WayState | undefined)[] {
-  let state: WayState | undefined
+function states(letters: string, rules = RULES): (EndpointState | undefined)[] {
+  let state: EndpointState | undefined
   return [...letters].map((letter, index) => {
     state = nextState(state, OUTCOMES[letter as Letter], index + 1, rules)
     return state
@@ -57,14 +62,14 @@ describe('a way to a mirror', () => {
   test('that falls again soon has to answer twice as often, each time, up to a limit', () => {
     assert.equal(conditions('--++--++++'), '.dduuddddu')
     assert.equal(conditions('--++--++++--++++++++'), '.dduudddduuddddddddu')
-    const needed = [0, 1, 2, 3, 4, 5, 6, 7, 40, 1e9].map((falls) => neededSuccesses({ falls }, RULES))
+    const needed = [0, 1, 2, 3, 4, 5, 6, 7, 40, 1e9].map((flaps) => neededSuccesses({ flaps }, RULES))
     assert.deepEqual(needed, [2, 2, 4, 8, 16, 32, 32, 32, 32, 32])
   })
 
   test('that has stayed up for long falls as for the first time', () => {
-    const rules = { ...RULES, memory: 5 }
-    assert.equal(states('--++--', rules).at(-1)?.falls, 2)
-    assert.equal(states('--++++++--', rules).at(-1)?.falls, 1)
+    const rules = { ...RULES, memoryMs: 5 }
+    assert.equal(states('--++--', rules).at(-1)?.flaps, 2)
+    assert.equal(states('--++++++--', rules).at(-1)?.flaps, 1)
   })
 
   test('tells since when it is as it is, and why it is down', () => {
@@ -73,11 +78,11 @@ describe('a way to a mirror', () => {
     assert.deepEqual([down?.condition, down?.since, down?.reason], ['down', 5, 'connection refused'])
     // The last reason, since the first time.
     assert.deepEqual([still?.since, still?.reason, still?.probed], [5, 'it failed', 7])
-    assert.deepEqual([again?.condition, again?.reason, again?.against], ['down', 'it failed', 1])
+    assert.deepEqual([again?.condition, again?.reason, again?.streak], ['down', 'it failed', 1])
   })
 
   test('remembers what its answers told', () => {
-    const answer: Outcome = { kind: 'answered', roundTrip: 7, ranges: false, redirect: 'x', note: 'y' }
+    const answer: ProbeOutcome = { kind: 'answered', roundTrip: 7, ranges: false, redirect: 'x', note: 'y' }
     const first = nextState(undefined, answer, 1, RULES)
     assert.deepEqual([first?.roundTrip, first?.ranges, first?.redirect, first?.note], [7, false, 'x', 'y'])
     const failed = nextState(first, OUTCOMES['-'], 2, RULES)

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { nextState, type Outcome } from '../../../lib/mirrors/health/state.js'
-import { delayAfter, rulesOf, type Told, timingOf } from '../../../lib/mirrors/health/timing.js'
-import type { WayState } from '../../../lib/store/states.js'
+import { nextState, type ProbeOutcome } from '../../../lib/mirrors/health/state.js'
+import { delayAfter, type ProbeResult, rulesOf, timingOf } from '../../../lib/mirrors/health/timing.js'
+import type { EndpointState } from '../../../lib/store/states.js'
 
-const GOOD: Outcome = { kind: 'answered', roundTrip: 5 }
-const BAD: Outcome = { kind: 'failed', reason: 'x', weight: 'normal' }
-const REFUSED: Outcome = { kind: 'failed', reason: 'x', weight: 'refused' }
+const GOOD: ProbeOutcome = { kind: 'answered', roundTrip: 5 }
+const BAD: ProbeOutcome = { kind: 'failed', reason: 'x', weight: 'normal' }
+const REFUSED: ProbeOutcome = { kind: 'failed', reason: 'x', weight: 'refused' }
 
 /** A way after these outcomes, one a millisecond. */
-function after(...outcomes: readonly Outcome[]): Told {
+function after(...outcomes: readonly ProbeOutcome[]): ProbeResult {
   const rules = rulesOf(timingOf(60_000))
-  let state: WayState | undefined
+  let state: EndpointState | undefined
   for (const [now, outcome] of outcomes.entries()) state = nextState(state, outcome, now, rules)
   return { outcome: outcomes.at(-1) ?? GOOD, state }
 }
@@ -40,11 +40,11 @@ test('a mirror that dies right after a probe, and then hangs, is found out withi
       fc.double({ min: 100, max: 1e8, noNaN: true }),
       fc.double({ min: 1, max: 1e8, noNaN: true }),
       fc.double({ min: 0, max: 0.999, noNaN: true }),
-      (interval, timeout, draw) => {
+      (interval, timeout, random) => {
         const timing = timingOf(interval, timeout)
         const rules = rulesOf(timing)
-        const usual = delayAfter([after(GOOD)], timing, rules, draw)
-        const second = delayAfter([after(GOOD, BAD)], timing, rules, draw)
+        const usual = delayAfter([after(GOOD)], timing, rules, random)
+        const second = delayAfter([after(GOOD, BAD)], timing, rules, random)
         assert.ok(usual > 0 && second > 0)
         assert.ok(usual + timing.timeout + second + timing.timeout <= interval)
       },
@@ -55,9 +55,9 @@ test('a mirror that dies right after a probe, and then hangs, is found out withi
 describe('the next probe', () => {
   const timing = timingOf(60_000)
   const rules = rulesOf(timing)
-  const delay = (told: readonly Told[], draw = 0) => delayAfter(told, timing, rules, draw)
+  const delay = (told: readonly ProbeResult[], random = 0) => delayAfter(told, timing, rules, random)
 
-  const TABLE: readonly (readonly [what: string, told: readonly Told[], delay: number])[] = [
+  const TABLE: readonly (readonly [what: string, told: readonly ProbeResult[], delay: number])[] = [
     ['of one that is up', [after(GOOD)], timing.period],
     ['of one that nothing is known of', [], timing.period],
     ['of one that failed', [after(GOOD, BAD)], timing.again],

@@ -1,14 +1,14 @@
 import type { Clock } from '../../../lib/clock.js'
-import { Health, type Probing } from '../../../lib/mirrors/health/health.js'
-import type { Ask } from '../../../lib/mirrors/health/http.js'
+import { Health, type ProbeSettings } from '../../../lib/mirrors/health/health.js'
+import type { ProbeClient } from '../../../lib/mirrors/health/http.js'
 import { Registry } from '../../../lib/mirrors/list/registry.js'
 import { rank } from '../../../lib/mirrors/ranking/rank.js'
-import { DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import type { Client, Mirror } from '../../../lib/model.js'
-import type { AddressBook, HostAddresses } from '../../../lib/network/addresses.js'
+import type { HostAddresses, HostResolver } from '../../../lib/network/addresses.js'
 import { memoryStore } from '../../../lib/store/memory.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
-import type { MirrorEvent, StateStore } from '../../../lib/store/states.js'
+import type { MirrorEvent, MirrorStateStore } from '../../../lib/store/states.js'
 import type { Store } from '../../../lib/store/store.js'
 
 /** A clock that stands still until it is told to go on. */
@@ -81,14 +81,14 @@ export interface FakeWorld {
 
 export interface FakeChoices {
   readonly mirrors: readonly Mirror[]
-  readonly probing?: Probing | undefined
+  readonly probing?: ProbeSettings | undefined
   readonly privateAddresses?: boolean
-  readonly states?: StateStore
+  readonly states?: MirrorStateStore
   readonly index?: Store
   readonly clock?: FakeClock
 }
 
-export const PROBING: Probing = { interval: 60_000 }
+export const PROBING: ProbeSettings = { interval: 60_000 }
 export const SOMEONE4: Client = { address: '198.51.100.1' }
 export const SOMEONE6: Client = { address: '2001:db8::1' }
 
@@ -105,11 +105,11 @@ export function fakeWorld(choices: FakeChoices): FakeWorld {
   const doing: Record<string, Doing> = {}
   const addresses: Record<string, HostAddresses> = {}
   const traces: Record<string, string> = {}
-  const registry = new Registry(mirrors, false, DEFAULT_CHOOSING, {
+  const registry = new Registry(mirrors, false, DEFAULT_SELECTION, {
     replaced: () => {},
     warning: (error) => warnings.push(error.message),
   })
-  const ask: Ask = async (url, [address = ''], signal, read, last = 0) => {
+  const client: ProbeClient = async (url, [address = ''], signal, read, last = 0) => {
     const family = address.includes(':') ? 'ipv6' : 'ipv4'
     asked.push({ at: clock.steady(), whom: `${url.origin} ${family}` })
     const does = doing[`${url.origin} ${family}`] ?? doing[url.origin] ?? 206
@@ -127,13 +127,13 @@ export function fakeWorld(choices: FakeChoices): FakeWorld {
       read: async () => Buffer.from(traces[url.origin] ?? ''),
     })
   }
-  const book: AddressBook = { find: async (host) => addresses[host] ?? PUBLIC, close: () => {} }
+  const resolver: HostResolver = { find: async (host) => addresses[host] ?? PUBLIC, close: () => {} }
   const health = new Health(
     probing,
-    { states, index, registry, ask, book, privateAddresses, clock, draw: () => 0 },
+    { states, index, registry, client, resolver, privateAddresses, clock, random: () => 0 },
     {
       changed: (event) => events.push(event),
-      asked: () => {},
+      probeRequested: () => {},
       warning: (error) => warnings.push(error.message),
     },
   )

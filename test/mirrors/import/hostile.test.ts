@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import * as v from 'valibot'
 import { mirrorsFile, written } from '../../../lib/mirrors/list/import/document.js'
 import { importMirrors, LIST_FORMATS, type ListFormat } from '../../../lib/mirrors/list/import/import.js'
-import { printable } from '../../../lib/mirrors/list/import/printable.js'
+import { escapeUnprintable } from '../../../lib/mirrors/list/import/printable.js'
 import { mirrorListSchema, mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
 import { validateYaml } from '../../../lib/validation.js'
 import { CASES, listText } from './lists.js'
@@ -19,7 +19,10 @@ function assertSound(format: ListFormat, text: string): void {
   assert.deepEqual(validateYaml(mirrorsFileSchema, file, 'list', 'ERR_MIRRORS_FILE').mirrors, mirrors)
   assert.doesNotMatch(file, /(?!\n)\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/u, 'a terminal shows it')
   for (const { reason, name = '' } of remarks) {
-    assert.doesNotMatch(printable(name) + printable(reason), /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}/u)
+    assert.doesNotMatch(
+      escapeUnprintable(name) + escapeUnprintable(reason),
+      /\p{Cc}|\p{Cf}|\p{Cs}|\p{Zl}|\p{Zp}/u,
+    )
   }
 }
 

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ids } from '../../../lib/mirrors/list/import/ids.js'
-import { plainText, printable, withoutCredentials } from '../../../lib/mirrors/list/import/printable.js'
+import {
+  escapeUnprintable,
+  plainText,
+  withoutCredentials,
+} from '../../../lib/mirrors/list/import/printable.js'
 import {
   asnOf,
-  continentOf,
+  continentCodeOf,
   coordinatesOf,
   countryOf,
   flagOf,
@@ -41,8 +45,8 @@ test('countries are read by code and by name', () => {
     [49, 49],
   ]
   for (const [value, code] of codes) assert.equal(countryOf(value), code)
-  assert.equal(continentOf('UK'), 'eu')
-  assert.equal(continentOf('Atlantis'), undefined)
+  assert.equal(continentCodeOf('UK'), 'eu')
+  assert.equal(continentCodeOf('Atlantis'), undefined)
 })
 
 test('numbers of systems are read in every notation, each once', () => {
@@ -72,10 +76,10 @@ test('ids are given out once', () => {
 
 test('what is printed is one line that a terminal does not obey', () => {
   assert.equal(
-    printable('a\u001b[2J\nb\u202e\u2028\u0085\ud800é😀'),
+    escapeUnprintable('a\u001b[2J\nb\u202e\u2028\u0085\ud800é😀'),
     'a\\u{1b}[2J\\u{a}b\\u{202e}\\u{2028}\\u{85}\\u{d800}é😀',
   )
-  assert.equal(printable('abcdef', 3), 'abc…')
+  assert.equal(escapeUnprintable('abcdef', 3), 'abc…')
   assert.equal(plainText(' Example\u0000\tHosting \u202e & more\n'), 'Example Hosting & more')
 })
 

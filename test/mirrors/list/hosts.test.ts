@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Hosts, type HostsParts, nameServers } from '../../../lib/mirrors/list/hosts.js'
+import { Hosts, type HostsDependencies, nameServers } from '../../../lib/mirrors/list/hosts.js'
 import { Registry } from '../../../lib/mirrors/list/registry.js'
-import { DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import type { Mirror, Place } from '../../../lib/model.js'
 import { mirror } from '../../support/mirrors.js'
 
@@ -11,7 +11,7 @@ type Answers = Readonly<Record<string, { ipv4?: readonly string[]; ipv6?: readon
 const FRANKFURT: Place = { country: 'de', continent: 'eu', coordinates: [50.1, 8.7], asn: 64500 }
 const MIDDLE: Place = { country: 'de', continent: 'eu', coordinates: [51, 9], approximate: true }
 
-function parts(answers: Answers, place: Place = FRANKFURT): HostsParts {
+function parts(answers: Answers, place: Place = FRANKFURT): HostsDependencies {
   return {
     addresses: async (host, family) => answers[host]?.[family],
     cancel: () => {},
@@ -22,7 +22,7 @@ function parts(answers: Answers, place: Place = FRANKFURT): HostsParts {
 /** A mirror as it is completed once its host has been looked up. */
 async function completed(one: Mirror, answers: Answers, place?: Place): Promise<Mirror> {
   const hosts = new Hosts(parts(answers, place), () => {})
-  await hosts.follow([one])
+  await hosts.setMirrors([one])
   hosts.close()
   return hosts.complete(one)
 }
@@ -84,9 +84,9 @@ test('what was known stays when name servers fall silent', async () => {
     { ...parts({}), addresses: async (host, family) => answers[host]?.[family] },
     () => {},
   )
-  await hosts.follow([mirror('m')])
+  await hosts.setMirrors([mirror('m')])
   answers = {}
-  await hosts.follow([mirror('m')])
+  await hosts.setMirrors([mirror('m')])
   assert.equal(hosts.complete(mirror('m')).location, 'de')
   hosts.close()
 })
@@ -96,8 +96,8 @@ test('it is told when something is learnt, and not when nothing is', async () =>
   const hosts = new Hosts(parts(BOTH), () => {
     learnt += 1
   })
-  await hosts.follow([mirror('m')])
-  await hosts.follow([mirror('m')])
+  await hosts.setMirrors([mirror('m')])
+  await hosts.setMirrors([mirror('m')])
   hosts.close()
   assert.equal(learnt, 1)
 })
@@ -107,7 +107,7 @@ test('a registry puts a new snapshot in force when it has learnt of the hosts', 
   const registry = new Registry(
     [mirror('m')],
     false,
-    DEFAULT_CHOOSING,
+    DEFAULT_SELECTION,
     {
       replaced: ({ mirrors }) => replaced.push(mirrors[0]?.location),
       warning: (error) => assert.fail(error.message),

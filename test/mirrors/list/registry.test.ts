@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { MirroredByError } from '../../../lib/errors.js'
 import { Registry, type RegistryEvents } from '../../../lib/mirrors/list/registry.js'
 import { explain } from '../../../lib/mirrors/ranking/rank.js'
-import { DEFAULT_CHOOSING, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import { DEFAULT_SELECTION, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { mirror } from '../../support/mirrors.js'
 import { until } from '../../support/until.js'
@@ -35,7 +35,7 @@ function following(context: TestContext, text = yaml('a', 'b')): Following {
   writeFileSync(file, text)
   const replaced: Snapshot[] = []
   const warnings: MirroredByError[] = []
-  const registry = new Registry(file, true, DEFAULT_CHOOSING, {
+  const registry = new Registry(file, true, DEFAULT_SELECTION, {
     replaced: (snapshot) => replaced.push(snapshot),
     warning: (error) => warnings.push(error),
   })
@@ -62,7 +62,7 @@ test('the mirrors of the file are there at once', (context) => {
 })
 
 test('a list at hand needs no file', async () => {
-  const registry = new Registry([mirror('x')], true, DEFAULT_CHOOSING, SILENT)
+  const registry = new Registry([mirror('x')], true, DEFAULT_SELECTION, SILENT)
   assert.deepEqual(
     registry.snapshot.mirrors.map(({ id }) => id),
     ['x'],
@@ -72,7 +72,7 @@ test('a list at hand needs no file', async () => {
 
 test('a file that is wrong at the start is refused', (context) => {
   const file = join(temporaryFolder(context), 'mirrors.yaml')
-  const open = () => new Registry(file, true, DEFAULT_CHOOSING, SILENT)
+  const open = () => new Registry(file, true, DEFAULT_SELECTION, SILENT)
   assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
   writeFileSync(file, 'mirrors: 5')
   assert.throws(open, { code: 'ERR_MIRRORS_FILE' })
@@ -179,7 +179,7 @@ test('a relative path stays that file, wherever the process goes', async (contex
   writeFileSync(file, yaml('a'))
   const before = process.cwd()
   const elsewhere = mkdtempSync(join(folder, 'elsewhere-'))
-  const registry = new Registry(relative(before, file), true, DEFAULT_CHOOSING, {
+  const registry = new Registry(relative(before, file), true, DEFAULT_SELECTION, {
     ...SILENT,
     replaced: () => {},
   })
@@ -196,7 +196,7 @@ test('a relative path stays that file, wherever the process goes', async (contex
 test('a file that is not to be followed is read once', async (context) => {
   const file = join(temporaryFolder(context), 'mirrors.yaml')
   writeFileSync(file, yaml('a'))
-  const registry = new Registry(file, false, DEFAULT_CHOOSING, SILENT)
+  const registry = new Registry(file, false, DEFAULT_SELECTION, SILENT)
   writeFileSync(file, yaml('b'))
   await sleep(300) // three times as long as an edit is given
   assert.equal(registry.snapshot.mirrors[0]?.id, 'a')
@@ -220,7 +220,7 @@ describe('how mirrors perform', () => {
     const registry = new Registry(
       [mirror('a', { weight: 300 }), mirror('b'), mirror('c', { weight: 0 })],
       false,
-      DEFAULT_CHOOSING,
+      DEFAULT_SELECTION,
       SILENT,
     )
     context.after(() => registry.close())
@@ -230,7 +230,7 @@ describe('how mirrors perform', () => {
   test('multiplies their weights, each time anew from those that are configured', (context) => {
     const registry = open(context)
     assert.deepEqual(weights(registry), [300, 100, 0])
-    registry.weigh(
+    registry.setWeightFactors(
       new Map([
         ['a', 0.5],
         ['c', 4],
@@ -238,17 +238,17 @@ describe('how mirrors perform', () => {
       ]),
     )
     assert.deepEqual(weights(registry), [150, 100, 0])
-    registry.weigh(new Map([['a', 1 / 3]]))
+    registry.setWeightFactors(new Map([['a', 1 / 3]]))
     assert.deepEqual(weights(registry), [100, 100, 0])
-    registry.weigh(new Map([['b', 1.23456]]))
+    registry.setWeightFactors(new Map([['b', 1.23456]]))
     assert.deepEqual(weights(registry), [300, 123, 0])
-    registry.weigh(new Map())
+    registry.setWeightFactors(new Map())
     assert.deepEqual(weights(registry), [300, 100, 0])
   })
 
   test('counts for redirects', (context) => {
     const registry = open(context)
-    registry.weigh(new Map([['b', 3]]))
+    registry.setWeightFactors(new Map([['b', 3]]))
     const client = { address: '192.0.2.1' }
     const { ranked } = explain(registry.snapshot, { path: 'p', secure: false }, client, 'p')
     assert.deepEqual(
@@ -263,28 +263,28 @@ describe('how mirrors perform', () => {
   test('makes a new snapshot only where it changes by more than a tenth', (context) => {
     const registry = open(context)
     const before = registry.snapshot
-    registry.weigh(new Map([['a', 1.09]]))
+    registry.setWeightFactors(new Map([['a', 1.09]]))
     assert.equal(registry.snapshot, before)
-    registry.weigh(new Map([['a', 1.2]]))
+    registry.setWeightFactors(new Map([['a', 1.2]]))
     const after = registry.snapshot
     assert.notEqual(after, before)
-    registry.weigh(new Map([['a', 1.15]]))
+    registry.setWeightFactors(new Map([['a', 1.15]]))
     assert.equal(registry.snapshot, after)
     assert.deepEqual(weights(registry), [360, 100, 0])
   })
 
   test('leaves what ails them, and what they hold, as it is', (context) => {
     const registry = open(context)
-    const holding = { lacks: () => 'why', isUnseen: () => false, prefers: () => false }
-    registry.heedHoldings(({ id }) => (id === 'b' ? holding : undefined))
-    registry.weigh(new Map([['a', 2]]))
-    assert.deepEqual(registry.snapshot.holdings, [undefined, holding, undefined])
+    const inventory = { whyMissing: () => 'why', isUnchecked: () => false, hasOurEtag: () => false }
+    registry.setInventories(({ id }) => (id === 'b' ? inventory : undefined))
+    registry.setWeightFactors(new Map([['a', 2]]))
+    assert.deepEqual(registry.snapshot.inventories, [undefined, inventory, undefined])
   })
 
   test('stays when the list is edited', async (context) => {
     const one = following(context)
     await untilFollowed(one)
-    one.registry.weigh(new Map([['followed', 2]]))
+    one.registry.setWeightFactors(new Map([['followed', 2]]))
     writeFileSync(one.file, yaml('new', 'followed'))
     await until('an edit takes effect', () => one.ids().length === 2)
     assert.deepEqual(weights(one.registry), [100, 200])

@@ -30,9 +30,9 @@ const noise = fc.record({ seed: fc.nat(), share: fc.constantFrom(0, 0, 0.001, 0.
 const members = fc.tuple(ranges, noise).map(([list, { seed, share }]) => {
   const flags = new Uint8Array(SPAN)
   for (const { from, length, on } of list) flags.fill(on ? 1 : 0, from, Math.min(from + length, SPAN))
-  const draw = seededDraw(seed)
+  const random = seededDraw(seed)
   if (share > 0)
-    for (let low = 0; low < SPAN; low += 1) if (draw() < share) flags[low] = 1 - (flags[low] ?? 0)
+    for (let low = 0; low < SPAN; low += 1) if (random() < share) flags[low] = 1 - (flags[low] ?? 0)
   return [...flags.keys()].filter((low) => flags[low] === 1)
 })
 const someMembers = members.filter((list) => list.length > 0)
@@ -196,8 +196,8 @@ describe('what no block can have written', () => {
       .uniqueArray(fc.nat(SPAN - 1), { maxLength: 60 })
       .map((list) => new Uint8Array(Uint16Array.from(list.sort((a, b) => a - b)).buffer))
     const bitmap = fc.tuple(fc.nat(), fc.constantFrom(0.01, 0.2, 0.5)).map(([seed, share]) => {
-      const draw = seededDraw(seed)
-      return Uint8Array.from({ length: 8192 }, () => (draw() < share ? Math.floor(draw() * 256) : 0))
+      const random = seededDraw(seed)
+      return Uint8Array.from({ length: 8192 }, () => (random() < share ? Math.floor(random() * 256) : 0))
     })
     const spoilt = fc.tuple(fc.oneof(ascending, bitmap), fc.nat(), fc.nat(255)).map(([bytes, at, value]) => {
       const copy = bytes.slice()

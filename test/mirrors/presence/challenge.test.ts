@@ -6,13 +6,13 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Agent } from 'undici'
 import {
+  type ChallengeDependencies,
   type ChallengeLimits,
-  type ChallengeParts,
   type ChallengeResult,
   challenge,
   choosePiece,
+  type PieceTarget,
   pieceRange,
-  type Target,
 } from '../../../lib/mirrors/presence/file/challenge.js'
 import { pieceLength } from '../../../lib/pieces.js'
 import { type Fault, type FaultyMirror, startFaultyMirror } from '../../lab/faulty-mirror.js'
@@ -30,7 +30,7 @@ const SIZE = CONTENT.length
 const SMALL = CONTENT.subarray(0, 1000)
 
 /** A piece of the big file. */
-function targetAt(url: string, piece: number, content = CONTENT): Target {
+function targetAt(url: string, piece: number, content = CONTENT): PieceTarget {
   const sha256 = createHash('sha256')
     .update(content.subarray(piece * LENGTH, (piece + 1) * LENGTH))
     .digest()
@@ -49,7 +49,7 @@ async function start(scope: Scope, fault?: Fault, tls = false): Promise<FaultyMi
 async function ask(
   scope: Scope,
   listener: RequestListener,
-  parts: ChallengeParts = {},
+  parts: ChallengeDependencies = {},
   limits: Partial<ChallengeLimits> = {},
 ): Promise<ChallengeResult> {
   const { url } = await listen(scope, listener)
@@ -454,8 +454,8 @@ describe('pieces', () => {
   test('are chosen within the file, whatever chance says', () => {
     const draws = fc.double({ min: 0, max: 1, noNaN: true })
     fc.assert(
-      fc.property(sizes, draws, (size, draw) => {
-        const piece = choosePiece(size, () => draw)
+      fc.property(sizes, draws, (size, random) => {
+        const piece = choosePiece(size, () => random)
         if (size === 0) assert.equal(piece, undefined)
         else assert.ok(pieceRange(size, pieceLength(size), piece ?? -1) !== undefined)
       }),
@@ -464,7 +464,7 @@ describe('pieces', () => {
 
   test('are all chosen, the first and the last too', () => {
     assert.deepEqual(
-      [0, 0.3, 0.34, 0.67, 0.99].map((draw) => choosePiece(SIZE, () => draw)),
+      [0, 0.3, 0.34, 0.67, 0.99].map((random) => choosePiece(SIZE, () => random)),
       [0, 0, 1, 2, 2],
     )
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   type Listing,
-  type Outcome,
+  type ListingOutcome,
   type RemoteFile,
   TIME_UNITS,
 } from '../../../lib/mirrors/presence/listings/listing.js'
@@ -11,7 +11,7 @@ import type { DiskFile } from '../../lab/tree.js'
 /** Reads a listing to its end. */
 export async function collect(
   listing: Listing,
-): Promise<{ readonly files: readonly RemoteFile[]; readonly outcome: Outcome }> {
+): Promise<{ readonly files: readonly RemoteFile[]; readonly outcome: ListingOutcome }> {
   const files: RemoteFile[] = []
   for await (const batch of listing) files.push(...batch)
   return { files, outcome: await listing.outcome }

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
   type Comparison,
+  type CopyState,
   compare,
-  type Holding,
   type IndexedContent,
   judgeCheck,
 } from '../../../lib/mirrors/presence/compare.js'
@@ -130,7 +130,7 @@ describe('a HEAD', () => {
     ...some,
   })
   const other = new Uint8Array(32)
-  const table: readonly (readonly [what: string, check: FileCheck, is: Holding])[] = [
+  const table: readonly (readonly [what: string, check: FileCheck, is: CopyState])[] = [
     ['of our size and second', present({}), 'held'],
     ['of our size and a later second', present({ mtime: MODIFIED + 1000 }), 'held'],
     ['of our size and an earlier second', present({ mtime: MODIFIED - 1000 }), 'stale'],

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Average, addSample, throughput } from '../../../lib/mirrors/presence/decaying-average.js'
+import {
+  addSample,
+  type DecayingAverage,
+  throughput,
+} from '../../../lib/mirrors/presence/decaying-average.js'
 
 const HALF_LIFE = 1000
 
 type Sample = readonly [value: number, at: number]
 
-function averageOf(samples: readonly Sample[]): Average {
-  let average: Average | undefined
+function averageOf(samples: readonly Sample[]): DecayingAverage {
+  let average: DecayingAverage | undefined
   for (const [value, at] of samples) average = addSample(average, value, at, HALF_LIFE)
   assert.ok(average !== undefined)
   return average

@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { listFtp } from '../../../lib/mirrors/presence/listings/ftp.js'
 import { listHttp } from '../../../lib/mirrors/presence/listings/http.js'
-import type { Listing, ScanLimits, ScanOptions } from '../../../lib/mirrors/presence/listings/listing.js'
+import type {
+  Listing,
+  ListingLimits,
+  ListingOptions,
+} from '../../../lib/mirrors/presence/listings/listing.js'
 import { listRsync } from '../../../lib/mirrors/presence/listings/rsync.js'
 import { type HttpFault, startFaultyHttp } from '../../lab/faulty-http.js'
 import { type FtpBehaviour, startMlsdServer } from '../../lab/mlsd.js'
@@ -26,7 +30,7 @@ interface Expected {
   readonly reason: RegExp
   /** Of what was listed before. Default: nothing. */
   readonly files?: readonly string[] | ((count: number) => boolean)
-  readonly limits?: Partial<ScanLimits>
+  readonly limits?: Partial<ListingLimits>
   readonly requests?: (count: number) => boolean
   /** Of the repository, below the server's root, where links cannot lead further up. Default: the root. */
   readonly base?: string
@@ -82,7 +86,7 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
   'speaks no HTTP': { reason: /the root: .*(Parse|Expected HTTP)/i },
 }
 
-function limited(limits: Partial<ScanLimits> = {}): ScanOptions {
+function limited(limits: Partial<ListingLimits> = {}): ListingOptions {
   return { limits: { idle: IDLE, total: TOTAL, files: 50_000, ...limits } }
 }
 
@@ -316,7 +320,7 @@ describe('an rsync that', { timeout: 60_000 }, () => {
 })
 
 describe('an abort', { timeout: 60_000 }, () => {
-  const starts: Readonly<Record<string, (scope: Scope, options: ScanOptions) => Promise<Listing>>> = {
+  const starts: Readonly<Record<string, (scope: Scope, options: ListingOptions) => Promise<Listing>>> = {
     'of HTTP that waits': async (scope, options) =>
       listHttp((await startFaultyHttp(scope, 'hangs')).url, options),
     'of HTTP within a page': async (scope, options) =>

@@ -3,7 +3,11 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { unusable } from '../../../lib/mirrors/presence/listings/file-names.js'
 import { HtmlIndex } from '../../../lib/mirrors/presence/listings/html-index.js'
-import type { IndexEntry, IndexReader, IndexSink } from '../../../lib/mirrors/presence/listings/index-page.js'
+import type {
+  IndexEntry,
+  IndexPageReader,
+  IndexSink,
+} from '../../../lib/mirrors/presence/listings/index-page.js'
 import { JsonIndex } from '../../../lib/mirrors/presence/listings/json-index.js'
 import { inParts, parts } from './parts.js'
 
@@ -15,7 +19,7 @@ interface Said {
   readonly problem: string | undefined
 }
 
-function read(text: readonly string[], create: (sink: IndexSink) => IndexReader): Said {
+function read(text: readonly string[], create: (sink: IndexSink) => IndexPageReader): Said {
   const entries: IndexEntry[] = []
   const remarks: string[] = []
   const reader = create({ entry: (entry) => entries.push(entry), remark: (remark) => remarks.push(remark) })
@@ -23,8 +27,8 @@ function read(text: readonly string[], create: (sink: IndexSink) => IndexReader)
   return { entries, remarks, problem: reader.end() }
 }
 
-const html = (sink: IndexSink): IndexReader => new HtmlIndex(PAGE, sink)
-const json = (sink: IndexSink): IndexReader => new JsonIndex(sink)
+const html = (sink: IndexSink): IndexPageReader => new HtmlIndex(PAGE, sink)
+const json = (sink: IndexSink): IndexPageReader => new JsonIndex(sink)
 
 /** An entry as a line: kind, name, size and how far it may be off, time and its precision. */
 function lines({ entries }: Said): string[] {

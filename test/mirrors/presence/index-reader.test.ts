@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Catalog } from '../../../lib/mirrors/presence/index-reader.js'
+import { IndexReader } from '../../../lib/mirrors/presence/index-reader.js'
 import { splitPath } from '../../../lib/paths.js'
 import { memoryStore } from '../../../lib/store/memory.js'
 import type { Store } from '../../../lib/store/store.js'
@@ -16,7 +16,7 @@ describe('a catalog', () => {
         fc.uniqueArray(path, { maxLength: 300 }),
         fc.array(path, { maxLength: 60 }),
         async (paths, asked) => {
-          const catalog = new Catalog(await storeOf(paths))
+          const catalog = new IndexReader(await storeOf(paths))
           for (const other of ['', ...asked, ...paths]) {
             const folder = splitPath(other)[0]
             const found = [...(await catalog.folder(folder)).keys()].sort()
@@ -30,7 +30,7 @@ describe('a catalog', () => {
 
   test('tells of folders of many files, and of all', async () => {
     const paths = [250, 100, 1, 99, 3000].flatMap((count, folder) => filesIn(`folder ${folder}`, count))
-    const catalog = new Catalog(await storeOf(paths))
+    const catalog = new IndexReader(await storeOf(paths))
     for (const [folder, count] of [250, 100, 1, 99, 3000].entries())
       assert.equal((await catalog.folder(`folder ${folder}`)).size, count)
     const all: string[] = []
@@ -49,7 +49,7 @@ describe('a catalog', () => {
         return page
       },
     }
-    const catalog = new Catalog(counting)
+    const catalog = new IndexReader(counting)
     for (const folder of folders) assert.equal((await catalog.folder(folder)).size, 5)
     assert.equal(read, 1000)
   })
@@ -57,7 +57,7 @@ describe('a catalog', () => {
   test('remembers the large folders that a listing goes through at once', async () => {
     const folders = ['a', 'b', 'c', 'd']
     const store = await storeOf(folders.flatMap((folder) => filesIn(folder, 1500)))
-    const catalog = new Catalog(store)
+    const catalog = new IndexReader(store)
     for (const folder of folders) await catalog.folder(folder)
     for (const folder of folders) assert.ok(!(catalog.folder(folder) instanceof Promise), folder)
   })

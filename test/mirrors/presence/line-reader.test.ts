@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parseListLine, parseMlsdLine } from '../../../lib/mirrors/presence/listings/ftp-lines.js'
-import { Lines } from '../../../lib/mirrors/presence/listings/line-reader.js'
+import { LineReader } from '../../../lib/mirrors/presence/listings/line-reader.js'
 import type { TimeUnit } from '../../../lib/mirrors/presence/listings/listing.js'
 import { parseRsyncLine } from '../../../lib/mirrors/presence/listings/rsync-line.js'
 import { inParts, parts } from './parts.js'
@@ -14,7 +14,7 @@ describe('lines', () => {
       .map((bits) => bits.join(''))
     fc.assert(
       fc.property(text, parts, (whole, lengths) => {
-        const lines = new Lines(1000)
+        const lines = new LineReader(1000)
         const found = inParts(whole, lengths).flatMap((part) => [...lines.feed(part)])
         const expected = whole.split('\n')
         const last = expected.pop()
@@ -28,7 +28,7 @@ describe('lines', () => {
   })
 
   test('that are too long are left out, and counted', () => {
-    const lines = new Lines(3)
+    const lines = new LineReader(3)
     const found = ['ab\nabc', 'd', 'efg\n', 'abc\n', 'abcd'].flatMap((part) => [...lines.feed(part)])
     assert.deepEqual(found, ['ab', 'abc'])
     assert.equal(lines.leftOut, 2)

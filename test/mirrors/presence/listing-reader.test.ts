@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UNLISTED } from '../../../lib/mirrors/presence/listings/columns.js'
-import { createListing, Halt, type Scan } from '../../../lib/mirrors/presence/listings/listing-reader.js'
+import {
+  createListing,
+  ListingAborted,
+  type ListingReader,
+} from '../../../lib/mirrors/presence/listings/listing-reader.js'
 import { createPathFilter } from '../../../lib/paths.js'
 import { collect } from './collect.js'
 
@@ -48,7 +52,7 @@ describe('a listing', () => {
       scan.hide('secret')
       scan.remark('odd')
       for (let index = 0; index < 1000; index += 1) scan.lose(`lost secret ${index}`)
-      throw new Halt('ended')
+      throw new ListingAborted('ended')
     })
     const { outcome } = await collect(listing)
     assert.equal(outcome.reason, 'lost *** 0')
@@ -156,6 +160,6 @@ describe('a path in a listing', () => {
   })
 })
 
-function aborted(scan: Scan): Promise<void> {
+function aborted(scan: ListingReader): Promise<void> {
   return new Promise((resolve) => scan.signal.addEventListener('abort', () => resolve()))
 }

@@ -203,8 +203,8 @@ describe('a set of numbers', () => {
 
   test('finds its numbers where blocks are missing between others', () => {
     const borders = [0, 1, 2, 5, 6, 1000, FAR / SPAN, FAR / SPAN + 1, LIMIT / SPAN - 1].map((n) => n * SPAN)
-    const draw = seededDraw(7)
-    for (const order of [borders, borders.toReversed(), borders.toSorted(() => draw() - 0.5)]) {
+    const random = seededDraw(7)
+    for (const order of [borders, borders.toReversed(), borders.toSorted(() => random() - 0.5)]) {
       const set = setOf(new Blocks(), order)
       assert.deepEqual([...set], borders)
       for (const border of borders) assert.equal(set.delete(border), true)

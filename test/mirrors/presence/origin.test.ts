@@ -42,7 +42,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     assert.equal(reasonOf(omitted('sub/b.bin'), 'm1'), 'its copy is another version')
     assert.equal(reasonOf(omitted('sub/deep/c.bin'), 'm2'), 'its copy is another version')
     const [first] = origin.mirrors()
-    assert.ok(first?.presence.kind === 'looked')
+    assert.ok(first?.presence.kind === 'checked')
     const { held, stale, absent, survey } = first.presence
     assert.deepEqual(
       { held, stale, absent, source: survey?.source },
@@ -76,7 +76,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     for (const path of Object.keys(FILES)) assert.deepEqual(await given(port, path), ALL)
     const sources = origin
       .mirrors()
-      .map(({ presence }) => presence.kind === 'looked' && presence.survey?.source)
+      .map(({ presence }) => presence.kind === 'checked' && presence.survey?.source)
     assert.deepEqual(sources, ['head', 'http', 'http'])
     assert.ok(
       copies[0]?.mirror.requests.some(({ method, path }) => method === 'HEAD' && path === '/sub/b.bin'),
@@ -97,14 +97,14 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     await untilGiven(port, 'many/49/1999', ['m0', 'm2'])
     assert.deepEqual(await given(port, 'a.bin'), ALL)
     const [one, two, three] = origin.mirrors().map(({ presence }) => presence)
-    assert.ok(one?.kind === 'looked' && two?.kind === 'looked' && three?.kind === 'looked')
+    assert.ok(one?.kind === 'checked' && two?.kind === 'checked' && three?.kind === 'checked')
     assert.deepEqual([one.held, two.stale, one.survey?.complete], [2002, 1, true])
     assert.deepEqual([three.survey?.complete, three.held], [false, 1963])
     for (const { mirror } of copies) mirror.fault = { kind: 'lists', how: 'lists for ever' }
     await origin.close()
     const before = copies.map(({ mirror }) => mirror.requests.length)
-    const states = join(temporaryFolder(t), 'states.sqlite')
-    const second = await open(t, { ...options, states, probe: { interval: '1h' } })
+    const mirrorStates = join(temporaryFolder(t), 'states.sqlite')
+    const second = await open(t, { ...options, mirrorStates, probe: { interval: '1h' } })
     await until('surveys are under way', () =>
       copies.some(({ mirror }, index) => mirror.requests.slice(before[index]).some(({ range }) => !range)),
     )
@@ -151,7 +151,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     replaceFile(join(root, 'a.bin'), 'CONTENT of a', longAgo)
     await untilGiven(port, 'a.bin', [])
     await until('all were looked at again', () =>
-      origin.mirrors().every(({ presence }) => presence.kind === 'looked' && presence.stale === 1),
+      origin.mirrors().every(({ presence }) => presence.kind === 'checked' && presence.stale === 1),
     )
     assert.deepEqual(await given(port, 'a.bin'), [])
     sync(root, at(copies, 0).folder)
@@ -179,7 +179,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     at(copies, 0).mirror.fault = { kind: 'fails', path: 'sub/' }
     await until('a listing breaks off', () => {
       const presence = origin.mirrors()[0]?.presence
-      return presence?.kind === 'looked' && presence.survey?.complete === false
+      return presence?.kind === 'checked' && presence.survey?.complete === false
     })
     for (const path of Object.keys(FILES)) assert.deepEqual(await given(port, path), ALL)
   })
@@ -241,7 +241,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
       return ids.length === 2
     })
     const held = () =>
-      second.origin.mirrors().map(({ presence }) => presence.kind === 'looked' && presence.held)
+      second.origin.mirrors().map(({ presence }) => presence.kind === 'checked' && presence.held)
     await until('all are surveyed, long before their time', () => held().join() === '2,3,3')
   })
 
@@ -270,7 +270,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
 })
 
 describe('pieces of mirrors', { concurrency: true }, () => {
-  const CHALLENGE = { bytesPerHour: '64GiB', again: '300ms' }
+  const CHALLENGE = { bytesPerHour: '64GiB', recheckInterval: '300ms' }
   const BIG = pseudoRandomBytes(600_000)
 
   test('that differ take the mirror out for the file, until they are mended', async (t) => {
@@ -297,7 +297,7 @@ describe('pieces of mirrors', { concurrency: true }, () => {
     at(copies, 1).mirror.fault = undefined
     await untilGiven(port, 'big.bin', ALL)
     const presence = origin.mirrors()[1]?.presence
-    assert.ok(presence?.kind === 'looked')
+    assert.ok(presence?.kind === 'checked')
     assert.deepEqual(presence.corrupt, [])
     assert.equal(corrupt.length, 1)
   })
@@ -354,7 +354,7 @@ describe('pieces of mirrors', { concurrency: true }, () => {
   test('are known after a restart', async (t) => {
     const { copies, options } = await setting(t, { 'a.bin': 'one', 'b.bin': 'two', 'c.bin': 'three' })
     at(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'a.bin' }
-    const choices = { ...options, presence: SELDOM, challenge: { ...CHALLENGE, again: '1h' } }
+    const choices = { ...options, presence: SELDOM, challenge: { ...CHALLENGE, recheckInterval: '1h' } }
     const first = await open(t, choices)
     first.origin.on('warning', () => {})
     await untilSurveyed(first.origin)
@@ -366,7 +366,7 @@ describe('pieces of mirrors', { concurrency: true }, () => {
 
   test('are fetched at no more than the rate', async (t) => {
     const { copies, options } = await setting(t, { 'big.bin': BIG })
-    const challenge = { bytesPerHour: '1MiB', again: '1h' }
+    const challenge = { bytesPerHour: '1MiB', recheckInterval: '1h' }
     const { origin } = await open(t, { ...options, presence: SELDOM, challenge })
     await untilSurveyed(origin)
     const sent = () => copies.reduce((sum, { mirror }) => sum + mirror.sent, 0)
@@ -395,7 +395,7 @@ describe('pieces of mirrors', { concurrency: true }, () => {
 
 test('a client that says that a mirror is broken has its copy looked at, and its bytes', async (t) => {
   const { copies, options } = await setting(t, { 'a.bin': 'content' })
-  const choices = { ...options, presence: SELDOM, challenge: { bytesPerHour: '1GiB', again: '1h' } }
+  const choices = { ...options, presence: SELDOM, challenge: { bytesPerHour: '1GiB', recheckInterval: '1h' } }
   const { origin, port } = await open(t, choices)
   origin.on('warning', () => {})
   await untilSurveyed(origin)
@@ -415,7 +415,7 @@ test('weights follow what is measured of mirrors, where that is wanted', async (
   const urls = [...copies.map(({ mirror: { url } }) => url), slow.url]
   const mirrors = urls.map((url, index) => ({ id: `m${index}`, url, weight: 1000 }))
   const choices = { ...options, probe: { interval: '1h' }, presence: { interval: '1s' } } as const
-  const { origin } = await open(t, { ...choices, mirrors, measured: true })
+  const { origin } = await open(t, { ...choices, mirrors, adaptiveWeights: true })
   const weights = () => origin.mirrors().map(({ weight }) => weight)
   await until('the slow one weighs less', () => (weights()[3] ?? 0) < 1000)
   const [one = 0, two = 0, silent, last = 0] = weights()

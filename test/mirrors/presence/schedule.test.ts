@@ -6,7 +6,7 @@ test('whoever asks for surveys, a mirror has a 36th of the interval between two 
   const schedule = new Schedule(36_000, () => 0)
   schedule.add('a', 0, 0)
   const take = (now: number) => {
-    schedule.hasten('a', now)
+    schedule.expedite('a', now)
     return schedule.take(now, () => true).length === 1
   }
   assert.ok(take(1), 'at once, where it was not surveyed just now')

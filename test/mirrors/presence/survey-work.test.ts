@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Look, Looks } from '../../../lib/mirrors/presence/check-queue.js'
-import type { CataloguedFile } from '../../../lib/mirrors/presence/index-reader.js'
-import { Newcomers } from '../../../lib/mirrors/presence/new-file-queue.js'
-import { askFor } from '../../../lib/mirrors/presence/sweep.js'
+import { CheckQueue, type QueuedCheck } from '../../../lib/mirrors/presence/check-queue.js'
+import type { IndexedName } from '../../../lib/mirrors/presence/index-reader.js'
+import { NewFileQueue } from '../../../lib/mirrors/presence/new-file-queue.js'
+import { checkAll } from '../../../lib/mirrors/presence/sweep.js'
 
 const INTERVAL = 360_000
 
 describe('new files', () => {
   test('are looked for at once, and again a few times, with growing pauses', () => {
-    const newcomers = new Newcomers(INTERVAL)
+    const newcomers = new NewFileQueue(INTERVAL)
     newcomers.add('a', 0)
     const looked: number[] = []
     for (let now = 0; now <= INTERVAL; now += 500) if (newcomers.take(now, 1).length > 0) looked.push(now)
@@ -18,7 +18,7 @@ describe('new files', () => {
   })
 
   test('that are asked for most come first', () => {
-    const newcomers = new Newcomers(INTERVAL)
+    const newcomers = new NewFileQueue(INTERVAL)
     for (const path of ['a', 'b', 'c']) newcomers.add(path, 0)
     for (const path of ['b', 'c', 'b', 'x']) newcomers.ask(path)
     assert.deepEqual(newcomers.take(0, 2), ['b', 'c'])
@@ -27,7 +27,7 @@ describe('new files', () => {
   })
 
   test('that change again begin again, and those found everywhere are done', () => {
-    const newcomers = new Newcomers(INTERVAL)
+    const newcomers = new NewFileQueue(INTERVAL)
     newcomers.add('a', 0)
     newcomers.take(0, 1)
     newcomers.add('a', 10)
@@ -37,7 +37,7 @@ describe('new files', () => {
   })
 
   test('that are too many are told', () => {
-    const newcomers = new Newcomers(INTERVAL)
+    const newcomers = new NewFileQueue(INTERVAL)
     const paths = Array.from({ length: 1001 }, (_, index) => `f${index}`)
     assert.deepEqual(
       paths.filter((path) => !newcomers.add(path, 0)),
@@ -52,8 +52,8 @@ describe('single looks', () => {
   function queue() {
     const begun: string[] = []
     const ends = new Map<string, () => void>()
-    const looks = new Looks({
-      look: ({ mirror, path }: Look) => {
+    const looks = new CheckQueue({
+      look: ({ mirror, path }: QueuedCheck) => {
         begun.push(`${mirror} ${path}`)
         return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
       },
@@ -108,7 +108,7 @@ describe('asking for many files', () => {
       return () => {}
     },
   }
-  const file = (number: number): CataloguedFile => ({
+  const file = (number: number): IndexedName => ({
     path: `${number}`,
     number,
     identity: { size: 1, mtimeNs: 0n, ctimeNs: 0n, inode: 0n },
@@ -121,7 +121,7 @@ describe('asking for many files', () => {
 
   test('asks for each that is wanted, and counts those that are there', async () => {
     const asked: number[] = []
-    const result = await askFor(
+    const result = await checkAll(
       pages(25),
       ({ number }) => number % 2 === 0,
       async ({ number }) => {
@@ -144,7 +144,7 @@ describe('asking for many files', () => {
         return () => {}
       },
     }
-    await askFor(
+    await checkAll(
       pages(103),
       () => true,
       async () => 'held',
@@ -155,7 +155,7 @@ describe('asking for many files', () => {
 
   test('says what was not told, and gives up on a mirror that tells nothing', async () => {
     const parts = { rate: 1000, clock, signal }
-    const odd = await askFor(
+    const odd = await checkAll(
       pages(30),
       () => true,
       async ({ number }) => (number % 3 === 0 ? undefined : 'held'),
@@ -163,7 +163,7 @@ describe('asking for many files', () => {
     )
     assert.deepEqual(odd, { found: 20, reason: 'it told nothing of 10 files' })
     let asked = 0
-    const none = await askFor(
+    const none = await checkAll(
       pages(1000),
       () => true,
       async () => {
@@ -179,7 +179,7 @@ describe('asking for many files', () => {
   test('ends when it is told to', async () => {
     const controller = new AbortController()
     const parts = { rate: 1000, clock, signal: controller.signal }
-    const result = await askFor(
+    const result = await checkAll(
       pages(1000),
       () => true,
       async ({ number }) => {

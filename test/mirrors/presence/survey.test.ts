@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { memoryStore } from '../../../lib/index.js'
 import { type FileState, MirrorFiles } from '../../../lib/mirrors/presence/files.js'
-import { Catalog } from '../../../lib/mirrors/presence/index-reader.js'
+import { IndexReader } from '../../../lib/mirrors/presence/index-reader.js'
 import type { Listing, RemoteFile } from '../../../lib/mirrors/presence/listings/listing.js'
 import { createListing } from '../../../lib/mirrors/presence/listings/listing-reader.js'
 import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
@@ -46,18 +46,21 @@ function world(ours: Readonly<Record<string, Ours>>) {
     numberOf,
     stateOf: async (path: string): Promise<FileState> => files.stateOf(await numberOf(path)),
     /** What is told of the files after a listing. */
-    async survey(listing: Listing, options: { tellsAll?: boolean; isUtc?: boolean; hint?: number } = {}) {
-      const { tellsAll = true, isUtc = false, hint } = options
+    async survey(
+      listing: Listing,
+      options: { isExhaustive?: boolean; isUtc?: boolean; previousOffset?: number } = {},
+    ) {
+      const { isExhaustive = true, isUtc = false, previousOffset } = options
       const parts = {
-        catalog: new Catalog(store),
+        index: new IndexReader(store),
         carries: () => true,
-        tellsAll,
+        isExhaustive,
         isUtc,
         blocks,
-        draw: () => 0.5,
+        random: () => 0.5,
       }
       files.beginSurvey()
-      const surveyed = await survey(listing, files, hint, parts)
+      const surveyed = await survey(listing, files, previousOffset, parts)
       files.endSurvey()
       const states: Record<string, FileState> = {}
       for (const path of Object.keys(ours)) states[path] = files.stateOf(await numberOf(path))
@@ -136,7 +139,7 @@ describe('a survey', () => {
     const { survey } = world(OURS)
     await survey(listed(SAME))
     const { d: _, ...rest } = SAME
-    const { states, unsure } = await survey(listed(rest), { tellsAll: false })
+    const { states, unsure } = await survey(listed(rest), { isExhaustive: false })
     assert.deepEqual([states.d, unsure], ['unknown', 1])
   })
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Links } from '../../../lib/mirrors/presence/listings/symlinks.js'
+import { SymlinkMap } from '../../../lib/mirrors/presence/listings/symlinks.js'
 import { createPathFilter } from '../../../lib/paths.js'
 
-function links(targets: Readonly<Record<string, string | undefined>>): Links {
-  const found = new Links(createPathFilter([]))
+function links(targets: Readonly<Record<string, string | undefined>>): SymlinkMap {
+  const found = new SymlinkMap(createPathFilter([]))
   for (const [path, target] of Object.entries(targets)) found.add(path, target)
   return found
 }

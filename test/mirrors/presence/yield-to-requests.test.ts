@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { breath } from '../../../lib/mirrors/presence/yield-to-requests.js'
+import { yieldToRequests } from '../../../lib/mirrors/presence/yield-to-requests.js'
 
 describe('a breath', () => {
   test('lets others have their turn', async () => {
@@ -29,7 +29,7 @@ describe('a breath', () => {
     // Longer than a slice: each has to wait for the next one.
     spin(1)
     const all = [1, 2, 3].map(async (number) => {
-      await breath()
+      await yieldToRequests()
       spin(1)
       order.push(number)
     })
@@ -40,15 +40,15 @@ describe('a breath', () => {
 
   test('is not needed for a while after it', async () => {
     spin(1)
-    assert.ok(breath() instanceof Promise)
-    await breath()
-    assert.equal(breath(), undefined)
+    assert.ok(yieldToRequests() instanceof Promise)
+    await yieldToRequests()
+    assert.equal(yieldToRequests(), undefined)
   })
 })
 
 /** @returns whether there was a pause */
 async function breathe(): Promise<boolean> {
-  const pause = breath()
+  const pause = yieldToRequests()
   if (pause === undefined) return false
   await pause
   return true

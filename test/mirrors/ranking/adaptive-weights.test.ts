@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Measure, weightFactors } from '../../../lib/mirrors/ranking/adaptive-weights.js'
+import { type MirrorPerformance, weightFactors } from '../../../lib/mirrors/ranking/adaptive-weights.js'
 
 const measured = fc.option(fc.double({ min: 1e-3, max: 1e12, noNaN: true }), { nil: undefined })
 const anyMeasures = fc
   .array(fc.record({ speed: measured, roundTrip: measured }), { maxLength: 12 })
-  .map((all) => all.map((one, index): Measure => ({ id: `m${index}`, ...one })))
+  .map((all) => all.map((one, index): MirrorPerformance => ({ id: `m${index}`, ...one })))
 
-function factorsOf(measures: readonly Measure[]): number[] {
+function factorsOf(measures: readonly MirrorPerformance[]): number[] {
   const factors = weightFactors(measures)
   return measures.map(({ id }) => factors.get(id) ?? Number.NaN)
 }

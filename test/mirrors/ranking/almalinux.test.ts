@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { almalinux } from '../../../lib/mirrors/ranking/strategies/almalinux.js'
-import type { Choice, Near } from '../../../lib/mirrors/ranking/strategies/strategy.js'
+import type { Choice, Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Mirror } from '../../../lib/model.js'
 import {
   assertProportions,
@@ -16,7 +16,7 @@ import {
   seededDraw,
 } from '../../support/mirrors.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own', sameContinent: true } as const
 const REGION = { sameContinent: true } as const
 
@@ -26,7 +26,13 @@ function listed({ tiers, most = Number.POSITIVE_INFINITY }: Choice): string[] {
 }
 
 /** So many mirrors, `a0` the nearest. */
-function row(prefix: string, count: number, from: number, step: number, seen: Partial<Near> = {}): Near[] {
+function row(
+  prefix: string,
+  count: number,
+  from: number,
+  step: number,
+  seen: Partial<Proximity> = {},
+): Proximity[] {
   return Array.from({ length: count }, (_, index) => near(`${prefix}${index}`, from + index * step, seen))
 }
 
@@ -113,7 +119,7 @@ describe('the rules, by distances that are given', () => {
 })
 
 describe('through a snapshot', () => {
-  const STRATEGY = { ...DEFAULT_CHOOSING, strategy: 'almalinux' } as const
+  const STRATEGY = { ...DEFAULT_SELECTION, strategy: 'almalinux' } as const
   const MIRRORS: readonly Mirror[] = [
     ...Array.from({ length: 6 }, (_, index) =>
       mirror(`us${index}`, { location: 'us', coordinates: north(50 + index) }),
@@ -157,8 +163,8 @@ describe('through a snapshot', () => {
     const nobody: Client = { address: '203.0.113.1' }
     assert.deepEqual(list(nobody).toSorted(), MIRRORS.map(({ id }) => id).toSorted())
     const rounds = 20_000
-    const draw = seededDraw(43)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, nobody, 1, draw)).join())
+    const random = seededDraw(43)
+    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, nobody, 1, random)).join())
     assertProportions(firsts, new Map(MIRRORS.map(({ id }) => [id, 1 / MIRRORS.length])), rounds)
   })
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
-  type Ailment,
-  CLOSED,
-  isClosed,
-  wayBit,
-  wayBits,
+  clientKindBit,
+  clientKindBits,
+  DOWN_FOR_ALL,
+  isDownFor,
+  type MirrorStatus,
 } from '../../../lib/mirrors/ranking/mirror-status.js'
 import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot } from '../../../lib/mirrors/ranking/snapshot.js'
@@ -16,29 +16,34 @@ import { ids, mirror, seededDraw } from '../../support/mirrors.js'
 const FOUR: Client = { address: '198.51.100.1' }
 const SIX: Client = { address: '2001:db8::1' }
 const NOBODY: Client = { address: '' }
-const DOWN: Ailment = { closed: CLOSED, reason: 'down since then', plainUrl: undefined, ignoresRange: false }
-const WHOLE: Ailment = { closed: 0, reason: '', plainUrl: 'https://x.example/', ignoresRange: true }
+const DOWN: MirrorStatus = {
+  downFor: DOWN_FOR_ALL,
+  reason: 'down since then',
+  plainUrl: undefined,
+  ignoresRange: false,
+}
+const WHOLE: MirrorStatus = { downFor: 0, reason: '', plainUrl: 'https://x.example/', ignoresRange: true }
 const MIRRORS = ['a', 'b', 'c', 'd'].map((id) => mirror(id))
 
 describe('a client is told by its family, and by https', () => {
-  const bit4 = wayBit(false, 'ipv4')
-  const bit6 = wayBit(false, 'ipv6')
+  const bit4 = clientKindBit(false, 'ipv4')
+  const bit6 = clientKindBit(false, 'ipv6')
   test('by one bit, or two where its family is not known', () => {
-    assert.deepEqual([wayBits(FOUR, false), wayBits(SIX, false)], [bit4, bit6])
-    assert.equal(wayBits(NOBODY, false), bit4 | bit6)
-    assert.equal(wayBits({ address: '', family: 'ipv6' }, false), bit6)
-    assert.notEqual(wayBits(FOUR, true), wayBits(FOUR, false))
+    assert.deepEqual([clientKindBits(FOUR, false), clientKindBits(SIX, false)], [bit4, bit6])
+    assert.equal(clientKindBits(NOBODY, false), bit4 | bit6)
+    assert.equal(clientKindBits({ address: '', family: 'ipv6' }, false), bit6)
+    assert.notEqual(clientKindBits(FOUR, true), clientKindBits(FOUR, false))
   })
 
   test('a mirror is closed for who cannot come by any family', () => {
-    const closed4 = { ...DOWN, closed: bit4 }
+    const closed4 = { ...DOWN, downFor: bit4 }
     assert.deepEqual(
-      [FOUR, SIX, NOBODY].map((client) => isClosed(closed4, wayBits(client, false))),
+      [FOUR, SIX, NOBODY].map((client) => isDownFor(closed4, clientKindBits(client, false))),
       [true, false, false],
     )
-    assert.equal(isClosed(closed4, wayBits(FOUR, true)), false)
+    assert.equal(isDownFor(closed4, clientKindBits(FOUR, true)), false)
     for (const client of [FOUR, SIX, NOBODY])
-      for (const secure of [false, true]) assert.ok(isClosed(DOWN, wayBits(client, secure)))
+      for (const secure of [false, true]) assert.ok(isDownFor(DOWN, clientKindBits(client, secure)))
   })
 })
 
@@ -79,7 +84,7 @@ describe('what ails mirrors', () => {
 
   test('leaves an old copy out for what changed since it was made, and for nothing else', () => {
     const outdated = { from: 1000, reason: 'its copy is from then' }
-    const old: Ailment = { ...WHOLE, ignoresRange: false, outdated }
+    const old: MirrorStatus = { ...WHOLE, ignoresRange: false, outdated }
     const snapshot = prepared.with([undefined, old, undefined, undefined])
     const given = (changed: number | undefined) =>
       ids(rank(snapshot, { ...wanted, changed }, FOUR, 9)).join('')
@@ -116,11 +121,11 @@ describe('what ails mirrors', () => {
   })
 
   test('whatever it is, the others are given as if the ailing were not in the list', () => {
-    const ailments = fc.array(fc.constantFrom(undefined, DOWN), { minLength: 8, maxLength: 8 })
+    const statuses = fc.array(fc.constantFrom(undefined, DOWN), { minLength: 8, maxLength: 8 })
     const all = Array.from({ length: 8 }, (_, index) => mirror(`m${index}`, { weight: 1 + index }))
     const snapshot = createSnapshot(all)
     fc.assert(
-      fc.property(ailments, fc.nat(8), (list, limit) => {
+      fc.property(statuses, fc.nat(8), (list, limit) => {
         const left = createSnapshot(all.filter((_, index) => list[index] === undefined))
         assert.deepEqual(
           ids(rank(snapshot.with(list), wanted, FOUR, limit)),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { mirrorbits } from '../../../lib/mirrors/ranking/strategies/mirrorbits.js'
-import type { Near } from '../../../lib/mirrors/ranking/strategies/strategy.js'
+import type { Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Mirror } from '../../../lib/model.js'
 import {
   assertProportions,
@@ -18,11 +18,11 @@ import {
   words,
 } from '../../support/mirrors.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own' } as const
 const OTHER = { country: 'other' } as const
 
-function chosen(...mirrors: readonly Near[]): string[] {
+function chosen(...mirrors: readonly Proximity[]): string[] {
   return words(mirrorbits(1.5)(mirrors, SOMEONE))
 }
 
@@ -32,7 +32,7 @@ describe('a score', () => {
   // The farthest: s = 8000 − 8000 + 1 = 1, and no share.
   const closest = near('closest', 100)
   const farthest = near('farthest', 8000)
-  const table: readonly (readonly [what: string, mirror: Near, share: number, sum: string])[] = [
+  const table: readonly (readonly [what: string, mirror: Proximity, share: number, sum: string])[] = [
     // In range: 100 km × 1.5.
     ['in range, in its country', near('m', 120, OWN), 7761, '8000 − 120 + 1 + 8000 − 120 = 15761'],
     [
@@ -212,7 +212,7 @@ describe('what is returned', () => {
 })
 
 describe('through a snapshot', () => {
-  const STRATEGY = { ...DEFAULT_CHOOSING, strategy: 'mirrorbits' } as const
+  const STRATEGY = { ...DEFAULT_SELECTION, strategy: 'mirrorbits' } as const
   // Half kilometres, so that nothing hangs on the last digit of a distance. B = 8000, c = 100.5.
   const MIRRORS: readonly Mirror[] = [
     // 1
@@ -253,8 +253,8 @@ describe('through a snapshot', () => {
 
   test('each is first as often as its share says', () => {
     const rounds = 20_000
-    const draw = seededDraw(41)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, draw)).join())
+    const random = seededDraw(41)
+    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
     const expected = Object.entries(SHARES).map(([id, share]) => [id, share / 25_489] as const)
     assertProportions(firsts, new Map(expected), rounds)
   })
@@ -264,9 +264,9 @@ describe('through a snapshot', () => {
     const unknown = createSnapshot(weighty, STRATEGY)
     const nobody = { address: '' }
     const rounds = 20_000
-    const draw = seededDraw(42)
+    const random = seededDraw(42)
     const firsts = countOf(rounds, () => {
-      const given = ids(rank(unknown, WANTED, nobody, 100, draw))
+      const given = ids(rank(unknown, WANTED, nobody, 100, random))
       assert.equal(new Set(given).size, 5)
       return given[0] ?? ''
     })
@@ -283,8 +283,8 @@ describe('through a snapshot', () => {
       'h',
     ])
     const avoid = new Set(['a', 'b', 'c', 'd', 'g'])
-    for (const draw of [undefined, Math.random]) {
-      assert.deepEqual(ids(rank(snapshot, { ...WANTED, avoid }, SOMEONE, 100, draw)), ['h', 'e'])
+    for (const random of [undefined, Math.random]) {
+      assert.deepEqual(ids(rank(snapshot, { ...WANTED, avoid }, SOMEONE, 100, random)), ['h', 'e'])
     }
   })
 })

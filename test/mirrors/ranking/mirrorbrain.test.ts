@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { DEGREE } from '../../../lib/geo/distance.js'
-import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { mirrorbrain } from '../../../lib/mirrors/ranking/strategies/mirrorbrain.js'
 import type { Client, Coordinates, Mirror } from '../../../lib/model.js'
 import {
@@ -18,7 +18,7 @@ import {
   words,
 } from '../../support/mirrors.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own', sameContinent: true } as const
 const OTHER = { country: 'other' } as const
 const REGION = { sameContinent: true } as const
@@ -108,7 +108,7 @@ describe('with coordinates', () => {
 })
 
 describe('through a snapshot', () => {
-  const STRATEGY = { ...DEFAULT_CHOOSING, strategy: 'mirrorbrain' } as const
+  const STRATEGY = { ...DEFAULT_SELECTION, strategy: 'mirrorbrain' } as const
   const list = (client: Client, ...mirrors: readonly Mirror[]) =>
     ids(rank(createSnapshot(mirrors, STRATEGY), WANTED, client, 100))
 
@@ -183,8 +183,8 @@ describe('through a snapshot', () => {
     const snapshot = createSnapshot(mirrors, STRATEGY)
     const client: Client = { address: '', country: 'de', continent: 'eu' }
     const rounds = 20_000
-    const draw = seededDraw(44)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, draw)).join())
+    const random = seededDraw(44)
+    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, random)).join())
     const expected = [
       ['a', 0.1],
       ['b', 0.2],
@@ -197,8 +197,8 @@ describe('through a snapshot', () => {
     const mirrors = [mirror('a', { coordinates: north(100) }), mirror('b', { coordinates: north(100) })]
     const snapshot = createSnapshot(mirrors, STRATEGY)
     const rounds = 20_000
-    const draw = seededDraw(45)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, draw)).join())
+    const random = seededDraw(45)
+    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
     const expected = [
       ['a', 0.5],
       ['b', 0.5],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { nearest } from '../../../lib/mirrors/ranking/strategies/nearest.js'
 import type { Client, Coordinates, Mirror } from '../../../lib/model.js'
 import {
@@ -18,7 +18,7 @@ import {
   words,
 } from '../../support/mirrors.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const OWN = { country: 'own', sameContinent: true } as const
 const OTHER = { country: 'other' } as const
 const REGION = { sameContinent: true } as const
@@ -254,8 +254,8 @@ describe('with real places', () => {
     // A mirror that is hit twice is drawn once.
     assert.deepEqual(order(0.9, 0.8, 0.99, 0.2, 0.5), ['a', 'b', 'd', 'c', 'e'])
     const rounds = 20_000
-    const draw = seededDraw(31)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, draw)).join())
+    const random = seededDraw(31)
+    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
     assertProportions(
       firsts,
       new Map([
@@ -271,8 +271,8 @@ describe('with real places', () => {
       mirror('a', { location: 'de', coordinates: north(100) }),
       mirror('b', { location: 'de', coordinates: north(180), weight: 300 }),
     ]
-    const first = (range: number) =>
-      ids(rank(createSnapshot(mirrors, { ...DEFAULT_CHOOSING, range }), WANTED, SOMEONE, 1))
+    const first = (nearFactor: number) =>
+      ids(rank(createSnapshot(mirrors, { ...DEFAULT_SELECTION, nearFactor }), WANTED, SOMEONE, 1))
     assert.deepEqual(first(1.5), ['a'])
     assert.deepEqual(first(1.75), ['a'])
     assert.deepEqual(first(1.85), ['b'])

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { baseUrl } from '../../../lib/mirrors/ranking/candidate.js'
-import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { explain, type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { type Client, type Mirror, SERVES } from '../../../lib/model.js'
 import { assertProportions, ids, mirror, seededDraw } from '../../support/mirrors.js'
 
 const NOBODY: Client = { address: '' }
-const PLAIN: Wanted = { path: 'iso/disk.iso', secure: false }
-const SECURE: Wanted = { path: 'iso/disk.iso', secure: true }
+const PLAIN: RankQuery = { path: 'iso/disk.iso', secure: false }
+const SECURE: RankQuery = { path: 'iso/disk.iso', secure: true }
 
-function rankedIds(mirrors: readonly Mirror[], wanted = PLAIN, limit = 100, draw?: () => number): string[] {
-  return ids(rank(createSnapshot(mirrors), wanted, NOBODY, limit, draw))
+function rankedIds(mirrors: readonly Mirror[], wanted = PLAIN, limit = 100, random?: () => number): string[] {
+  return ids(rank(createSnapshot(mirrors), wanted, NOBODY, limit, random))
 }
 
 describe('without chance', () => {
@@ -44,8 +44,8 @@ test('mirrors that are disabled, private, of weight 0 or not for the world are l
     mirror('own-country', { serves: 'country' }),
     mirror('own-subnet', { serves: 'subnet' }),
   ]
-  for (const draw of [undefined, () => 0, () => 0.999_999, Math.random]) {
-    assert.deepEqual(rankedIds(mirrors, PLAIN, 100, draw), ['good'])
+  for (const random of [undefined, () => 0, () => 0.999_999, Math.random]) {
+    assert.deepEqual(rankedIds(mirrors, PLAIN, 100, random), ['good'])
   }
 })
 
@@ -57,8 +57,8 @@ test('a client that came by https gets https URLs alone, one that came by http g
     mirror('d', { urls: ['ftp://d.example/'] }),
     mirror('e', { urls: ['ftp://e.example/', 'http://e.example/'] }),
   ]
-  const urls = (wanted: Wanted, preferSecure = true) =>
-    rank(createSnapshot(mirrors, { ...DEFAULT_CHOOSING, preferSecure }), wanted, NOBODY, 100).map((one) =>
+  const urls = (wanted: RankQuery, preferSecure = true) =>
+    rank(createSnapshot(mirrors, { ...DEFAULT_SELECTION, preferSecure }), wanted, NOBODY, 100).map((one) =>
       baseUrl(one, wanted.secure),
     )
   assert.deepEqual(urls(SECURE), ['https://b.example/', 'https://c.example/'])
@@ -93,24 +93,24 @@ describe('by chance', () => {
   })
 
   test('each mirror is first as often as its weight says', () => {
-    const draw = seededDraw(20)
+    const random = seededDraw(20)
     const rounds = 20_000
     const snapshot = createSnapshot(mirrors)
     const firsts = new Map<string, number>()
     for (let round = 0; round < rounds; round += 1) {
-      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, draw))
+      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, random))
       firsts.set(id, (firsts.get(id) ?? 0) + 1)
     }
     assertProportions(firsts, new Map(mirrors.map(({ id, weight }) => [id, weight / 100])), rounds)
   })
 
   test('the second is drawn by weight among those left', () => {
-    const draw = seededDraw(21)
+    const random = seededDraw(21)
     const rounds = 20_000
     const snapshot = createSnapshot(mirrors)
     const pairs = new Map<string, number>()
     for (let round = 0; round < rounds; round += 1) {
-      const pair = ids(rank(snapshot, PLAIN, NOBODY, 2, draw)).join()
+      const pair = ids(rank(snapshot, PLAIN, NOBODY, 2, random)).join()
       pairs.set(pair, (pairs.get(pair) ?? 0) + 1)
     }
     const expected = new Map<string, number>()
@@ -124,7 +124,7 @@ describe('by chance', () => {
   })
 
   test('mirrors that will not do have no part in the draw', () => {
-    const draw = seededDraw(22)
+    const random = seededDraw(22)
     const rounds = 20_000
     const heavy = Array.from({ length: 30 }, (_, index) =>
       mirror(`x${index}`, { weight: 1000, paths: ['other/**'] }),
@@ -132,7 +132,7 @@ describe('by chance', () => {
     const snapshot = createSnapshot([...heavy, ...mirrors])
     const firsts = new Map<string, number>()
     for (let round = 0; round < rounds; round += 1) {
-      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, draw))
+      const [id = ''] = ids(rank(snapshot, PLAIN, NOBODY, 1, random))
       firsts.set(id, (firsts.get(id) ?? 0) + 1)
     }
     assertProportions(firsts, new Map(mirrors.map(({ id, weight }) => [id, weight / 100])), rounds)
@@ -194,8 +194,8 @@ describe('whatever the mirrors', () => {
 
   test('all that fit are given, once each, where the limit allows, and no others', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, (mirrors, what, draw) => {
-        const given = rankedIds(mirrors, what, mirrors.length, draw)
+      fc.property(anyMirrors, wanted, draws, (mirrors, what, random) => {
+        const given = rankedIds(mirrors, what, mirrors.length, random)
         const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
         assert.deepEqual(given.toSorted(), fit.toSorted())
       }),
@@ -205,8 +205,8 @@ describe('whatever the mirrors', () => {
 
   test('the limit is kept, and reached where enough fit', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, fc.nat(30), (mirrors, what, draw, limit) => {
-        const given = rankedIds(mirrors, what, limit, draw)
+      fc.property(anyMirrors, wanted, draws, fc.nat(30), (mirrors, what, random, limit) => {
+        const given = rankedIds(mirrors, what, limit, random)
         const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
         assert.equal(given.length, Math.min(limit, fit.length))
         assert.equal(new Set(given).size, given.length)
@@ -218,8 +218,8 @@ describe('whatever the mirrors', () => {
 
   test('a client that came by https is never given a plain URL, and nobody one that the mirror does not have', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, (mirrors, what, draw) => {
-        for (const one of rank(createSnapshot(mirrors), what, NOBODY, 100, draw)) {
+      fc.property(anyMirrors, wanted, draws, (mirrors, what, random) => {
+        for (const one of rank(createSnapshot(mirrors), what, NOBODY, 100, random)) {
           const url = baseUrl(one, what.secure)
           assert.ok(url !== undefined && one.mirror.urls.includes(url))
           if (what.secure) assert.ok(url.startsWith('https:'), url)
@@ -274,9 +274,9 @@ test('a request looks at few more mirrors than it names, however many there are'
     }),
   }))
   const snapshot = { ...real, orderFor: () => ({ tiers: watched, most }) }
-  const draw = seededDraw(23)
+  const random = seededDraw(23)
   const avoid = new Set(['m5', 'm6'])
-  for (const from of [undefined, draw]) {
+  for (const from of [undefined, random]) {
     for (let round = 0; round < 100; round += 1) {
       looks = 0
       assert.equal(rank(snapshot, { ...PLAIN, avoid }, NOBODY, 5, from).length, 5)
@@ -291,7 +291,7 @@ test('clients of one place share their order', () => {
   assert.equal(snapshot.orderFor(one, false), snapshot.orderFor(other, false))
 })
 
-const REASONS: readonly (readonly [properties: Partial<Mirror>, wanted: Wanted, reason: string])[] = [
+const REASONS: readonly (readonly [properties: Partial<Mirror>, wanted: RankQuery, reason: string])[] = [
   [{ enabled: false }, PLAIN, 'disabled'],
   [{ weight: 0 }, PLAIN, 'weight 0'],
   [{ private: true }, PLAIN, 'private: only for its own asn and subnets'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { explain, type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { STRATEGIES } from '../../../lib/mirrors/ranking/strategies/strategies.js'
 import { type Client, type Mirror, SERVES, type Serves } from '../../../lib/model.js'
 import {
@@ -15,7 +15,7 @@ import {
   seededDraw,
 } from '../../support/mirrors.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 
 /** A mirror of which everything is known by which a client can be its own. */
 const BERLIN: Partial<Mirror> = {
@@ -171,7 +171,7 @@ describe('the countries of a mirror', () => {
       mirror('fr', { location: 'fr', coordinates: north(100) }),
     ]
     for (const strategy of STRATEGIES.filter((name) => name !== 'mirrorbits')) {
-      const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy })
+      const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy })
       assert.deepEqual(ids(rank(snapshot, WANTED, SOMEONE, 9)), ['at', 'fr'], strategy)
       const french = { ...SOMEONE, country: 'fr' }
       assert.deepEqual(ids(rank(snapshot, WANTED, french, 9)), ['fr', 'at'], strategy)
@@ -222,9 +222,9 @@ describe('a mirror of one family', () => {
   test('has no part in the draw for a client of the other', () => {
     const snapshot = createSnapshot(MIRRORS)
     const rounds = 20_000
-    const draw = seededDraw(51)
+    const random = seededDraw(51)
     const first = (client: Client) =>
-      countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, draw)).join())
+      countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, random)).join())
     const shares = (...pairs: readonly (readonly [string, number])[]) => new Map(pairs)
     assertProportions(first(V4), shares(['four', 0.75], ['both', 0.25]), rounds)
     assertProportions(first(V6), shares(['six', 5 / 6], ['both', 1 / 6]), rounds)
@@ -235,7 +235,7 @@ describe('a mirror of one family', () => {
       mirror(`m${index}`, { family: 'ipv6', location: 'de', coordinates: north(100 + index) }),
     )
     const count = (strategy: 'mirrorbits' | 'almalinux', mirrors: readonly Mirror[]) =>
-      rank(createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy }), WANTED, V4, 100).length
+      rank(createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy }), WANTED, V4, 100).length
     const [, four] = MIRRORS
     assert.ok(four)
     for (const mirrors of [many, [...many, four]]) {

@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js'
 import { continentOf } from '../../../lib/geo/countries.js'
 import { baseUrl, type Candidate } from '../../../lib/mirrors/ranking/candidate.js'
 import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING } from '../../../lib/mirrors/ranking/snapshot.js'
+import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { STRATEGIES } from '../../../lib/mirrors/ranking/strategies/strategies.js'
 import type { Strategy } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import { type Client, type Coordinates, type Mirror, SERVES } from '../../../lib/model.js'
@@ -241,7 +241,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
     from: number | undefined,
   ): readonly Candidate[] {
     const failed = (error: Error) => assert.fail(error)
-    const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy: named }, failed)
+    const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: named }, failed)
     return rank(snapshot, wanted, client, limit, from === undefined ? undefined : seededDraw(from))
   }
 
@@ -325,7 +325,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
         anyWanted,
         strategy,
         (mirrors, clients, wanted, how) => {
-          const shared = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy: how })
+          const shared = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: how })
           for (const client of clients) {
             const fresh = ids(given(mirrors, how, wanted, client, 100, undefined))
             assert.deepEqual(ids(rank(shared, wanted, client, 100)), fresh)
@@ -339,7 +339,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
   test('the explanation names the same, in the order of lists, and a reason for each of the others', () => {
     fc.assert(
       fc.property(anyMirrors, anyClient, anyWanted, strategy, (mirrors, client, wanted, how) => {
-        const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy: how })
+        const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: how })
         const { ranked, omitted } = explain(snapshot, wanted, client, 'p')
         assert.deepEqual(
           ranked.map(({ id }) => id),

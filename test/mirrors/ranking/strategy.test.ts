@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { MirroredByError } from '../../../lib/errors.js'
 import type { Strategy } from '../../../lib/index.js'
-import { explain, rank, type Wanted } from '../../../lib/mirrors/ranking/rank.js'
-import { createSnapshot, DEFAULT_CHOOSING, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
-import type { Near } from '../../../lib/mirrors/ranking/strategies/strategy.js'
+import { explain, type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { createSnapshot, DEFAULT_SELECTION, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import type { Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Mirror, Place } from '../../../lib/model.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { assertProportions, countOf, ids, mirror, north, SOMEONE, seededDraw } from '../../support/mirrors.js'
 import { startOrigin } from '../../support/origin.js'
 
-const WANTED: Wanted = { path: 'iso/disk.iso', secure: false }
+const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const MIRRORS = [
   mirror('far', { location: 'us', coordinates: north(6000), asn: [64_501] }),
   mirror('near', { location: 'de', coordinates: north(100), weight: 10 }),
@@ -27,7 +27,7 @@ interface Watched {
 /** A snapshot whose strategy is whatever a caller in plain JavaScript may give. */
 function snapshotBy(strategy: unknown, mirrors: readonly Mirror[] = MIRRORS): Watched {
   const failures: MirroredByError[] = []
-  const choosing = { ...DEFAULT_CHOOSING, strategy }
+  const choosing = { ...DEFAULT_SELECTION, strategy }
   const failed = (error: MirroredByError) => failures.push(error)
   const snapshot: Snapshot = Reflect.apply(createSnapshot, undefined, [mirrors, choosing, failed])
   return { snapshot, failures }
@@ -52,8 +52,8 @@ describe('a function', () => {
     const watched = snapshotBy(strategy)
     assert.deepEqual(list(watched), ['near', 'far', 'middle'])
     const rounds = 20_000
-    const draw = seededDraw(61)
-    const orders = countOf(rounds, () => ids(rank(watched.snapshot, WANTED, SOMEONE, 9, draw)).join())
+    const random = seededDraw(61)
+    const orders = countOf(rounds, () => ids(rank(watched.snapshot, WANTED, SOMEONE, 9, random)).join())
     assertProportions(
       orders,
       new Map([
@@ -66,7 +66,7 @@ describe('a function', () => {
   })
 
   test('may leave mirrors out, and all of them', () => {
-    const first = snapshotBy((mirrors: readonly Near[]) => ({
+    const first = snapshotBy((mirrors: readonly Proximity[]) => ({
       tiers: [{ name: 'x', mirrors: mirrors.slice(0, 1) }],
     }))
     assert.deepEqual(list(first), ['far'])
@@ -84,7 +84,7 @@ describe('a function', () => {
 
   test('says how many an answer names at most', () => {
     const by = (most: number) =>
-      snapshotBy((mirrors: readonly Near[]) => ({ tiers: [{ name: 'x', mirrors }], most }))
+      snapshotBy((mirrors: readonly Proximity[]) => ({ tiers: [{ name: 'x', mirrors }], most }))
     assert.deepEqual(list(by(2)), ['far', 'near'])
     assert.deepEqual(list(by(0)), [])
     assert.deepEqual(list(by(Number.POSITIVE_INFINITY)), ['far', 'near', 'middle'])
@@ -95,9 +95,9 @@ describe('a function', () => {
   })
 
   test('sees the mirrors that may serve the client, in the operator’s order, and how they stand to it', () => {
-    const seen: (readonly Near[])[] = []
+    const seen: (readonly Proximity[])[] = []
     const { snapshot } = snapshotBy(
-      (mirrors: readonly Near[]) => {
+      (mirrors: readonly Proximity[]) => {
         seen.push(mirrors)
         return { tiers: [{ name: 'x', mirrors }] }
       },
@@ -125,7 +125,7 @@ describe('a function', () => {
 
   test('sees of the client what all have in common who get its choice', () => {
     const places: Place[] = []
-    const { snapshot } = snapshotBy((mirrors: readonly Near[], place: Place) => {
+    const { snapshot } = snapshotBy((mirrors: readonly Proximity[], place: Place) => {
       places.push(place)
       return { tiers: [{ name: 'x', mirrors }] }
     })
@@ -149,11 +149,11 @@ describe('a function', () => {
       return { tiers: [{ name: 'x', mirrors }] }
     }
     const watched = snapshotBy(strategy)
-    const draw = seededDraw(62)
+    const random = seededDraw(62)
     const ask = () => {
       for (let index = 0; index < 5000; index += 1) {
         const address = `203.0.${index % 100}.${index % 250}`
-        rank(watched.snapshot, WANTED, { ...SOMEONE, address }, 5, draw)
+        rank(watched.snapshot, WANTED, { ...SOMEONE, address }, 5, random)
         rank(watched.snapshot, { ...WANTED, path: `${index}` }, { address: '' }, 100)
       }
     }
@@ -186,10 +186,13 @@ const NO_MIRRORS = /: the tier x has no list of mirrors;/
 const SHARES = /: the shares of the tier x are not one number, 0 or greater, for each of its mirrors;/
 const MOST = /: its most is .*, and no whole number;/
 
-const tier = (properties: object) => (mirrors: readonly Near[]) => ({
+const tier = (properties: object) => (mirrors: readonly Proximity[]) => ({
   tiers: [{ name: 'x', mirrors, ...properties }],
 })
-const withMost = (most: unknown) => (mirrors: readonly Near[]) => ({ tiers: [{ name: 'x', mirrors }], most })
+const withMost = (most: unknown) => (mirrors: readonly Proximity[]) => ({
+  tiers: [{ name: 'x', mirrors }],
+  most,
+})
 
 const FAILING: readonly (readonly [what: string, strategy: unknown, message: RegExp])[] = [
   [
@@ -209,11 +212,11 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ['returns nothing', () => undefined, NEITHER],
   ['returns null', () => null, NEITHER],
   ['returns a text', () => 'near', NEITHER],
-  ['returns the mirrors alone', (mirrors: readonly Near[]) => mirrors, NEITHER],
+  ['returns the mirrors alone', (mirrors: readonly Proximity[]) => mirrors, NEITHER],
   ['returns tiers that are no list', () => ({ tiers: { name: 'x', mirrors: [] } }), NEITHER],
   [
     'is asynchronous',
-    async (mirrors: readonly Near[]) => ({ tiers: [{ name: 'x', mirrors }] }),
+    async (mirrors: readonly Proximity[]) => ({ tiers: [{ name: 'x', mirrors }] }),
     /: it returns a promise/,
   ],
   [
@@ -226,7 +229,7 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ['returns a tier without mirrors', tier({ mirrors: undefined }), NO_MIRRORS],
   [
     'returns a tier whose mirrors are a set',
-    (all: readonly Near[]) => tier({ mirrors: new Set(all) })(all),
+    (all: readonly Proximity[]) => tier({ mirrors: new Set(all) })(all),
     NO_MIRRORS,
   ],
   [
@@ -236,7 +239,7 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ],
   [
     'returns mirrors of its own making',
-    (all: readonly Near[]) => tier({ mirrors: all.map((near) => ({ ...near })) })(all),
+    (all: readonly Proximity[]) => tier({ mirrors: all.map((near) => ({ ...near })) })(all),
     /: the tier x has a mirror that is not one of those it was given;/,
   ],
   [
@@ -246,12 +249,14 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ],
   [
     'returns a mirror twice in a tier',
-    (all: readonly Near[]) => tier({ mirrors: [...all, ...all.slice(0, 1)] })(all),
+    (all: readonly Proximity[]) => tier({ mirrors: [...all, ...all.slice(0, 1)] })(all),
     /: far is in two places;/,
   ],
   [
     'returns a mirror in two tiers',
-    (all: readonly Near[]) => ({ tiers: [...tier({})(all).tiers, { name: 'y', mirrors: all.slice(1, 2) }] }),
+    (all: readonly Proximity[]) => ({
+      tiers: [...tier({})(all).tiers, { name: 'y', mirrors: all.slice(1, 2) }],
+    }),
     /: near is in two places;/,
   ],
   ['returns too few shares', tier({ shares: [1, 1] }), SHARES],
@@ -270,7 +275,7 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ['names half a mirror for most', withMost(1.5), MOST],
   [
     'takes a stranger in among those it was given',
-    (all: Near[]) => {
+    (all: Proximity[]) => {
       const [first] = all
       assert.ok(first)
       all.push({ ...first, mirror: mirror('stranger') })
@@ -280,7 +285,7 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ],
   [
     'empties what it was given, and throws',
-    (all: Near[]) => {
+    (all: Proximity[]) => {
       all.length = 0
       throw new Error('gone')
     },
@@ -305,7 +310,7 @@ describe('clients get the nearest mirrors, and the operator one warning, where a
   }
 
   test('fails for one place, and not for another', () => {
-    const watched = snapshotBy((mirrors: readonly Near[], { country }: Place) => {
+    const watched = snapshotBy((mirrors: readonly Proximity[], { country }: Place) => {
       if (country === 'de') throw new Error('not in Germany')
       return { tiers: [{ name: 'x', mirrors }] }
     })
@@ -323,8 +328,8 @@ test('the range of the options is that of the mirrors that stand in', () => {
   const failing: Strategy = () => {
     throw new Error('out of order')
   }
-  const first = (range: number) => {
-    const snapshot = createSnapshot(mirrors, { ...DEFAULT_CHOOSING, strategy: failing, range })
+  const first = (nearFactor: number) => {
+    const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: failing, nearFactor })
     return ids(rank(snapshot, WANTED, SOMEONE, 1))
   }
   assert.deepEqual([first(1.5), first(4)], [['near'], ['heavy']])
@@ -382,7 +387,7 @@ const twoNearest: Strategy = (mirrors, place) => {
 describe('the example of the documentation', () => {
   test('is this one', () => {
     const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
-    const source = read('test/mirrors/strategy.test.ts')
+    const source = read('test/mirrors/ranking/strategy.test.ts')
     const start = source.indexOf('/** The two nearest share')
     const example = source.slice(start, source.indexOf('// End of the example.'))
     assert.ok(example.length > 500)
@@ -393,8 +398,8 @@ describe('the example of the documentation', () => {
     const watched = snapshotBy(twoNearest)
     assert.deepEqual(list(watched), ['near', 'middle', 'far'])
     const rounds = 20_000
-    const draw = seededDraw(63)
-    const firsts = countOf(rounds, () => ids(rank(watched.snapshot, WANTED, SOMEONE, 1, draw)).join())
+    const random = seededDraw(63)
+    const firsts = countOf(rounds, () => ids(rank(watched.snapshot, WANTED, SOMEONE, 1, random)).join())
     assertProportions(
       firsts,
       new Map([

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { reason } from '../../../errors.js'
-import type { Found, Reading, Remark } from './listed-mirror.js'
+import { errorMessage } from '../../../errors.js'
+import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { counted } from './printable.js'
 import { flagOf, isBlank } from './values.js'
 import { readYaml, type YamlDocument } from './yaml-text.js'
@@ -15,7 +15,7 @@ type Entry = v.InferOutput<typeof entrySchema>
 
 /** Reads a file of AlmaLinux's `mirrors.d`, several of them in one, or the JSON list of all. */
 export function readAlmaLinux(text: string): Reading {
-  const found: Found[] = []
+  const found: ListedMirror[] = []
   const remarks: Remark[] = []
   let approximate = 0
   for (const document of /^\s*[[{]/.test(text) ? [readJson(text)] : readYaml(text)) {
@@ -48,7 +48,7 @@ function isApproximate({ geolocation }: Entry): boolean {
   return !isBlank(geolocation?.coordinates) && flagOf(geolocation?.approximate) !== false
 }
 
-function mirrorOf(entry: Entry, line: number | undefined): Found {
+function mirrorOf(entry: Entry, line: number | undefined): ListedMirror {
   const { name, address, geolocation, cloud_type: cloud } = entry
   const remarks: string[] = []
   if (!isBlank(cloud)) {
@@ -79,7 +79,7 @@ function readJson(text: string): YamlDocument {
   try {
     return { value: JSON.parse(text) }
   } catch (error) {
-    return { refusal: `it is not JSON: ${reason(error)}` }
+    return { refusal: `it is not JSON: ${errorMessage(error)}` }
   }
 }
 

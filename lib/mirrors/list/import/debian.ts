@@ -1,4 +1,4 @@
-import type { Found, Reading, Remark } from './listed-mirror.js'
+import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { counted } from './printable.js'
 import { linesOf } from './url-lines.js'
 
@@ -29,7 +29,7 @@ export function readDebian(text: string, archive: string): Reading {
   const remarks: Remark[] = []
   const all = paragraphs(text, remarks)
   const ofArchive = all.filter(({ fields }) => TRANSPORTS.some((name) => fields.has(keyOf(archive, name))))
-  const found: Found[] = []
+  const found: ListedMirror[] = []
   for (const paragraph of ofArchive) {
     const { line, fields } = paragraph
     const reason = refusalOf(fields)
@@ -54,7 +54,7 @@ function refusalOf(fields: Paragraph['fields']): string | undefined {
   return undefined
 }
 
-function mirrorOf({ line, fields }: Paragraph, archive: string): Found {
+function mirrorOf({ line, fields }: Paragraph, archive: string): ListedMirror {
   const value = (name: string) => fields.get(name)?.[0] ?? ''
   const site = value('site')
   const address = (scheme: string) => {
@@ -139,7 +139,7 @@ function countryIn(value: string): string {
 }
 
 /** A name, and a URL as its last word. */
-function sponsorIn(value: string): NonNullable<Found['sponsor']> {
+function sponsorIn(value: string): NonNullable<ListedMirror['sponsor']> {
   const words = value.split(/\s+/)
   const last = words.at(-1) ?? ''
   if (!/^https?:\/\//i.test(last)) return { name: value }

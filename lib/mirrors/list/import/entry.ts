@@ -1,15 +1,15 @@
 import * as v from 'valibot'
 import type { Mirror, Serves } from '../../../model.js'
 import { mirrorListSchema } from '../schema.js'
-import type { Found } from './listed-mirror.js'
-import { plainText, printable, withoutCredentials } from './printable.js'
+import type { ListedMirror } from './listed-mirror.js'
+import { escapeUnprintable, plainText, withoutCredentials } from './printable.js'
 import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf, subnetOf } from './values.js'
 
 /** A host's name has no more characters, and an id is made of one. */
-const LONGEST_ID = 253
-const LONGEST_SPONSOR = 200
+const MAX_ID_LENGTH = 253
+const MAX_SPONSOR_LENGTH = 200
 /** Of a value in a remark. */
-const LONGEST_VALUE = 80
+const MAX_VALUE_LENGTH = 80
 
 /** What is refused in one round is gone in the next; more than a few would mean that it is not. */
 const ROUNDS = 8
@@ -32,7 +32,7 @@ const DISPENSABLE: ReadonlySet<string> = new Set([
 ])
 
 /** A mirror that a mirrors file may have, or the reason why there is none. */
-export type Checked =
+export type CheckedEntry =
   | { readonly mirror: Mirror; readonly remarks: readonly string[] }
   | { readonly refusal: string; readonly remarks: readonly string[] }
 
@@ -43,7 +43,7 @@ type Draft = { readonly id: string; readonly urls: readonly unknown[] } & Record
  * Makes a mirror of what a reader found. The schema of the mirrors file is the judge: a value that it refuses is left
  * out with a remark, and without a URL, or with a flag that is not clear, the mirror is refused.
  */
-export function checked(found: Found): Checked {
+export function checkEntry(found: ListedMirror): CheckedEntry {
   const remarks = [...(found.remarks ?? [])]
   const serves = servesOf(found.only ?? {})
   const isPrivate = flagOf(found.private)
@@ -94,7 +94,7 @@ function trimmed(value: unknown): unknown {
 }
 
 /** The narrowest of the flags that are set; `undefined` where one is not clear. */
-function servesOf(only: NonNullable<Found['only']>): Serves | undefined {
+function servesOf(only: NonNullable<ListedMirror['only']>): Serves | undefined {
   const flags = NARROW.map((serves) => flagOf(only[serves]))
   return flags.includes(undefined) ? undefined : (NARROW[flags.indexOf(true)] ?? 'world')
 }
@@ -109,13 +109,13 @@ function rsyncOf(value: unknown): unknown {
 }
 
 /** Names of sponsors are published; what in them is an address of a person is not. */
-function sponsorOf(sponsor: NonNullable<Found['sponsor']>, remarks: string[]): unknown {
+function sponsorOf(sponsor: NonNullable<ListedMirror['sponsor']>, remarks: string[]): unknown {
   if (typeof sponsor.name !== 'string') return undefined
   const words = plainText(sponsor.name).split(' ')
   const name = words.filter((word) => !word.includes('@')).join(' ')
   if (name === '') return undefined
-  if (name.length > LONGEST_SPONSOR) {
-    remarks.push(`sponsor.name: has more than ${LONGEST_SPONSOR} characters; left out`)
+  if (name.length > MAX_SPONSOR_LENGTH) {
+    remarks.push(`sponsor.name: has more than ${MAX_SPONSOR_LENGTH} characters; left out`)
     return undefined
   }
   if (typeof sponsor.url !== 'string' || isBlank(sponsor.url)) return { name }
@@ -135,7 +135,7 @@ function idOf(name: unknown, urls: readonly unknown[]): string {
     word
       .replace(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^-|-$/g, '')
-      .slice(0, LONGEST_ID),
+      .slice(0, MAX_ID_LENGTH),
   )
   return ids.find((id) => id !== '') ?? 'mirror'
 }
@@ -171,7 +171,7 @@ function settle(first: Draft, remarks: string[]): Mirror | string {
 /** Messages of the schema begin with the value where it is a text; otherwise it is added. */
 function messageOf({ message, input }: v.BaseIssue<unknown>): string {
   if (!message.startsWith('must be')) return message
-  return `${message}, not ${printable(JSON.stringify(input) ?? 'nothing', LONGEST_VALUE)}`
+  return `${message}, not ${escapeUnprintable(JSON.stringify(input) ?? 'nothing', MAX_VALUE_LENGTH)}`
 }
 
 interface Refused {

@@ -1,7 +1,7 @@
 import type { Mirror } from '../../../model.js'
 import { readAlmaLinux } from './almalinux.js'
 import { readDebian } from './debian.js'
-import { checked } from './entry.js'
+import { checkEntry } from './entry.js'
 import { Ids } from './ids.js'
 import type { Reading, Remark } from './listed-mirror.js'
 import { readMirmon } from './mirmon.js'
@@ -19,7 +19,7 @@ export interface ImportOptions {
 }
 
 /** A list, by the name of its file. */
-export interface Source {
+export interface ListSource {
   readonly file: string
   readonly text: string
 }
@@ -40,7 +40,7 @@ const READERS: { readonly [F in ListFormat]: (text: string, options: ImportOptio
 /** Makes one list of mirrors of lists in another format. What cannot be taken over is said in the remarks. */
 export function importMirrors(
   format: ListFormat,
-  sources: readonly Source[],
+  sources: readonly ListSource[],
   options: ImportOptions,
 ): Imported {
   const mirrors: Mirror[] = []
@@ -55,7 +55,7 @@ export function importMirrors(
       const remark = (name: unknown, reason: string, leftOut = false) => {
         ofFile.push({ file, line, name: typeof name === 'string' ? name : undefined, reason, leftOut })
       }
-      const result = checked(found)
+      const result = checkEntry(found)
       const name = 'mirror' in result ? result.mirror.id : (found.name ?? nameOf(found.urls, found.rsync))
       for (const reason of result.remarks) remark(name, reason)
       if ('refusal' in result) {

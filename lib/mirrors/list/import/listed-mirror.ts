@@ -4,7 +4,7 @@ import type { Serves } from '../../../model.js'
  * A mirror as a list has it: its values are not checked yet, and what the list leaves open may be absent, empty or
  * null. `entry.ts` makes a mirror of it.
  */
-export interface Found {
+export interface ListedMirror {
   /** Where it begins, from 1. */
   readonly line?: number | undefined
   /** What the list calls it. A mirror without a name is called by its host. */
@@ -46,6 +46,6 @@ export interface Remark {
 
 /** What a reader makes of a list. */
 export interface Reading {
-  readonly found: readonly Found[]
+  readonly found: readonly ListedMirror[]
   readonly remarks: readonly Remark[]
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Found, Reading, Remark } from './listed-mirror.js'
+import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { aboutContinent } from './unsaid.js'
 import { bySequence, linesOf, readUrlLines, type UrlLine } from './url-lines.js'
 import { flagOf, isBlank, numberOf, wordsOf } from './values.js'
@@ -32,7 +32,7 @@ export function readMirrorbits(text: string): Reading {
 
 function readExport(text: string): Reading {
   const { lines, remarks } = readUrlLines(text)
-  const found = bySequence(lines.map(withoutAddress), ORDER).map((mirror): Found => {
+  const found = bySequence(lines.map(withoutAddress), ORDER).map((mirror): ListedMirror => {
     const urls = mirror.urls.filter((url) => !String(url).startsWith('ftp:'))
     return { ...mirror, urls }
   })
@@ -57,7 +57,7 @@ function readTable(lines: readonly string[], header: number): Reading {
     const reason = 'it has no column HTTP; print it by: mirrorbits list -http -rsync -location -score'
     return { found: [], remarks: [{ line: header + 1, reason, leftOut: true }] }
   }
-  const found: Found[] = []
+  const found: ListedMirror[] = []
   let ftp = false
   for (const [index, content] of lines.entries()) {
     if (index <= header || content.trim() === '') continue
@@ -112,7 +112,7 @@ function withSpaces(line: string): string {
 const shownSchema = v.looseObject({ HttpURL: v.nullish(v.string()) })
 
 function readShown(lines: readonly string[]): Reading {
-  const found: Found[] = []
+  const found: ListedMirror[] = []
   const remarks: Remark[] = []
   let ftp = false
   for (const { line, name, text } of shownIn(lines)) {

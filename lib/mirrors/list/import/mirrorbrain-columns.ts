@@ -1,4 +1,4 @@
-import type { Found, Reading, Remark } from './listed-mirror.js'
+import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { mirrorOf } from './mirrorbrain-record.js'
 import { linesOf } from './url-lines.js'
 
@@ -67,7 +67,7 @@ function isCode(word: string): boolean {
   return /^[a-z*-]{2}$/i.test(word)
 }
 
-function foundIn({ line, identifier, words, urls, flags, width }: Row, onlyRegions: boolean): Found {
+function foundIn({ line, identifier, words, urls, flags, width }: Row, onlyRegions: boolean): ListedMirror {
   const record = new Map([['identifier', identifier]])
   const codes = words.filter(isCode)
   const firstCode = words.findIndex(isCode)

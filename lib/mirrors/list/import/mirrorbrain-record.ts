@@ -1,4 +1,4 @@
-import type { Found } from './listed-mirror.js'
+import type { ListedMirror } from './listed-mirror.js'
 import { aboutContinent } from './unsaid.js'
 import { flagOf, isBlank, numberOf, wordsOf } from './values.js'
 
@@ -14,7 +14,7 @@ export function keyOf(name: string): string {
  * A mirror of MirrorBrain. Its score is our weight: 100 for most, and 0 is never chosen. Whether a probe found it alive
  * (`status_baseurl`) is of the moment and not carried over.
  */
-export function mirrorOf(record: ServerRecord, line: number): Found {
+export function mirrorOf(record: ServerRecord, line: number): ListedMirror {
   const value = (name: string) => {
     const text = record.get(keyOf(name))?.trim()
     return text === 'None' || text === 'NULL' ? undefined : text

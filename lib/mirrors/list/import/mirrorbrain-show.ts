@@ -1,4 +1,4 @@
-import type { Found } from './listed-mirror.js'
+import type { ListedMirror } from './listed-mirror.js'
 import { keyOf, mirrorOf } from './mirrorbrain-record.js'
 
 const BEGIN = /^identifier\s*:/
@@ -18,7 +18,7 @@ export function isShown(lines: readonly string[]): boolean {
 }
 
 /** Reads the mirrors of such lines, one after the other. */
-export function readShown(lines: readonly string[]): Found[] {
+export function readShown(lines: readonly string[]): ListedMirror[] {
   const begins = starts(lines)
   return begins.map((begin, index) => {
     const record = new Map<string, string>()

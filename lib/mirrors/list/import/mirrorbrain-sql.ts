@@ -1,10 +1,10 @@
-import type { Found, Reading, Remark } from './listed-mirror.js'
+import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { keyOf, mirrorOf } from './mirrorbrain-record.js'
 
 const STATEMENT = /INSERT\s+INTO\s+(?:"?\w+"?\.)?"?server"?\s*\(/gi
 
 /** No value of the table is longer; without a bound, texts without an end cost quadratic time. */
-const LONGEST_VALUE = 65_536
+const MAX_VALUE_LENGTH = 65_536
 
 /** Whether a text has statements for MirrorBrain's table of servers. */
 export function isSql(text: string): boolean {
@@ -13,7 +13,7 @@ export function isSql(text: string): boolean {
 
 /** Reads the statements of `mb export --format=postgresql`, and of `pg_dump` with column names. */
 export function readSql(text: string): Reading {
-  const found: Found[] = []
+  const found: ListedMirror[] = []
   const remarks: Remark[] = []
   const lines = new LineCount(text)
   for (const { index, 0: opening } of text.matchAll(STATEMENT)) {
@@ -80,14 +80,14 @@ class Scanner {
     // A quote in a quoted value is written twice.
     while (value !== undefined && this.take(quote === "'" ? /'/y : /"/y)) {
       const more = this.#upTo(quote)
-      value = more === undefined || value.length > LONGEST_VALUE ? undefined : `${value}${quote}${more}`
+      value = more === undefined || value.length > MAX_VALUE_LENGTH ? undefined : `${value}${quote}${more}`
     }
     return value
   }
 
   /** The text before an ending, which is passed too. */
   #upTo(ending: string): string | undefined {
-    const part = this.#text.slice(this.#place, this.#place + LONGEST_VALUE)
+    const part = this.#text.slice(this.#place, this.#place + MAX_VALUE_LENGTH)
     const length = part.indexOf(ending)
     if (length === -1) return undefined
     this.#place += length + ending.length

@@ -2,7 +2,7 @@
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /** A text of unknown origin as one line that a terminal shows and does not obey, of so many characters at most. */
-export function printable(text: string, limit = 400): string {
+export function escapeUnprintable(text: string, limit = 400): string {
   const line = text.slice(0, limit).replace(UNPRINTABLE, (character) => {
     return `\\u{${character.codePointAt(0)?.toString(16)}}`
   })

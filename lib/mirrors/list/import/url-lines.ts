@@ -1,5 +1,5 @@
-import type { Found, Remark } from './listed-mirror.js'
-import { printable, withoutCredentials } from './printable.js'
+import type { ListedMirror, Remark } from './listed-mirror.js'
+import { escapeUnprintable, withoutCredentials } from './printable.js'
 
 /** What a line of mirmon's style `apache` begins with. */
 const TYPES = new Set(['http', 'ftp', 'rsync', 'backup'])
@@ -37,7 +37,7 @@ export function readUrlLines(text: string): { lines: readonly UrlLine[]; remarks
     const typed = TYPES.has(type.toLowerCase()) && words[2]?.includes('://') === true
     const [country = '', url = ''] = typed ? words.slice(1) : words
     if (!url.includes('://')) {
-      const shown = JSON.stringify(withoutCredentials(printable(content.trim(), 80)))
+      const shown = JSON.stringify(withoutCredentials(escapeUnprintable(content.trim(), 80)))
       remarks.push({ line, reason: `${shown} is not a country and a URL`, leftOut: true })
       continue
     }
@@ -56,7 +56,7 @@ export function readUrlLines(text: string): { lines: readonly UrlLine[]; remarks
  * The mirrors of a list in which each line stands for itself: URLs of one host and of different schemes belong
  * together, and a second URL of a scheme begins another mirror of that host.
  */
-export function byHost(lines: readonly UrlLine[]): Found[] {
+export function byHost(lines: readonly UrlLine[]): ListedMirror[] {
   const groups: UrlLine[][] = []
   const lastOfHost = new Map<string, UrlLine[]>()
   for (const line of lines) {
@@ -77,7 +77,7 @@ export function byHost(lines: readonly UrlLine[]): Found[] {
  * The mirrors of a list that a program wrote mirror by mirror, the schemes always in the same order: where a line does
  * not come later in that order than the one before, the next mirror begins.
  */
-export function bySequence(lines: readonly UrlLine[], order: readonly (readonly string[])[]): Found[] {
+export function bySequence(lines: readonly UrlLine[], order: readonly (readonly string[])[]): ListedMirror[] {
   const groups: UrlLine[][] = []
   const rank = ({ scheme }: UrlLine) => order.findIndex((schemes) => schemes.includes(scheme))
   let before: UrlLine | undefined
@@ -95,7 +95,7 @@ function isTwin(one: UrlLine, other: UrlLine): boolean {
   return one.scheme === 'http:' && other.scheme === 'https:' && one.url.slice(5) === other.url.slice(6)
 }
 
-function foundIn(group: readonly UrlLine[]): Found {
+function foundIn(group: readonly UrlLine[]): ListedMirror {
   const [first] = group
   const urls = group
     .filter(({ scheme }) => scheme !== 'rsync:')

@@ -92,7 +92,7 @@ export function countryOf(value: unknown): unknown {
 }
 
 /** The continent of a country: `eu`. */
-export function continentOf(country: unknown): string | undefined {
+export function continentCodeOf(country: unknown): string | undefined {
   const code = countryOf(country)
   return typeof code === 'string' ? CONTINENTS.get(code) : undefined
 }

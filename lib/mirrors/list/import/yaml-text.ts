@@ -1,9 +1,9 @@
 import { type Document, Lexer, LineCounter, parseAllDocuments } from 'yaml'
-import { reason } from '../../../errors.js'
+import { errorMessage } from '../../../errors.js'
 
 /** No list of mirrors is nested more deeply, and none has lines that open more than this. */
-const DEEPEST = 16
-const WIDEST_INDENTATION = 200
+const MAX_DEPTH = 16
+const MAX_INDENTATION = 200
 
 /** The mark that `Lexer` sets before a scalar, whose text comes next. */
 const SCALAR = '\u001f'
@@ -43,7 +43,7 @@ function documentOf(document: Document, lines: LineCounter): YamlDocument {
 }
 
 function notYaml(error: unknown): { refusal: string } {
-  return { refusal: `it is not YAML: ${reason(error)}` }
+  return { refusal: `it is not YAML: ${errorMessage(error)}` }
 }
 
 function excess(text: string): string | undefined {
@@ -59,8 +59,8 @@ function excess(text: string): string | undefined {
     else if (depth === 0 && (token === '-' || token === ':')) opened += 1
     else if (token === '?') return 'its YAML has keys that are collections'
     else if (token.startsWith('*')) return 'its YAML has aliases'
-    else if (token.startsWith(' ') && token.length > WIDEST_INDENTATION) return 'its YAML is indented too far'
-    if (depth > DEEPEST || opened > DEEPEST) return 'its YAML is nested too deeply'
+    else if (token.startsWith(' ') && token.length > MAX_INDENTATION) return 'its YAML is indented too far'
+    if (depth > MAX_DEPTH || opened > MAX_DEPTH) return 'its YAML is nested too deeply'
   }
   return undefined
 }

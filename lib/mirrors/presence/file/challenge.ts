@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import mime from 'mime-types'
 import type { Dispatcher } from 'undici'
-import type { Draw } from '../../../model.js'
-import { REDIRECTS } from '../../../network/redirects.js'
+import type { Random } from '../../../model.js'
+import { REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { loadUndici } from '../../../network/undici.js'
 import { pieceLength } from '../../../pieces.js'
 import { type Deadline, type Unknown, within } from './deadline.js'
-import { follow, type RedirectRules, type Said } from './redirect.js'
-import { isPlain, only, parseContentRange, parseLength } from './response-head.js'
+import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
+import { isIdentityCoded, parseContentRange, parseLength, singleValue } from './response-head.js'
 
 /** A piece of a file, as it should be at a mirror. */
-export interface Target {
+export interface PieceTarget {
   /** Of the file there, http or https. */
   readonly url: string
   /** Bytes of the whole file. */
@@ -60,7 +60,7 @@ export type ChallengeResult =
   | { readonly state: 'resized'; readonly size: number }
   | Unknown
 
-export interface ChallengeParts extends RedirectRules {
+export interface ChallengeDependencies extends RedirectRules {
   /** What requests go through. It is not closed. Default: one of its own. */
   readonly dispatcher?: Dispatcher
   readonly signal?: AbortSignal
@@ -77,7 +77,7 @@ export interface ChallengeLimits {
 
 const DEFAULT_LIMITS: ChallengeLimits = { timeout: 60_000, silence: 15_000 }
 /** Bytes of an answer that are read to keep its connection. */
-const MOST_PASSED = 16 * 1024
+const MAX_PASSED_BYTES = 16 * 1024
 const GONE: ReadonlySet<number> = new Set([404, 410])
 const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (check of content)' }
 
@@ -86,8 +86,8 @@ const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (chec
  * the piece and a little.
  */
 export async function challenge(
-  target: Target,
-  parts: ChallengeParts = {},
+  target: PieceTarget,
+  parts: ChallengeDependencies = {},
   limits: Partial<ChallengeLimits> = {},
 ): Promise<ChallengeResult> {
   const { now = () => performance.now() } = parts
@@ -132,12 +132,12 @@ export function pieceRange(size: number, length: number, piece: number): PieceRa
  * @param length of a piece, in bytes; default: that of the pieces that are indexed
  * @returns undefined where the file is empty
  */
-export function choosePiece(size: number, draw: Draw, length = pieceLength(size)): number | undefined {
+export function choosePiece(size: number, random: Random, length = pieceLength(size)): number | undefined {
   const count = Math.ceil(size / length)
-  return count > 0 ? Math.min(count - 1, Math.floor(draw() * count)) : undefined
+  return count > 0 ? Math.min(count - 1, Math.floor(random() * count)) : undefined
 }
 
-interface Answer extends Said {
+interface Answer extends ResponseHead {
   readonly body: Dispatcher.ResponseData['body']
 }
 
@@ -160,7 +160,7 @@ async function send(
   deadline.heard()
   // What is broken off after the head is told to whoever reads, and to nobody else.
   body.on('error', () => {})
-  if (REDIRECTS.has(statusCode)) await pass(body, deadline)
+  if (REDIRECT_STATUSES.has(statusCode)) await pass(body, deadline)
   return { status: statusCode, headers, body }
 }
 
@@ -169,20 +169,20 @@ async function pass(body: Answer['body'], { signal }: Deadline): Promise<void> {
   if (body.destroyed) return
   if (signal.aborted) body.destroy()
   // What the head said stands, however the rest ends.
-  else await body.dump({ limit: MOST_PASSED, signal }).catch(() => {})
+  else await body.dump({ limit: MAX_PASSED_BYTES, signal }).catch(() => {})
 }
 
 /** What the head of an answer says; undefined where the piece follows. */
-function judge(target: Target, range: PieceRange, answer: Answer): ChallengeResult | undefined {
+function judge(target: PieceTarget, range: PieceRange, answer: Answer): ChallengeResult | undefined {
   const { status, headers } = answer
   const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
   if (GONE.has(status)) return { state: 'absent', status }
   if (status !== 200 && status !== 206 && status !== 416) return unknown(`the answer is ${status}`)
-  if (!isPlain(headers)) return unknown('the answer is encoded')
+  if (!isIdentityCoded(headers)) return unknown('the answer is encoded')
   const size = sizeIn(answer)
   // With 416, a page is of the error.
   if (status !== 416 && size !== target.size && isOtherPage(target, answer)) return unknown(PAGE)
-  const part = parseContentRange(only(headers, 'content-range'))?.part
+  const part = parseContentRange(singleValue(headers, 'content-range'))?.part
   if (status === 206 && part === undefined) return unknown('it sends a part, and does not say which')
   if (size !== undefined && size !== target.size) return { state: 'resized', size }
   if (status === 416) return unknown('it says that it has no such piece')
@@ -191,7 +191,7 @@ function judge(target: Target, range: PieceRange, answer: Answer): ChallengeResu
     return wanted === target.size ? undefined : unknown('it sends all of the file for a piece of it')
   if (part?.start !== range.start || part.end !== range.end)
     return unknown('it sends another part than it was asked for')
-  const length = parseLength(only(headers, 'content-length'))
+  const length = parseLength(singleValue(headers, 'content-length'))
   if (length === undefined || length === wanted) return undefined
   return { state: 'broken', reason: 'it sends a part of another length', ...range, bytes: 0 }
 }
@@ -199,20 +199,20 @@ function judge(target: Target, range: PieceRange, answer: Answer): ChallengeResu
 const PAGE = 'it sends a page of HTML in the place of the file'
 
 /** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
-function isOtherPage({ url }: Target, { headers }: Answer): boolean {
-  const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(only(headers, 'content-type') ?? '')
+function isOtherPage({ url }: PieceTarget, { headers }: Answer): boolean {
+  const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(singleValue(headers, 'content-type') ?? '')
   return isHtml && mime.lookup(new URL(url).pathname) !== 'text/html'
 }
 
 /** Bytes of the whole file there; undefined where the answer does not say. */
 function sizeIn({ status, headers }: Answer): number | undefined {
-  if (status === 200) return parseLength(only(headers, 'content-length'))
-  return parseContentRange(only(headers, 'content-range'))?.total
+  if (status === 200) return parseLength(singleValue(headers, 'content-length'))
+  return parseContentRange(singleValue(headers, 'content-range'))?.total
 }
 
 /** Reads the piece, and not a chunk more. */
 async function compare(
-  target: Target,
+  target: PieceTarget,
   range: PieceRange,
   answer: Answer,
   deadline: Deadline,
@@ -240,7 +240,7 @@ async function compare(
   }
   const milliseconds = now() - begun
   if (bytes < wanted) return broken(`it sends ${bytes} bytes of ${wanted}`)
-  const etag = only(headers, 'etag')
+  const etag = singleValue(headers, 'etag')
   const digest = hash.digest()
   if (digest.equals(target.sha256)) return { state: 'same', bytes, milliseconds, etag }
   // Bytes that are not ours accuse nobody who does not say that they are of a file as long as ours.

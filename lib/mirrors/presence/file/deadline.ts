@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { reason } from '../../../errors.js'
+import { errorMessage } from '../../../errors.js'
 import { loadUndici } from '../../../network/undici.js'
 import { printable } from '../listings/file-names.js'
 import { timerTime } from '../listings/listing-reader.js'
@@ -11,7 +11,7 @@ export interface Unknown {
   readonly status?: number
 }
 
-export interface Patience {
+export interface TimeLimits {
   /** Milliseconds for all of it. */
   readonly timeout: number
   /** Milliseconds without a byte. Default: as long as all of it. */
@@ -32,7 +32,7 @@ export interface Deadline {
  * @param dispatcher is not closed; undefined: one of its own, which goes with the question
  */
 export async function within<T>(
-  patience: Patience,
+  patience: TimeLimits,
   dispatcher: Dispatcher | undefined,
   outside: AbortSignal | undefined,
   ask: (through: Dispatcher, deadline: Deadline) => Promise<T>,
@@ -53,7 +53,7 @@ export async function within<T>(
     return await ask(through, { signal: controller.signal, heard: () => void quiet?.refresh() })
   } catch (error) {
     const why = controller.signal.aborted ? controller.signal.reason : error
-    return { state: 'unknown', reason: printable(reason(why)) }
+    return { state: 'unknown', reason: printable(errorMessage(why)) }
   } finally {
     clearTimeout(timer)
     clearTimeout(quiet)

@@ -1,11 +1,18 @@
 import type { Dispatcher } from 'undici'
-import { toldDigests } from '../../../fields/received-digests.js'
+import { parseDigestFields } from '../../../fields/received-digests.js'
 import type { Digests } from '../../../model.js'
 import { loadUndici } from '../../../network/undici.js'
 import { parseHttpDate } from '../listings/time.js'
 import { type Unknown, within } from './deadline.js'
-import { follow, type RedirectRules, type Said } from './redirect.js'
-import { type Headers, isPlain, joined, only, parseContentRange, parseLength } from './response-head.js'
+import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
+import {
+  isIdentityCoded,
+  listValue,
+  parseContentRange,
+  parseLength,
+  type ResponseHeaders,
+  singleValue,
+} from './response-head.js'
 
 /** What a mirror says of one file. */
 export type FileCheck =
@@ -35,7 +42,7 @@ export interface CheckOptions extends RedirectRules {
 
 const DEFAULT_TIMEOUT = 30_000
 /** Bytes of an answer that are read to keep its connection. */
-const MOST_PASSED = 16 * 1024
+const MAX_PASSED_BYTES = 16 * 1024
 const GONE = new Set([404, 410])
 /** Whoever answers so may still answer a GET (RFC 9110 §15.5.6, §15.6.2). */
 const HEAD_REFUSED = new Set([405, 501])
@@ -57,14 +64,14 @@ export async function checkFile(url: string, options: CheckOptions = {}): Promis
   })
 }
 
-async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promise<Said> {
+async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promise<ResponseHead> {
   const said = await send(url, 'HEAD', FIELDS, dispatcher, signal)
   if (!HEAD_REFUSED.has(said.status) && !lacksLength(said)) return said
   return send(url, 'GET', { ...FIELDS, Range: 'bytes=0-0' }, dispatcher, signal)
 }
 
 /** A HEAD need not tell the length; of empty files, Apache does not (RFC 9110 §9.3.2). */
-function lacksLength({ status, headers }: Said): boolean {
+function lacksLength({ status, headers }: ResponseHead): boolean {
   return (
     status === 200 && headers['content-length'] === undefined && headers['content-encoding'] === undefined
   )
@@ -76,44 +83,44 @@ async function send(
   headers: Readonly<Record<string, string>>,
   dispatcher: Dispatcher,
   signal: AbortSignal,
-): Promise<Said> {
+): Promise<ResponseHead> {
   const { request } = await loadUndici()
   const response = await request(url, { dispatcher, method, headers, signal })
   // A server that knows no ranges would send all of the file: more than a little ends the connection.
-  await response.body.dump({ limit: MOST_PASSED, signal })
+  await response.body.dump({ limit: MAX_PASSED_BYTES, signal })
   return { status: response.statusCode, headers: response.headers }
 }
 
-function judge({ status, headers }: Said): FileCheck {
+function judge({ status, headers }: ResponseHead): FileCheck {
   if (GONE.has(status)) return { state: 'absent', status }
   const partial = firstByteOf(headers)
   // Of an empty file there is no first byte.
   const empty = status === 416 && partial === 0
   if (status !== 200 && status !== 206 && !empty)
     return { state: 'unknown', reason: `the answer is ${status}`, status }
-  const plain = isPlain(headers)
-  const whole = status === 200 ? parseLength(only(headers, 'content-length')) : partial
-  const modified = only(headers, 'last-modified')
+  const plain = isIdentityCoded(headers)
+  const whole = status === 200 ? parseLength(singleValue(headers, 'content-length')) : partial
+  const modified = singleValue(headers, 'last-modified')
   return {
     state: 'present',
     size: plain ? whole : undefined,
     mtime: modified === undefined ? undefined : parseHttpDate(modified),
-    etag: only(headers, 'etag'),
-    ranges: status !== 200 || only(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
+    etag: singleValue(headers, 'etag'),
+    ranges: status !== 200 || singleValue(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
     digests: plain ? digestsIn(headers) : {},
   }
 }
 
 /** The whole length in `bytes 0-0/1234`, or in what an empty file gets: a star in the place of `0-0`. */
-function firstByteOf(headers: Headers): number | undefined {
-  const range = parseContentRange(only(headers, 'content-range'))
+function firstByteOf(headers: ResponseHeaders): number | undefined {
+  const range = parseContentRange(singleValue(headers, 'content-range'))
   return range?.part === undefined || range.part.end === 0 ? range?.total : undefined
 }
 
-function digestsIn(headers: Headers): Digests {
-  return toldDigests({
-    reprDigest: joined(headers, 'repr-digest'),
-    digest: joined(headers, 'digest'),
-    xMd5: only(headers, 'x-md5'),
+function digestsIn(headers: ResponseHeaders): Digests {
+  return parseDigestFields({
+    reprDigest: listValue(headers, 'repr-digest'),
+    digest: listValue(headers, 'digest'),
+    xMd5: singleValue(headers, 'x-md5'),
   })
 }

@@ -1,13 +1,13 @@
 import { hostOf, isLiteral, isPrivate } from '../../../network/addresses.js'
-import { MOST_REDIRECTS, REDIRECTS } from '../../../network/redirects.js'
+import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { quote } from '../listings/file-names.js'
 import type { Unknown } from './deadline.js'
-import { type Headers, only } from './response-head.js'
+import { type ResponseHeaders, singleValue } from './response-head.js'
 
 /** The head of an answer. */
-export interface Said {
+export interface ResponseHead {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: ResponseHeaders
 }
 
 /** Where redirects may lead. */
@@ -24,17 +24,17 @@ export interface RedirectRules {
  *
  * @param ask gives any answer, redirects too
  */
-export async function follow<Answer extends Said>(
+export async function follow<Answer extends ResponseHead>(
   text: string,
   rules: RedirectRules,
   ask: (url: URL) => Promise<Answer>,
 ): Promise<Answer | Unknown> {
   if (!URL.canParse(text)) return { state: 'unknown', reason: 'the URL is not one' }
   let url = new URL(text)
-  for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
     const answer = await ask(url)
     const { status, headers } = answer
-    if (!REDIRECTS.has(status)) return answer
+    if (!REDIRECT_STATUSES.has(status)) return answer
     const target = targetOf(url, headers, rules)
     if (typeof target === 'string') return { state: 'unknown', reason: target, status }
     url = target
@@ -43,8 +43,8 @@ export async function follow<Answer extends Said>(
 }
 
 /** Where a redirect leads, or why it is not followed. */
-function targetOf(from: URL, headers: Headers, rules: RedirectRules): URL | string {
-  const location = only(headers, 'location')
+function targetOf(from: URL, headers: ResponseHeaders, rules: RedirectRules): URL | string {
+  const location = singleValue(headers, 'location')
   if (location === undefined || !URL.canParse(location, from.href))
     return 'the answer is a redirect to nowhere'
   const to = new URL(location, from)

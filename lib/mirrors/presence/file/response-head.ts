@@ -1,23 +1,23 @@
 import type { Dispatcher } from 'undici'
 
 /** The fields of an answer, by their names in lower case. */
-export type Headers = Dispatcher.ResponseData['headers']
+export type ResponseHeaders = Dispatcher.ResponseData['headers']
 
 /** The value of a field that may come once; undefined where it is missing or comes twice. */
-export function only(headers: Headers, name: string): string | undefined {
+export function singleValue(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' ? value : undefined
 }
 
 /** The value of a field that is a list, all of its lines as one (RFC 9110 §5.3). */
-export function joined(headers: Headers, name: string): string | undefined {
+export function listValue(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** Whether the content is that of the file, and not of some coding of it. */
-export function isPlain(headers: Headers): boolean {
-  const of = (name: string): string => (joined(headers, name) ?? '').trim().toLowerCase()
+export function isIdentityCoded(headers: ResponseHeaders): boolean {
+  const of = (name: string): string => (listValue(headers, name) ?? '').trim().toLowerCase()
   return (
     ['', 'identity'].includes(of('content-encoding')) && ['', 'chunked'].includes(of('transfer-encoding'))
   )

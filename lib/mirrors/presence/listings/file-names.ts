@@ -1,6 +1,6 @@
 /** Longer than any file system takes. */
-const LONGEST_NAME = 1024
-const LONGEST_IN_MESSAGES = 200
+const MAX_NAME_LENGTH = 1024
+const MAX_LENGTH_IN_MESSAGES = 200
 
 /**
  * Why a name in a listing cannot be that of a file or folder; undefined where it can. A name that passes is one step
@@ -10,7 +10,7 @@ export function unusable(name: string): string | undefined {
   if (name === '' || name === '.' || name === '..') return 'is no name'
   if (name.includes('/')) return 'has a slash in it'
   if (name.includes('\0')) return 'has a zero byte in it'
-  if (name.length > LONGEST_NAME) return 'is too long'
+  if (name.length > MAX_NAME_LENGTH) return 'is too long'
   if (/\p{Surrogate}/u.test(name)) return 'is no Unicode'
   return undefined
 }
@@ -22,7 +22,7 @@ export function printable(message: string): string {
 
 /** What a mirror said, for a message: in quotes, and of bearable length. */
 export function quote(text: string): string {
-  const short = text.length > LONGEST_IN_MESSAGES ? `${text.slice(0, LONGEST_IN_MESSAGES)}…` : text
+  const short = text.length > MAX_LENGTH_IN_MESSAGES ? `${text.slice(0, MAX_LENGTH_IN_MESSAGES)}…` : text
   return `"${printable(short)}"`
 }
 

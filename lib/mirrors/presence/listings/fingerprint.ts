@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { quoteFolder } from './file-names.js'
 import type { IndexEntry } from './index-page.js'
-import type { Scan } from './listing-reader.js'
+import type { ListingReader } from './listing-reader.js'
 
 /**
  * Sums up what a folder lists. A server that follows links may lead into a folder for ever, by ever longer paths; but what
@@ -26,7 +26,7 @@ export class Fingerprint {
    * @param above fingerprints of the folders on the way down to this one
    * @returns those on the way down to its folders; undefined where that ends here
    */
-  wayDown(scan: Scan, path: string, above: readonly string[]): readonly string[] | undefined {
+  wayDown(scan: ListingReader, path: string, above: readonly string[]): readonly string[] | undefined {
     if (this.#folders === 0) return undefined
     const digest = this.#hash.digest('base64')
     if (this.#entries > 1 && above.filter((other) => other === digest).length >= 2) {

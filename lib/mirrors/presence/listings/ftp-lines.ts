@@ -56,7 +56,7 @@ const UNIX_KINDS: Readonly<Record<string, FtpEntry['kind']>> = { '-': 'file', d:
 const DOS = /^(\d{2})-(\d{2})-(\d{2}|\d{4}) +(\d{2}):(\d{2})([AP]M)? +(<DIR>|\d{1,16}) +(.+)$/is
 const ARROW = ' -> '
 /** What stands before a name is short; what is longer is none of `ls`. */
-const LONGEST_HEAD = 200
+const MAX_HEAD_LENGTH = 200
 
 /**
  * Reads a line of LIST as Unix and DOS write it. Times are to the minute or, when older, to the day, in the server's time
@@ -75,7 +75,7 @@ function parseUnixLine(line: string, now: number): FtpEntry | undefined {
   if (mode === null) return undefined
   // Owners and groups may be missing, or hold spaces. The first size with a date behind it ends them.
   const match = UNIX_REST.exec(line)
-  if (match === null || match.index > LONGEST_HEAD) return undefined
+  if (match === null || match.index > MAX_HEAD_LENGTH) return undefined
   const [
     ,
     size,

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { Client, FTPError } from 'basic-ftp'
 import { quote } from './file-names.js'
 import { IdleTimer } from './idle-timer.js'
-import type { Scan } from './listing-reader.js'
+import type { ListingReader } from './listing-reader.js'
 
 export interface FtpPlace {
   readonly host: string
@@ -15,7 +15,7 @@ export interface FtpPlace {
 
 /** A control connection, with a data connection for each listing. Both end when the scan does. */
 export class FtpSession {
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   /** Without a limit of its own: it would run on while the reader takes its time. */
   readonly #client = new Client(0)
   readonly #idle: IdleTimer
@@ -23,7 +23,7 @@ export class FtpSession {
   #data: Socket | undefined
   #extended = true
 
-  constructor(scan: Scan) {
+  constructor(scan: ListingReader) {
     this.#scan = scan
     this.#idle = new IdleTimer(scan)
     scan.signal.addEventListener('abort', this.#close)

@@ -1,17 +1,17 @@
 import { FTPError } from 'basic-ftp'
-import { reason } from '../../../errors.js'
+import { errorMessage } from '../../../errors.js'
 import { joinPath } from '../../../paths.js'
-import { breath } from '../yield-to-requests.js'
+import { yieldToRequests } from '../yield-to-requests.js'
 import { quote, quoteFolder } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { type FtpEntry, type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
 import { type FtpPlace, FtpSession } from './ftp-session.js'
-import { Lines } from './line-reader.js'
-import type { Listing, ScanOptions } from './listing.js'
-import { createListing, Halt, type Scan } from './listing-reader.js'
+import { LineReader } from './line-reader.js'
+import type { Listing, ListingOptions } from './listing.js'
+import { createListing, ListingAborted, type ListingReader } from './listing-reader.js'
 import { decodePart, parseUrl } from './url.js'
 
-export interface FtpScanOptions extends ScanOptions {
+export interface FtpListingOptions extends ListingOptions {
   /** Default: the URL's, else `anonymous`. */
   readonly user?: string
   /** Default: the URL's, else one for `anonymous`. */
@@ -20,7 +20,7 @@ export interface FtpScanOptions extends ScanOptions {
   readonly now?: () => number
 }
 
-const LONGEST_LINE = 16 * 1024
+const MAX_LINE_LENGTH = 16 * 1024
 
 /**
  * Lists a mirror by FTP, folder by folder over one connection: by MLSD, or by LIST where the server does not know that.
@@ -29,7 +29,7 @@ const LONGEST_LINE = 16 * 1024
  *
  * @param url `ftp://[user[:password]@]host[:port]/path/`, the path as seen after login
  */
-export function listFtp(url: string, options: FtpScanOptions = {}): Listing {
+export function listFtp(url: string, options: FtpListingOptions = {}): Listing {
   return createListing(options, async (scan) => {
     const place = placeOf(url, options)
     scan.hide(place.password)
@@ -43,13 +43,13 @@ export function listFtp(url: string, options: FtpScanOptions = {}): Listing {
 }
 
 /** @throws Halt where the URL is none that can be listed */
-function placeOf(text: string, options: FtpScanOptions): FtpPlace {
+function placeOf(text: string, options: FtpListingOptions): FtpPlace {
   const url = parseUrl(text, 'ftp:')
   const user = options.user ?? decodePart(url.username)
   const password = options.password ?? decodePart(url.password)
   const path = decodePart(url.pathname).replace(/^\/|\/$/g, '')
   // The client refuses them too, but later, and with the command.
-  if (/[\r\n\0]/.test(user + password + path)) throw new Halt('its URL has line ends in it')
+  if (/[\r\n\0]/.test(user + password + path)) throw new ListingAborted('its URL has line ends in it')
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 21 : Number(url.port),
@@ -68,7 +68,7 @@ interface Folder {
 }
 
 class Walk {
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   readonly #session: FtpSession
   readonly #now: () => number
   readonly #waiting: Folder[] = [{ path: '', above: [] }]
@@ -76,7 +76,7 @@ class Walk {
   /** Absolute path of the repository there; empty where that is the root of the server. */
   #base = ''
 
-  constructor(scan: Scan, session: FtpSession, now: () => number) {
+  constructor(scan: ListingReader, session: FtpSession, now: () => number) {
     this.#scan = scan
     this.#session = session
     this.#now = now
@@ -95,9 +95,9 @@ class Walk {
       await this.#list(folder)
     } catch (error) {
       this.#scan.signal.throwIfAborted()
-      if (error instanceof Halt) throw error
+      if (error instanceof ListingAborted) throw error
       const problem = `${quoteFolder(folder.path)}: ${explain(error)}`
-      if (this.#session.lost) throw new Halt(problem)
+      if (this.#session.lost) throw new ListingAborted(problem)
       this.#scan.lose(problem)
     }
   }
@@ -120,13 +120,13 @@ class Walk {
     const page = new Page(this.#scan, folder, this.#base)
     const now = this.#now()
     const parse = command === 'MLSD' ? parseMlsdLine : (line: string) => parseListLine(line, now)
-    const lines = new Lines(LONGEST_LINE)
+    const lines = new LineReader(MAX_LINE_LENGTH)
     const text = new TextDecoder()
     try {
       for await (const chunk of this.#session.read(command)) {
         this.#scan.addBytes(chunk.length)
         for (const line of lines.feed(text.decode(chunk, { stream: true }))) {
-          const pause = breath()
+          const pause = yieldToRequests()
           if (pause !== undefined) await pause
           page.line(line, parse(line))
         }
@@ -150,11 +150,11 @@ class Walk {
 class Page {
   readonly folders: string[] = []
   readonly print = new Fingerprint()
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   readonly #folder: Folder
   readonly #base: string
 
-  constructor(scan: Scan, folder: Folder, base: string) {
+  constructor(scan: ListingReader, folder: Folder, base: string) {
     this.#scan = scan
     this.#folder = folder
     this.#base = base
@@ -189,5 +189,5 @@ class Page {
 }
 
 function explain(error: unknown): string {
-  return error instanceof FTPError ? `the server says ${quote(error.message)}` : reason(error)
+  return error instanceof FTPError ? `the server says ${quote(error.message)}` : errorMessage(error)
 }

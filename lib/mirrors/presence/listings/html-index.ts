@@ -1,15 +1,15 @@
 import { parseColumns } from './columns.js'
 import { attribute, HtmlReader, type HtmlSink, resolveReferences } from './html.js'
-import { childOf } from './index-link.js'
-import type { IndexReader, IndexSink } from './index-page.js'
+import { parseIndexLink } from './index-link.js'
+import type { IndexPageReader, IndexSink } from './index-page.js'
 import type { Listed } from './listing.js'
 import { parseIsoTime } from './time.js'
 
 /** What servers call an index in its title or heading. */
 const TITLES = /^\s*(?:index of|directory listing|listing directory|directory:)/i
-const LONGEST_TITLE = 200
+const MAX_TITLE_LENGTH = 200
 /** Columns behind a name are short; a description may follow them. */
-const LONGEST_COLUMNS = 400
+const MAX_COLUMNS_LENGTH = 400
 /** Tags that end the line of a file. */
 const ROW_ENDS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'])
 
@@ -17,7 +17,7 @@ const ROW_ENDS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'
  * Reads the HTML of nginx, Apache (plain, fancy and as a table), lighttpd, Caddy, and of servers that write alike: links,
  * each with columns for a time and a size behind it.
  */
-export class HtmlIndex implements IndexReader, HtmlSink {
+export class HtmlIndex implements IndexPageReader, HtmlSink {
   /** What is odd in a page may be followed by more of an index. */
   readonly broken = false
   readonly #page: URL
@@ -49,7 +49,7 @@ export class HtmlIndex implements IndexReader, HtmlSink {
   }
 
   text(text: string): void {
-    if (this.#inTitle) this.#title = (this.#title + text).slice(0, LONGEST_TITLE)
+    if (this.#inTitle) this.#title = (this.#title + text).slice(0, MAX_TITLE_LENGTH)
     else if (this.#row !== undefined && !this.#inLink) this.#row.addText(text)
   }
 
@@ -96,7 +96,7 @@ export class HtmlIndex implements IndexReader, HtmlSink {
     if (row === undefined) return
     this.#row = undefined
     this.#inLink = false
-    const child = childOf(row.href, this.#page)
+    const child = parseIndexLink(row.href, this.#page)
     if (child.kind === 'odd') this.#sink.remark(child.problem)
     if (child.kind !== 'file' && child.kind !== 'folder') return
     const listed = row.listed()
@@ -124,7 +124,7 @@ class Row {
   }
 
   addText(text: string): void {
-    if (this.#text.length < LONGEST_COLUMNS) this.#text += text.slice(0, LONGEST_COLUMNS)
+    if (this.#text.length < MAX_COLUMNS_LENGTH) this.#text += text.slice(0, MAX_COLUMNS_LENGTH)
   }
 
   /** Caddy sorts by a size in an attribute. */

@@ -8,7 +8,7 @@ export interface HtmlSink {
 }
 
 /** A longer tag is left out: nothing of an index needs one. */
-const LONGEST_TAG = 64 * 1024
+const MAX_TAG_LENGTH = 64 * 1024
 /** Their content is no HTML. */
 const RAW = new Set(['script', 'style', 'textarea'])
 
@@ -43,7 +43,7 @@ export class HtmlReader {
       this.#seen = 0
     }
     this.#begun = text.slice(at)
-    if (this.#begun.length > LONGEST_TAG) {
+    if (this.#begun.length > MAX_TAG_LENGTH) {
       this.leftOut += 1
       this.#begun = ''
       this.#seen = 0

@@ -1,20 +1,20 @@
 import type { Agent, Dispatcher } from 'undici'
-import { reason, systemCode } from '../../../errors.js'
-import { MOST_REDIRECTS, REDIRECTS } from '../../../network/redirects.js'
+import { errorMessage, systemCode } from '../../../errors.js'
+import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { loadUndici } from '../../../network/undici.js'
 import { joinPath } from '../../../paths.js'
-import { breath } from '../yield-to-requests.js'
+import { yieldToRequests } from '../yield-to-requests.js'
 import { quote, quoteFolder, unusable } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { HtmlIndex } from './html-index.js'
 import { below, decode } from './index-link.js'
-import type { IndexEntry, IndexReader, IndexSink } from './index-page.js'
+import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
 import { JsonIndex } from './json-index.js'
-import type { Listing, ScanOptions } from './listing.js'
-import { createListing, Halt, type Scan } from './listing-reader.js'
+import type { Listing, ListingOptions } from './listing.js'
+import { createListing, ListingAborted, type ListingReader } from './listing-reader.js'
 import { parseUrl } from './url.js'
 
-export interface HttpScanOptions extends ScanOptions {
+export interface HttpListingOptions extends ListingOptions {
   /** What requests go through. It is not closed. Default: one of its own, whose connections end with the listing. */
   readonly dispatcher?: Dispatcher
   /** Requests under way at once. Default: 4. */
@@ -23,10 +23,10 @@ export interface HttpScanOptions extends ScanOptions {
 
 const DEFAULT_CONCURRENCY = 4
 /** Bytes of an answer that are read to keep its connection. */
-const MOST_PASSED = 16 * 1024
+const MAX_PASSED_BYTES = 16 * 1024
 /** So many folders in a row that cannot be read are no accident. */
-const MOST_FAILURES = 10
-const MOST_ATTEMPTS = 2
+const MAX_FAILURES = 10
+const MAX_ATTEMPTS = 2
 /** Bytes of an index that are read in one go: some twenty names. */
 const STEP = 2048
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
@@ -46,7 +46,7 @@ const FIELDS = {
  *
  * @param url base URL of the repository there, http or https
  */
-export function listHttp(url: string, options: HttpScanOptions = {}): Listing {
+export function listHttp(url: string, options: HttpListingOptions = {}): Listing {
   return createListing(options, async (scan) => {
     const base = baseOf(url)
     const { dispatcher, concurrency = DEFAULT_CONCURRENCY } = options
@@ -65,7 +65,7 @@ function baseOf(text: string): URL {
   return new URL(url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`, url.origin)
 }
 
-async function createAgent(scan: Scan): Promise<Agent> {
+async function createAgent(scan: ListingReader): Promise<Agent> {
   const { idle } = scan.limits
   const undici = await loadUndici()
   return new undici.Agent({ connect: { timeout: idle }, headersTimeout: idle, bodyTimeout: idle })
@@ -90,7 +90,7 @@ interface Answer {
 class Unreadable extends Error {}
 
 class Walk {
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   readonly #base: URL
   readonly #dispatcher: Dispatcher
   /** Last in, first out, so that a wide tree is not all waiting at once. */
@@ -99,7 +99,7 @@ class Walk {
   readonly #known = new Set<string>()
   #failuresInRow = 0
 
-  constructor(scan: Scan, base: URL, dispatcher: Dispatcher) {
+  constructor(scan: ListingReader, base: URL, dispatcher: Dispatcher) {
     this.#scan = scan
     this.#base = base
     this.#dispatcher = dispatcher
@@ -139,12 +139,12 @@ class Walk {
       this.#failuresInRow = 0
     } catch (error) {
       if (this.#scan.signal.aborted) return
-      if (error instanceof Halt) return this.#scan.stop(error.message)
+      if (error instanceof ListingAborted) return this.#scan.stop(error.message)
       const problem = `${quoteFolder(folder.path)}: ${this.#explain(error)}`
       this.#scan.lose(problem)
       this.#failuresInRow += 1
-      if (this.#failuresInRow === MOST_FAILURES)
-        this.#scan.stop(`${MOST_FAILURES} folders in a row could not be read, the last one ${problem}`)
+      if (this.#failuresInRow === MAX_FAILURES)
+        this.#scan.stop(`${MAX_FAILURES} folders in a row could not be read, the last one ${problem}`)
     }
   }
 
@@ -161,7 +161,7 @@ class Walk {
       for await (const chunk of response.body) {
         this.#scan.addBytes(chunk.length)
         for (let at = 0; at < chunk.length && !reader.broken; at += STEP) {
-          const pause = breath()
+          const pause = yieldToRequests()
           if (pause !== undefined) await pause
           reader.feed(text.decode(chunk.subarray(at, at + STEP), { stream: true }))
         }
@@ -178,7 +178,7 @@ class Walk {
 
   /** Reads what is left of an answer, if that is little, so that its connection can be used again. */
   async #pass(response: Dispatcher.ResponseData): Promise<void> {
-    await response.body.dump({ limit: MOST_PASSED, signal: this.#scan.signal })
+    await response.body.dump({ limit: MAX_PASSED_BYTES, signal: this.#scan.signal })
   }
 
   async #refuse(response: Dispatcher.ResponseData, why: string): Promise<never> {
@@ -203,11 +203,11 @@ class Walk {
    */
   async #open(folder: Folder): Promise<Answer | undefined> {
     let at = folder
-    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
       const response = await this.#request(at.url)
       const { statusCode } = response
       if (statusCode === 200) return { folder: at, response }
-      if (!REDIRECTS.has(statusCode)) return this.#refuse(response, `the answer is ${statusCode}`)
+      if (!REDIRECT_STATUSES.has(statusCode)) return this.#refuse(response, `the answer is ${statusCode}`)
       await this.#pass(response)
       const url = this.#redirection(at, response)
       const path = this.#pathOf(url)
@@ -246,7 +246,7 @@ class Walk {
 
   #explain(error: unknown): string {
     const timedOut = TIMEOUTS.has(systemCode(error) ?? '')
-    return timedOut ? `nothing came for ${this.#scan.limits.idle / 1000} s` : reason(error)
+    return timedOut ? `nothing came for ${this.#scan.limits.idle / 1000} s` : errorMessage(error)
   }
 
   /** A server may close a connection just when it is used again: that is tried once more. */
@@ -257,14 +257,14 @@ class Walk {
       try {
         return await request(url, { dispatcher: this.#dispatcher, headers: FIELDS, signal })
       } catch (error) {
-        if (attempt === MOST_ATTEMPTS || !BROKEN_CONNECTION.has(systemCode(error) ?? '')) throw error
+        if (attempt === MAX_ATTEMPTS || !BROKEN_CONNECTION.has(systemCode(error) ?? '')) throw error
       }
     }
   }
 }
 
 /** What reads an answer, or why nothing can. */
-function readerFor(response: Dispatcher.ResponseData, url: URL, sink: IndexSink): IndexReader | string {
+function readerFor(response: Dispatcher.ResponseData, url: URL, sink: IndexSink): IndexPageReader | string {
   const coding = String(response.headers['content-encoding'] ?? 'identity')
   if (coding !== 'identity') return `the answer is encoded as ${quote(coding)}`
   const written = String(response.headers['content-type'] ?? '')
@@ -278,10 +278,10 @@ function readerFor(response: Dispatcher.ResponseData, url: URL, sink: IndexSink)
 class Page implements IndexSink {
   readonly folders: string[] = []
   readonly print = new Fingerprint()
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   readonly #folder: Folder
 
-  constructor(scan: Scan, folder: Folder) {
+  constructor(scan: ListingReader, folder: Folder) {
     this.#scan = scan
     this.#folder = folder
   }

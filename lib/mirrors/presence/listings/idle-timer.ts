@@ -1,11 +1,11 @@
-import type { Scan } from './listing-reader.js'
+import type { ListingReader } from './listing-reader.js'
 
 /** Ends a scan when its server has been silent for too long. It runs only while something is waited for. */
 export class IdleTimer {
-  readonly #scan: Scan
+  readonly #scan: ListingReader
   #timer: NodeJS.Timeout | undefined
 
-  constructor(scan: Scan) {
+  constructor(scan: ListingReader) {
     this.#scan = scan
   }
 

@@ -1,15 +1,15 @@
 import { quote, unusable } from './file-names.js'
 
 /** What a link in an index leads to. */
-export type Child =
+export type IndexLink =
   | { readonly kind: 'file' | 'folder'; readonly name: string }
   /** Another place: the parent, another host, another order of the same page. */
   | { readonly kind: 'elsewhere' }
   /** A name that cannot be. */
   | { readonly kind: 'odd'; readonly problem: string }
 
-const ELSEWHERE: Child = { kind: 'elsewhere' }
-const LONGEST_LINK = 8192
+const ELSEWHERE: IndexLink = { kind: 'elsewhere' }
+const MAX_LINK_LENGTH = 8192
 /** One step down, as nearly every link of an index is written. */
 const ONE_STEP = /^(?:\.\/)?([^/?#\\:]+)(\/?)$/
 const ONE_STEP_WITH_COLON = /^\.\/([^/?#\\]+)(\/?)$/
@@ -20,10 +20,10 @@ const ONE_STEP_WITH_COLON = /^\.\/([^/?#\\]+)(\/?)$/
  * @param href as written, with references resolved
  * @param page the folder's own URL, ending in `/`
  */
-export function childOf(href: string, page: URL): Child {
+export function parseIndexLink(href: string, page: URL): IndexLink {
   const link = href.trim()
   if (link === '' || link.startsWith('#') || link.startsWith('?')) return ELSEWHERE
-  if (link.length > LONGEST_LINK) return { kind: 'odd', problem: `a link is too long: ${quote(link)}` }
+  if (link.length > MAX_LINK_LENGTH) return { kind: 'odd', problem: `a link is too long: ${quote(link)}` }
   // Browsers drop them, which makes another name.
   if (/\p{Cc}/u.test(link)) return { kind: 'odd', problem: `a link has control characters: ${quote(link)}` }
   const simple = ONE_STEP.exec(link) ?? ONE_STEP_WITH_COLON.exec(link)

@@ -15,7 +15,7 @@ export interface IndexSink {
 }
 
 /** Reads the index of one folder, which comes in parts. */
-export interface IndexReader {
+export interface IndexPageReader {
   feed(part: string): void
   /** Whether it is none already, whatever follows. */
   readonly broken: boolean

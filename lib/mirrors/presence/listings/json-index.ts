@@ -1,13 +1,13 @@
 import { UNLISTED } from './columns.js'
 import { quote, unusable } from './file-names.js'
-import type { IndexEntry, IndexReader, IndexSink } from './index-page.js'
+import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
 import { parseHttpDate, parseIsoTime } from './time.js'
 
 /** A longer object is none of a file. */
-const LONGEST_OBJECT = 64 * 1024
+const MAX_OBJECT_LENGTH = 64 * 1024
 
 /** Reads the JSON of nginx (`autoindex_format json`) and Caddy: an array with an object for each name. */
-export class JsonIndex implements IndexReader {
+export class JsonIndex implements IndexPageReader {
   readonly #sink: IndexSink
   /** The object that has begun, and how much of it need not be looked at again. */
   #object = ''
@@ -43,7 +43,7 @@ export class JsonIndex implements IndexReader {
       }
     }
     if (this.#depth >= 2) this.#object += part.slice(start)
-    if (this.#object.length > LONGEST_OBJECT) this.#state = 'broken'
+    if (this.#object.length > MAX_OBJECT_LENGTH) this.#state = 'broken'
   }
 
   get broken(): boolean {

@@ -1,5 +1,5 @@
 /** Cuts text that comes in parts into lines, which end in LF or CRLF. Lines beyond a length are left out. */
-export class Lines {
+export class LineReader {
   readonly #longest: number
   #begun = ''
   #tooLong = false

@@ -1,10 +1,10 @@
-import { reason } from '../../../errors.js'
+import { errorMessage } from '../../../errors.js'
 import { createPathFilter, includesWholePath, joinPath, type PathFilter, splitPath } from '../../../paths.js'
 import { printable, quote, quoteFolder, unusable } from './file-names.js'
-import type { Listed, Listing, Outcome, RemoteFile, ScanLimits, ScanOptions } from './listing.js'
-import { Links } from './symlinks.js'
+import type { Listed, Listing, ListingLimits, ListingOptions, ListingOutcome, RemoteFile } from './listing.js'
+import { SymlinkMap } from './symlinks.js'
 
-const DEFAULT_LIMITS: ScanLimits = {
+const DEFAULT_LIMITS: ListingLimits = {
   total: 3_600_000,
   idle: 60_000,
   files: 10_000_000,
@@ -16,14 +16,14 @@ const DEFAULT_LIMITS: ScanLimits = {
 
 const BATCH = 250
 /** Batches that wait for the reader before the scanner does. */
-const MOST_WAITING = 4
-const MOST_PROBLEMS = 50
-const LONGEST_MESSAGE = 1000
+const MAX_WAITING_FILES = 4
+const MAX_PROBLEMS = 50
+const MAX_MESSAGE_LENGTH = 1000
 /** Beyond it, Node fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Ends a scan, with a reason that is meant to be read. */
-export class Halt extends Error {}
+export class ListingAborted extends Error {}
 
 /**
  * Makes a listing of a scanner's work.
@@ -31,14 +31,17 @@ export class Halt extends Error {}
  * @param work gives files to the scan until it is through; when `scan.signal` aborts, it ends soon, with nothing left
  * behind. What it throws is the reason why the listing is not complete.
  */
-export function createListing(options: ScanOptions, work: (scan: Scan) => Promise<void>): Listing {
-  let settle: (outcome: Outcome) => void
-  const outcome = new Promise<Outcome>((resolve) => {
+export function createListing(
+  options: ListingOptions,
+  work: (scan: ListingReader) => Promise<void>,
+): Listing {
+  let settle: (outcome: ListingOutcome) => void
+  const outcome = new Promise<ListingOutcome>((resolve) => {
     settle = resolve
   })
 
   async function* read(): AsyncGenerator<readonly RemoteFile[], void> {
-    const scan = new Scan(options)
+    const scan = new ListingReader(options)
     const working = scan.run(work)
     try {
       for (let batch = await scan.next(); batch !== undefined; batch = await scan.next()) yield batch
@@ -59,9 +62,9 @@ export function timerTime(time: number): number {
 }
 
 /** One listing under way: takes files from a scanner, hands them to a reader, and keeps within the limits. */
-export class Scan {
-  readonly limits: ScanLimits
-  readonly links: Links
+export class ListingReader {
+  readonly limits: ListingLimits
+  readonly links: SymlinkMap
   /** Aborts when the scan is to end, whoever wished it. */
   readonly signal: AbortSignal
   readonly #includes: PathFilter
@@ -82,17 +85,17 @@ export class Scan {
   #wakeReader = (): void => {}
   #wakeWorkers: (() => void)[] = []
 
-  constructor(options: ScanOptions) {
+  constructor(options: ListingOptions) {
     const { total, idle, ...others } = { ...DEFAULT_LIMITS, ...options.limits }
     this.limits = { ...others, total: timerTime(total), idle: timerTime(idle) }
     this.signal = this.#controller.signal
     this.#outside = options.signal
     this.#includes = options.includes ?? createPathFilter([])
-    this.links = new Links(this.#includes)
+    this.links = new SymlinkMap(this.#includes)
   }
 
   /** Does the work within the time that it has. Never rejects. */
-  async run(work: (scan: Scan) => Promise<void>): Promise<void> {
+  async run(work: (scan: ListingReader) => Promise<void>): Promise<void> {
     const { total } = this.limits
     const timer = setTimeout(() => this.stop(`it took longer than ${total / 1000} s`), total)
     const abort = (): void => this.stop('it was aborted')
@@ -101,7 +104,7 @@ export class Scan {
       if (this.#outside?.aborted) abort()
       else await work(this)
     } catch (error) {
-      this.stop(reason(error))
+      this.stop(errorMessage(error))
     }
     clearTimeout(timer)
     this.#outside?.removeEventListener('abort', abort)
@@ -162,7 +165,8 @@ export class Scan {
 
   /** @throws Halt where there are too many */
   addFile(path: string, listed: Listed): void {
-    if (this.#files === this.limits.files) throw new Halt(`it lists more than ${this.limits.files} files`)
+    if (this.#files === this.limits.files)
+      throw new ListingAborted(`it lists more than ${this.limits.files} files`)
     this.#files += 1
     const { size, sizePrecision, mtime, mtimePrecision } = listed
     this.#batch.push({ path, size, sizePrecision, mtime, mtimePrecision })
@@ -175,26 +179,28 @@ export class Scan {
   /** @throws Halt where there are too many */
   addFolder(): void {
     if (this.#folders === this.limits.folders)
-      throw new Halt(`it lists more than ${this.limits.folders} folders`)
+      throw new ListingAborted(`it lists more than ${this.limits.folders} folders`)
     this.#folders += 1
   }
 
   /** @throws Halt where there are too many */
   addLink(path: string, target: string | undefined): void {
-    if (this.links.size === this.limits.links) throw new Halt(`it lists more than ${this.limits.links} links`)
+    if (this.links.size === this.limits.links)
+      throw new ListingAborted(`it lists more than ${this.limits.links} links`)
     this.links.add(path, target)
   }
 
   /** @throws Halt where there are too many */
   addBytes(count: number): void {
     this.#bytes += count
-    if (this.#bytes > this.limits.bytes) throw new Halt(`it sends more than ${this.limits.bytes} bytes`)
+    if (this.#bytes > this.limits.bytes)
+      throw new ListingAborted(`it sends more than ${this.limits.bytes} bytes`)
   }
 
   /** Something was odd, and nothing of the repository is missing for it. */
   remark(problem: string): void {
     this.#problemCount += 1
-    if (this.#problems.length < MOST_PROBLEMS) this.#problems.push(this.#clean(problem))
+    if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(this.#clean(problem))
   }
 
   /** Something could not be read: the listing goes on, and is not complete. */
@@ -209,7 +215,7 @@ export class Scan {
    * @throws where the scan is to end
    */
   async room(): Promise<void> {
-    while (this.#full.length >= MOST_WAITING && !this.signal.aborted)
+    while (this.#full.length >= MAX_WAITING_FILES && !this.signal.aborted)
       await new Promise<void>((resolve) => this.#wakeWorkers.push(resolve))
     this.signal.throwIfAborted()
   }
@@ -226,7 +232,7 @@ export class Scan {
     }
   }
 
-  outcome(): Outcome {
+  outcome(): ListingOutcome {
     return {
       complete: this.#reason === undefined,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
@@ -239,7 +245,7 @@ export class Scan {
   }
 
   #clean(message: string): string {
-    const shown = printable(message).slice(0, LONGEST_MESSAGE)
+    const shown = printable(message).slice(0, MAX_MESSAGE_LENGTH)
     return this.#secret === '' ? shown : shown.replaceAll(this.#secret, '***')
   }
 

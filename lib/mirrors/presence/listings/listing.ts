@@ -1,5 +1,5 @@
 import type { PathFilter } from '../../../paths.js'
-import type { Links } from './symlinks.js'
+import type { SymlinkMap } from './symlinks.js'
 
 /** Milliseconds of the steps in which listings give times. */
 export const TIME_UNITS = { second: 1000, minute: 60_000, day: 86_400_000 } as const
@@ -26,7 +26,7 @@ export interface RemoteFile extends Listed {
 }
 
 /** How a listing ended. */
-export interface Outcome {
+export interface ListingOutcome {
   /**
    * Everything was read that the mirror had to say. A file that was not listed is then not shown there; whether a
    * server hides some names is another question (`listHttp`).
@@ -46,7 +46,7 @@ export interface Outcome {
    * Which paths lead to others there, by symbolic links or redirects. A file that was not listed may be had over them. A
    * server that follows links by itself tells none.
    */
-  readonly links: Links
+  readonly links: SymlinkMap
 }
 
 /**
@@ -55,11 +55,11 @@ export interface Outcome {
  */
 export interface Listing extends AsyncIterable<readonly RemoteFile[]> {
   /** Settles when the reading ended, be it by `break`; never rejects. */
-  readonly outcome: Promise<Outcome>
+  readonly outcome: Promise<ListingOutcome>
 }
 
 /** What bounds a listing: a mirror may be slow, endless or hostile. Reaching one ends it as not complete. */
-export interface ScanLimits {
+export interface ListingLimits {
   /** Milliseconds for the whole. Default: an hour. */
   readonly total: number
   /** Milliseconds without a byte. Default: a minute. */
@@ -77,10 +77,10 @@ export interface ScanLimits {
 }
 
 /** What every scanner takes. */
-export interface ScanOptions {
+export interface ListingOptions {
   /** Which paths belong to the repository. Default: all but dotfiles and temporary names. */
   readonly includes?: PathFilter
-  readonly limits?: Partial<ScanLimits>
+  readonly limits?: Partial<ListingLimits>
   /** Ends the listing at once. */
   readonly signal?: AbortSignal
 }

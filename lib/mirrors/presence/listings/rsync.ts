@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
-import { reason } from '../../../errors.js'
-import { breath } from '../yield-to-requests.js'
+import { errorMessage } from '../../../errors.js'
+import { yieldToRequests } from '../yield-to-requests.js'
 import { quote } from './file-names.js'
 import { IdleTimer } from './idle-timer.js'
-import { Lines } from './line-reader.js'
-import type { Listing, ScanOptions } from './listing.js'
-import { createListing, Halt, type Scan } from './listing-reader.js'
+import { LineReader } from './line-reader.js'
+import type { Listing, ListingOptions } from './listing.js'
+import { createListing, ListingAborted, type ListingReader } from './listing-reader.js'
 import { parseRsyncLine, type RsyncEntry } from './rsync-line.js'
 import { decodePart, parseUrl } from './url.js'
 
-export interface RsyncScanOptions extends ScanOptions {
+export interface RsyncListingOptions extends ListingOptions {
   /** For a module that asks for one. The URL may carry it instead. rsync gets it by its environment. */
   readonly password?: string
   /** Default: the URL's. */
@@ -20,9 +20,9 @@ export interface RsyncScanOptions extends ScanOptions {
 }
 
 /** A path of 4096 bytes with every one escaped, and as much for the target of a link. */
-const LONGEST_LINE = 40_000
+const MAX_LINE_LENGTH = 40_000
 const { PRIORITY_BELOW_NORMAL: PRIORITY } = constants.priority
-const MOST_COMPLAINTS = 4096
+const MAX_COMPLAINTS = 4096
 /** Some files could not be read, or vanished meanwhile. The rest of the listing is as good as any. */
 const PARTIAL = new Set([23, 24])
 
@@ -32,11 +32,11 @@ const PARTIAL = new Set([23, 24])
  *
  * @param url `rsync://[user[:password]@]host[:port]/module/path/`
  */
-export function listRsync(url: string, options: RsyncScanOptions = {}): Listing {
+export function listRsync(url: string, options: RsyncListingOptions = {}): Listing {
   return createListing(options, (scan) => list(scan, url, options))
 }
 
-async function list(scan: Scan, url: string, options: RsyncScanOptions): Promise<void> {
+async function list(scan: ListingReader, url: string, options: RsyncListingOptions): Promise<void> {
   const source = sourceOf(url, options)
   scan.hide(source.password)
   const child = spawn(options.program ?? 'rsync', argumentsFor(source.address, scan.limits.idle), {
@@ -70,16 +70,16 @@ interface Source {
 }
 
 /** @throws Halt where the URL is none that rsync could be given */
-function sourceOf(text: string, options: RsyncScanOptions): Source {
+function sourceOf(text: string, options: RsyncListingOptions): Source {
   const url = parseUrl(text, 'rsync:')
   // rsync takes paths as they are.
   const path = decodePart(url.pathname)
   const user = options.user ?? decodePart(url.username)
   const password = options.password ?? decodePart(url.password)
-  if (!/^(?:[\w.-]+|\[[\da-fA-F:.]+\])$/.test(url.hostname)) throw new Halt('its URL names no host')
-  if (path.replaceAll('/', '') === '') throw new Halt('its URL names no module')
+  if (!/^(?:[\w.-]+|\[[\da-fA-F:.]+\])$/.test(url.hostname)) throw new ListingAborted('its URL names no host')
+  if (path.replaceAll('/', '') === '') throw new ListingAborted('its URL names no module')
   if (/[/@:\p{Cc}]/u.test(user) || /[\0\n]/.test(path) || password.includes('\0'))
-    throw new Halt('its URL has characters in it that rsync cannot be given')
+    throw new ListingAborted('its URL has characters in it that rsync cannot be given')
   const folder = path.endsWith('/') ? path : `${path}/`
   return { address: `rsync://${user === '' ? '' : `${user}@`}${url.host}${folder}`, password }
 }
@@ -147,7 +147,7 @@ function killGroup(child: ChildProcess): void {
 function readComplaints(child: ChildProcess): { readonly text: string } {
   const complaints = { text: '' }
   child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-    complaints.text = (complaints.text + part).slice(0, MOST_COMPLAINTS)
+    complaints.text = (complaints.text + part).slice(0, MAX_COMPLAINTS)
   })
   return complaints
 }
@@ -155,7 +155,7 @@ function readComplaints(child: ChildProcess): { readonly text: string } {
 /** What went wrong, in one line; undefined where nothing did. What rsync says first says most. */
 function failureOf(ending: Ending, complaints: string): string | undefined {
   const { error, status } = ending
-  if (error !== undefined) return `rsync cannot be started: ${reason(error)}`
+  if (error !== undefined) return `rsync cannot be started: ${errorMessage(error)}`
   if (status === 0) return undefined
   const [said] = complaints.split('\n').filter((line) => line.trim() !== '')
   const what =
@@ -167,7 +167,7 @@ function failureOf(ending: Ending, complaints: string): string | undefined {
   return said === undefined ? what : `${what}: ${quote(said)}`
 }
 
-async function readEntries(scan: Scan, child: ChildProcess, entries: Entries): Promise<void> {
+async function readEntries(scan: ListingReader, child: ChildProcess, entries: Entries): Promise<void> {
   if (child.stdout === null) return
   const idle = new IdleTimer(scan)
   try {
@@ -186,18 +186,18 @@ async function readEntries(scan: Scan, child: ChildProcess, entries: Entries): P
 
 /** Makes files of lines. */
 class Entries {
-  readonly #scan: Scan
-  readonly #lines = new Lines(LONGEST_LINE)
+  readonly #scan: ListingReader
+  readonly #lines = new LineReader(MAX_LINE_LENGTH)
   #begun = false
 
-  constructor(scan: Scan) {
+  constructor(scan: ListingReader) {
     this.#scan = scan
   }
 
   async feed(text: string): Promise<void> {
     this.#scan.addBytes(text.length)
     for (const line of this.#lines.feed(text)) {
-      const pause = breath()
+      const pause = yieldToRequests()
       if (pause !== undefined) await pause
       this.#addLine(line)
     }

@@ -1,13 +1,13 @@
 import { includesWholePath, type PathFilter } from '../../../paths.js'
 
 /** As many as Linux follows on one way. */
-const MOST_HOPS = 40
+const MAX_HOPS = 40
 
 /**
  * The symbolic links of a mirror, where it tells them (rsync, some FTP servers). It lists files by their real paths only;
  * over a link a client may reach them by other paths too.
  */
-export class Links {
+export class SymlinkMap {
   readonly #targets = new Map<string, string | undefined>()
   readonly #includes: PathFilter
 
@@ -51,7 +51,7 @@ export class Links {
       const target = this.#targets.get(place)
       hops += 1
       // What an absolute target is to the repository, only the mirror knows.
-      if (target === undefined || target.startsWith('/') || hops > MOST_HOPS) return undefined
+      if (target === undefined || target.startsWith('/') || hops > MAX_HOPS) return undefined
       done.pop()
       ahead.push(...target.split('/').reverse())
     }

@@ -1,10 +1,12 @@
-import { Halt } from './listing-reader.js'
+import { ListingAborted } from './listing-reader.js'
 
 /** @throws Halt where the text is no URL of one of these schemes */
 export function parseUrl(text: string, ...schemes: readonly string[]): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !schemes.includes(url.protocol) || url.hostname === '')
-    throw new Halt(`its URL does not begin with ${schemes.map((scheme) => `${scheme}//host/`).join(' or ')}`)
+    throw new ListingAborted(
+      `its URL does not begin with ${schemes.map((scheme) => `${scheme}//host/`).join(' or ')}`,
+    )
   return url
 }
 
@@ -13,6 +15,6 @@ export function decodePart(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw new Halt('its URL has an escape in it that stands for no text')
+    throw new ListingAborted('its URL has an escape in it that stands for no text')
   }
 }

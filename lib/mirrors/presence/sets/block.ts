@@ -14,7 +14,7 @@ import {
 /** Bytes of a bitmap. */
 const BITMAP_BYTES = SPAN / 8
 /** More take as much room as a bitmap. */
-const MOST_EDGES = BITMAP_BYTES / 2 - 1
+const MAX_EDGES = BITMAP_BYTES / 2 - 1
 /** More are searched by slices. */
 const MANY_EDGES = 8
 const SLICE_BITS = 10
@@ -132,7 +132,7 @@ export const WHOLE_BLOCK = new Block(Uint16Array.of(0), undefined)
 export function blockOf(bits: Bits): Block | undefined {
   const count = countEdges(bits)
   if (count === 0) return undefined
-  return count > MOST_EDGES ? new Block(NO_EDGES, bits) : new Block(findEdges(bits), undefined)
+  return count > MAX_EDGES ? new Block(NO_EDGES, bits) : new Block(findEdges(bits), undefined)
 }
 
 /**
@@ -163,12 +163,12 @@ export function decodeBlock(bytes: Uint8Array): Block | undefined {
 function decodeBits(view: DataView): Block | undefined {
   const bits = createBits()
   for (let index = 0; index < bits.length; index += 1) bits[index] = view.getInt32(index * 4, true)
-  return countEdges(bits) > MOST_EDGES ? new Block(NO_EDGES, bits) : undefined
+  return countEdges(bits) > MAX_EDGES ? new Block(NO_EDGES, bits) : undefined
 }
 
 function decodeEdges(view: DataView): Block | undefined {
   const count = view.byteLength / 2
-  if (!Number.isInteger(count) || count === 0 || count > MOST_EDGES) return undefined
+  if (!Number.isInteger(count) || count === 0 || count > MAX_EDGES) return undefined
   const edges = new Uint16Array(count)
   let last = -1
   for (let index = 0; index < count; index += 1) {

@@ -174,8 +174,8 @@ export class NumberSet implements Iterable<number> {
    * @param draw as `Math.random`
    * @returns undefined where there are none
    */
-  random(draw: () => number): number | undefined {
-    let before = Math.floor(draw() * this.size)
+  random(random: () => number): number | undefined {
+    let before = Math.floor(random() * this.size)
     for (const [index, content] of this.#contents.entries()) {
       if (before < content.size) return (this.#numbers[index] ?? 0) * SPAN + content.member(before)
       before -= content.size

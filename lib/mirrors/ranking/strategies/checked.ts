@@ -1,11 +1,11 @@
-import type { Choice, Near } from './strategy.js'
+import type { Choice, Proximity } from './strategy.js'
 
 /**
  * Checks what a strategy of the user's returns: a function of plain JavaScript may return anything.
  *
  * @throws TypeError where it is no choice, names what it was not given, or has shares that cannot be drawn by
  */
-export function requireChoice(choice: Choice, given: ReadonlySet<Near>): void {
+export function requireChoice(choice: Choice, given: ReadonlySet<Proximity>): void {
   if (choice instanceof Promise) {
     // Nobody waits for it, and its failure must not end the process.
     choice.catch(() => {})
@@ -15,14 +15,14 @@ export function requireChoice(choice: Choice, given: ReadonlySet<Near>): void {
     throw new TypeError('it returns no list of tiers')
   const { tiers, most } = choice
   if (most !== undefined && !isCount(most)) throw new TypeError(`its most is ${most}, and no whole number`)
-  const seen = new Set<Near>()
+  const seen = new Set<Proximity>()
   for (const tier of tiers) requireTier(tier, given, seen)
 }
 
 function requireTier(
   { name, mirrors, shares }: Choice['tiers'][number],
-  given: ReadonlySet<Near>,
-  seen: Set<Near>,
+  given: ReadonlySet<Proximity>,
+  seen: Set<Proximity>,
 ): void {
   if (typeof name !== 'string') throw new TypeError('a tier has no name')
   if (!Array.isArray(mirrors)) throw new TypeError(`the tier ${name} has no list of mirrors`)

@@ -1,7 +1,7 @@
-import { byWeight, type Choice, type Near, type Strategy } from './strategy.js'
+import { byWeight, type Choice, type Proximity, type Strategy } from './strategy.js'
 
 /** Mirrors in one of its answers. */
-const MOST = 5
+const MAX_MIRRORS = 5
 /** A weight of ours that is a score of 0 of theirs, which is in per cent: 150 is a score of 50. */
 const PLAIN_WEIGHT = 100
 
@@ -13,17 +13,17 @@ const PLAIN_WEIGHT = 100
  * a file. So the others stand by, best first, for files that the chosen do not have, and for clients that avoid them. A
  * mirror whose distance is not known counts as the farthest.
  *
- * @param range how many times as far as the closest is still in its range
+ * @param nearFactor how many times as far as the closest is still in its nearFactor
  */
-export function mirrorbits(range: number): Strategy {
+export function mirrorbits(nearFactor: number): Strategy {
   return (mirrors, place): Choice => {
-    if (place.coordinates === undefined) return { tiers: shuffled(mirrors), most: MOST }
+    if (place.coordinates === undefined) return { tiers: shuffled(mirrors), most: MAX_MIRRORS }
     const known = mirrors.flatMap(({ distance }) => distance ?? [])
     const closest = Math.min(...known)
     const farthest = Math.max(0, ...known)
     const base = Math.trunc(farthest)
     const scored = mirrors
-      .map((near) => ({ near, share: score(near, closest, farthest, range) - base }))
+      .map((near) => ({ near, share: score(near, closest, farthest, nearFactor) - base }))
       .sort((a, b) => b.share - a.share || byWeight(a.near, b.near))
     const drawn = scored.filter(({ share }) => share > 0)
     const others = scored.slice(drawn.length)
@@ -35,21 +35,21 @@ export function mirrorbits(range: number): Strategy {
       },
       { name: 'others', mirrors: others.map(({ near }) => near) },
     ]
-    return { tiers, most: drawn.length === 0 ? MOST : Math.min(MOST, drawn.length) }
+    return { tiers, most: drawn.length === 0 ? MAX_MIRRORS : Math.min(MAX_MIRRORS, drawn.length) }
   }
 }
 
-function score(near: Near, closest: number, farthest: number, range: number): number {
+function score(near: Proximity, closest: number, farthest: number, nearFactor: number): number {
   const base = Math.trunc(farthest)
   const { distance = farthest, country, sameAsn, mirror } = near
   let score = base - Math.trunc(distance) + 1
-  if (distance <= closest * range) score += Math.trunc((base - distance) / (country === 'own' ? 1 : 2))
+  if (distance <= closest * nearFactor) score += Math.trunc((base - distance) / (country === 'own' ? 1 : 2))
   else if (country === 'own') score += Math.trunc(base - distance * 5)
   else if (country === 'other') score += Math.trunc(base - closest)
   if (sameAsn) score += Math.trunc(base / 2)
   return Math.trunc(Math.max(1, score + (score * (mirror.weight - PLAIN_WEIGHT)) / 100 + 0.5))
 }
 
-function shuffled(mirrors: readonly Near[]): Choice['tiers'] {
+function shuffled(mirrors: readonly Proximity[]): Choice['tiers'] {
   return [{ name: 'world', mirrors, shares: mirrors.map(() => 1) }]
 }

@@ -4,7 +4,7 @@ import {
   byTier,
   type Choice,
   type ChosenTier,
-  type Near,
+  type Proximity,
   type Strategy,
   type TierName,
 } from './strategy.js'
@@ -30,9 +30,9 @@ export const mirrorbrain: Strategy = (mirrors, place): Choice => ({
   ),
 })
 
-function byScore(name: TierName, mirrors: readonly Near[]): ChosenTier[] {
+function byScore(name: TierName, mirrors: readonly Proximity[]): ChosenTier[] {
   const penalty = PENALTY / mirrors.length
-  const ranks = new Map<number, Near[]>()
+  const ranks = new Map<number, Proximity[]>()
   for (const near of mirrors) {
     const { distance = Number.POSITIVE_INFINITY, mirror } = near
     const rank = (distance / DEGREE) * PER_DEGREE + penalty / mirror.weight

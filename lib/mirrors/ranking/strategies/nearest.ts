@@ -5,7 +5,7 @@ import {
   byTier,
   type Choice,
   type ChosenTier,
-  type Near,
+  type Proximity,
   type Strategy,
   type TierName,
 } from './strategy.js'
@@ -14,23 +14,23 @@ import {
  * Kilometres within which everything is at the same distance: databases of places err by tens of kilometres, and without
  * this the one mirror that stands where a database puts a city would get all of it.
  */
-const SAME_PLACE = 50
+const SAME_PLACE_KM = 50
 
 /**
  * Our own: subnet, the longest prefix first, then asn, country, continent, the rest of the world. Within each, the nearest
  * mirror and those not much farther share by weight; the others follow by distance.
  *
- * @param range how many times as far as the nearest is "not much farther"
+ * @param nearFactor how many times as far as the nearest is "not much farther"
  */
-export function nearest(range: number): Strategy {
+export function nearest(nearFactor: number): Strategy {
   return (mirrors, place): Choice => ({
     tiers: byTier(mirrors).flatMap(([name, near]) =>
-      name === 'subnet' ? byPrefix(near) : byRange(name, near, place, range),
+      name === 'subnet' ? byPrefix(near) : byRange(name, near, place, nearFactor),
     ),
   })
 }
 
-function byPrefix(mirrors: readonly Near[]): readonly ChosenTier[] {
+function byPrefix(mirrors: readonly Proximity[]): readonly ChosenTier[] {
   const longestFirst = [...new Set(mirrors.map(({ prefix = 0 }) => prefix))].sort((a, b) => b - a)
   return longestFirst.map((bits) =>
     byShare(
@@ -42,9 +42,9 @@ function byPrefix(mirrors: readonly Near[]): readonly ChosenTier[] {
 
 function byRange(
   name: TierName,
-  mirrors: readonly Near[],
+  mirrors: readonly Proximity[],
   place: Place,
-  range: number,
+  nearFactor: number,
 ): readonly ChosenTier[] {
   const known = mirrors.filter(({ distance }) => distance !== undefined)
   const unknown = mirrors.filter(({ distance }) => distance === undefined)
@@ -52,7 +52,7 @@ function byRange(
   if (known.length === 0 || (place.approximate === true && name !== 'continent' && name !== 'world'))
     return [byShare(name, mirrors)]
   const closest = Math.min(...known.map(({ distance = 0 }) => distance))
-  const limit = Math.max(closest * range, SAME_PLACE)
+  const limit = Math.max(closest * nearFactor, SAME_PLACE_KM)
   const near = known.filter(({ distance = 0 }) => distance <= limit)
   const far = known.filter(({ distance = 0 }) => distance > limit).toSorted(byDistance)
   return [

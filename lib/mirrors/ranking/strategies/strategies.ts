@@ -8,13 +8,13 @@ import type { Strategy } from './strategy.js'
 export const STRATEGIES = ['nearest', 'mirrorbits', 'almalinux', 'mirrorbrain'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
-/** @param range how many times as far as the nearest mirror is "about as near" */
-export function strategyOf(strategy: StrategyName | Strategy, range: number): Strategy {
+/** @param nearFactor how many times as far as the nearest mirror is "about as near" */
+export function strategyOf(strategy: StrategyName | Strategy, nearFactor: number): Strategy {
   switch (strategy) {
     case 'nearest':
-      return nearest(range)
+      return nearest(nearFactor)
     case 'mirrorbits':
-      return mirrorbits(range)
+      return mirrorbits(nearFactor)
     case 'almalinux':
       return almalinux
     case 'mirrorbrain':

@@ -1,7 +1,7 @@
 import type { Mirror, Place } from '../../../model.js'
 
 /** A mirror as it is seen from a place: what strategies choose by. */
-export interface Near {
+export interface Proximity {
   readonly mirror: Mirror
   /** Kilometres; undefined where either place is not known. */
   readonly distance: number | undefined
@@ -22,7 +22,7 @@ export interface ChosenTier {
   /** Shown where a choice is explained. */
   readonly name: string
   /** Best first: the order of lists. */
-  readonly mirrors: readonly Near[]
+  readonly mirrors: readonly Proximity[]
   /**
    * One a mirror, 0 or greater: redirects draw among them in proportion. Without it redirects take them in their order too.
    */
@@ -42,22 +42,22 @@ export interface Choice {
  * @param mirrors those that may serve such clients at all, in the operator's order
  * @param place of the client; exact coordinates are those of the middle of a square of a quarter of a degree
  */
-export type Strategy = (mirrors: readonly Near[], place: Place) => Choice
+export type Strategy = (mirrors: readonly Proximity[], place: Place) => Choice
 
 /** Nearest first; what is as near, heaviest first; then by id, so that the order is the same every time. */
-export function byDistance(a: Near, b: Near): number {
+export function byDistance(a: Proximity, b: Proximity): number {
   const difference = (a.distance ?? Number.POSITIVE_INFINITY) - (b.distance ?? Number.POSITIVE_INFINITY)
   // Infinite minus infinite is no number.
   return difference || byWeight(a, b)
 }
 
 /** Heaviest first, then by id. */
-export function byWeight({ mirror: a }: Near, { mirror: b }: Near): number {
+export function byWeight({ mirror: a }: Proximity, { mirror: b }: Proximity): number {
   return b.weight - a.weight || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }
 
 /** A tier whose mirrors are drawn by weight. */
-export function byShare(name: string, mirrors: readonly Near[]): ChosenTier {
+export function byShare(name: string, mirrors: readonly Proximity[]): ChosenTier {
   const ordered = mirrors.toSorted(byWeight)
   return { name, mirrors: ordered, shares: ordered.map(({ mirror }) => mirror.weight) }
 }
@@ -69,11 +69,11 @@ export function byShare(name: string, mirrors: readonly Near[]): ChosenTier {
  * @returns those that are not empty
  */
 export function bucket<N extends string>(
-  mirrors: readonly Near[],
+  mirrors: readonly Proximity[],
   names: readonly N[],
-  nameOf: (near: Near) => N | undefined,
-): readonly (readonly [name: N, mirrors: readonly Near[]])[] {
-  const buckets = new Map<N | undefined, Near[]>(names.map((name) => [name, []]))
+  nameOf: (near: Proximity) => N | undefined,
+): readonly (readonly [name: N, mirrors: readonly Proximity[]])[] {
+  const buckets = new Map<N | undefined, Proximity[]>(names.map((name) => [name, []]))
   for (const near of mirrors) buckets.get(nameOf(near))?.push(near)
   return names.flatMap((name) => {
     const found = buckets.get(name) ?? []
@@ -83,12 +83,12 @@ export function bucket<N extends string>(
 
 /** Each mirror's innermost tier. */
 export function byTier(
-  mirrors: readonly Near[],
-): readonly (readonly [name: TierName, mirrors: readonly Near[]])[] {
+  mirrors: readonly Proximity[],
+): readonly (readonly [name: TierName, mirrors: readonly Proximity[]])[] {
   return bucket(mirrors, TIERS, tierOf)
 }
 
-function tierOf({ prefix, sameAsn, country, sameContinent }: Near): TierName {
+function tierOf({ prefix, sameAsn, country, sameContinent }: Proximity): TierName {
   if (prefix !== undefined) return 'subnet'
   if (sameAsn) return 'asn'
   if (country !== undefined) return 'country'
