@@ -57,7 +57,7 @@ export function splitPath(path: string): readonly [folder: string, name: string]
   return slash === -1 ? ['', path] : [path.slice(0, slash), path.slice(slash + 1)]
 }
 
-/** True where `path` is `folder` or lies below it. */
-export function isWithin(folder: string, path: string): boolean {
+/** Whether a path is a folder or lies below it. The folder is named, because both are strings. */
+export function isWithin(path: string, { folder }: { readonly folder: string }): boolean {
   return folder === '' || path === folder || path.startsWith(`${folder}/`)
 }

@@ -106,9 +106,9 @@ test('paths are taken apart and put together again', () => {
 })
 
 test('a path is within its folder, its parents and the root, and in no namesake', () => {
-  for (const folder of ['', 'a', 'a/b', 'a/b/c']) assert.equal(isWithin(folder, 'a/b/c'), true, folder)
+  for (const folder of ['', 'a', 'a/b', 'a/b/c']) assert.equal(isWithin('a/b/c', { folder }), true, folder)
   for (const folder of ['a/b/', 'a/bc', 'b', 'a/b/c/d', 'A'])
-    assert.equal(isWithin(folder, 'a/b/c'), false, folder)
-  assert.equal(isWithin('a', 'ab'), false)
-  assert.equal(isWithin('a', 'a-b/c'), false)
+    assert.equal(isWithin('a/b/c', { folder }), false, folder)
+  assert.equal(isWithin('ab', { folder: 'a' }), false)
+  assert.equal(isWithin('a-b/c', { folder: 'a' }), false)
 })

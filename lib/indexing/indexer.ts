@@ -192,7 +192,8 @@ export class Indexer {
     this.#root.look()
     if (this.#root.isMissing || this.#closed) return
     for (const known of await this.#options.store.folders(folder)) {
-      if (!listed.has(known) && !unread.some((path) => isWithin(path, known))) this.#removeFolder(known)
+      if (!listed.has(known) && !unread.some((path) => isWithin(known, { folder: path })))
+        this.#removeFolder(known)
     }
   }
 
@@ -295,7 +296,8 @@ export class Indexer {
     const unwatched = this.#watcher === undefined ? [''] : this.#watcher.unwatched
     await this.#watcher?.retry()
     for (const folder of unwatched) {
-      if (!unwatched.some((other) => other !== folder && isWithin(other, folder))) this.#rescan(folder)
+      if (!unwatched.some((other) => other !== folder && isWithin(folder, { folder: other })))
+        this.#rescan(folder)
     }
   }
 

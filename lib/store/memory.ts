@@ -80,7 +80,7 @@ export function memoryStore(): Store {
         number: file.number,
         algorithms: ALGORITHMS.filter((algorithm) => file.digests[algorithm] !== undefined),
       })),
-    folders: (within) => [...folders.keys()].filter((folder) => isWithin(within, folder)),
+    folders: (within) => [...folders.keys()].filter((folder) => isWithin(folder, { folder: within })),
     sample: (after, most) => {
       const [start, first] = splitPath(after)
       const found: SampledFile[] = []
@@ -105,7 +105,7 @@ export function memoryStore(): Store {
         else if (change.kind === 'remove') remove(change.path)
         else {
           for (const [folder, entries] of folders) {
-            if (!isWithin(change.folder, folder)) continue
+            if (!isWithin(folder, { folder: change.folder })) continue
             for (const { file } of [...entries.values()]) remove(file.path)
           }
         }

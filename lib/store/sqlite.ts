@@ -152,7 +152,7 @@ class SqliteStore implements Store {
     // '0' is the character after '/': nothing below the folder comes after that, and U+10FFFF is after everything.
     const end = within === '' ? '\u{10ffff}' : `${within}0`
     const folders = this.#folders.all(within, end, end) as string[]
-    return folders.filter((folder) => isWithin(within, folder))
+    return folders.filter((folder) => isWithin(folder, { folder: within }))
   }
 
   sample(after: string, most: number): readonly SampledFile[] {

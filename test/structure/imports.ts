@@ -9,7 +9,7 @@ export type Graph = ReadonlyMap<string, readonly string[]>
 const GROUND: readonly (readonly string[])[] = [
   ['store/'],
   ['fields/', 'geo/', 'network/'],
-  ['clock.ts', 'identity.ts', 'paths.ts', 'pieces.ts', 'validation.ts'],
+  ['clock.ts', 'cooldown.ts', 'identity.ts', 'paths.ts', 'pieces.ts', 'validation.ts'],
   ['model.ts', 'errors.ts'],
 ]
 

@@ -100,15 +100,13 @@ export function faultsOfComments(source: string, { sentences }: { readonly sente
 
 /** Banned words in what a source says: texts of more than one word. */
 export function faultsOfTexts(source: string): Fault[] {
-  return source
-    .split('\n')
-    .flatMap((line, index) =>
-      [...line.matchAll(/'((?:[^'\\]|\\.)* (?:[^'\\]|\\.)*)'|`([^`]* [^`]*)`|"([^"]* [^"]*)"/g)].flatMap(
-        ([, ...texts]) =>
-          bannedWords(texts.find((text) => text !== undefined) ?? '').map(({ what }) => ({
-            line: index + 1,
-            what,
-          })),
-      ),
-    )
+  return source.split('\n').flatMap((line, index) =>
+    [...line.matchAll(/'((?:[^'\\]|\\.)* (?:[^'\\]|\\.)*)'|`([^`]* [^`]*)`|"([^"]* [^"]*)"/g)].flatMap(
+      ([, ...texts]) =>
+        bannedWords(texts.find((text) => text !== undefined) ?? '').map(({ what }) => ({
+          line: index + 1,
+          what,
+        })),
+    ),
+  )
 }

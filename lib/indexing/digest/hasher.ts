@@ -122,7 +122,7 @@ export class Hasher {
   /** The same for everything below a folder. */
   dropFolder(folder: string): void {
     const paths = [...this.#busy.values()].flatMap(({ batch }) => batch.paths)
-    for (const path of [...this.#waiting.keys(), ...paths]) if (isWithin(folder, path)) this.drop(path)
+    for (const path of [...this.#waiting.keys(), ...paths]) if (isWithin(path, { folder })) this.drop(path)
   }
 
   async close(): Promise<void> {

@@ -99,7 +99,7 @@ export class Watcher {
   removeFolder(folder: string): void {
     if (!this.#places.has(folder)) return
     for (const [name, real] of this.#places) {
-      if (!isWithin(folder, name)) continue
+      if (!isWithin(name, { folder })) continue
       this.#places.delete(name)
       const names = this.#folders.get(real)
       names?.delete(name)

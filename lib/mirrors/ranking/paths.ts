@@ -1,4 +1,5 @@
 import picomatch from 'picomatch'
+import { isWithin } from '../../paths.js'
 
 /**
  * Says which files a partial mirror carries. Globs are read in order and the last that matches decides; one that begins
@@ -86,13 +87,10 @@ function ruleOf(glob: string): Rule {
 function hasWhole(folder: string, rules: readonly Rule[], otherwise: boolean): boolean {
   const last = rules.findLast(
     ({ carries, base, isWhole }) =>
-      (isWhole && isWithin(folder, base)) || (!carries && (isWithin(folder, base) || isWithin(base, folder))),
+      (isWhole && isWithin(folder, { folder: base })) ||
+      (!carries && (isWithin(folder, { folder: base }) || isWithin(base, { folder }))),
   )
   return last === undefined ? otherwise : last.carries
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return folder === '' || path === folder || path.startsWith(`${folder}/`)
 }
 
 /** The depth of a file on a mirror that carries everything. */
