@@ -20,7 +20,7 @@ import type { CorruptFile, MirrorPresence } from './mirrors/presence/report.js'
 import { weightFactors } from './mirrors/ranking/adaptive-weights.js'
 import { explain, type Ranking } from './mirrors/ranking/rank.js'
 import type { Awaitable, Client, Identity, IndexedFile, Mirror } from './model.js'
-import { systemResolver } from './network/addresses.js'
+import { type HostResolver, systemResolver } from './network/addresses.js'
 import { loadUndici } from './network/undici.js'
 import { type CheckedOptions, checkOptions, type OriginOptions, presenceSettingsOf } from './options.js'
 import { createPathFilter, includesWholePath, type PathFilter } from './paths.js'
@@ -138,6 +138,8 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
   readonly #entries: FileCache
   readonly #planner: Planner
   readonly #leader: Leader
+  readonly #states: MirrorStateStore
+  readonly #resolver: HostResolver
   readonly #health: Health
   readonly #presence: Presence
   readonly #traceWriter: TraceWriter | undefined
@@ -184,7 +186,9 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     this.#store = this.#openStore()
     this.#entries = new FileCache(this.#store, options.etag)
     const states = this.#openStates()
+    this.#states = states
     const resolver = systemResolver()
+    this.#resolver = resolver
     this.#health = new Health(
       options.probe,
       {
@@ -334,14 +338,15 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
 
   async #close(): Promise<void> {
     this.#cancelWeighing()
-    // It keeps what it knows where health does, which closes that.
     await this.#presence.close()
+    this.#resolver.close()
     await Promise.all([
       this.#health.close(),
       this.#traceWriter?.close(),
       this.#registry.close(),
       this.#locator.close(),
     ])
+    await this.#states.close()
     await this.#indexer?.close()
     await Promise.all([this.#passing, this.#stopping])
     await this.#leader.close()

@@ -175,14 +175,12 @@ export class Health {
     this.#closed = true
     this.#cancelLook()
     this.follow()
-    this.#dependencies.resolver.close()
     await this.#working
     try {
       await this.#store(true)
     } catch {
       // It was warned of before; or it is soon told again.
     }
-    await this.#dependencies.states.close()
   }
 
   /** What is known from before counts from the first request on, where the store answers at once. */
