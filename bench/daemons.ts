@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, listens } from '../test/lab/port.js'
+import { freePort, listens } from '../test/support/port.js'
 
 /** A server of another program, which ends with its block, or at the latest with the process. */
 export interface Daemon extends Disposable {

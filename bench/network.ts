@@ -3,7 +3,7 @@ import { centroidOf } from '../lib/geo/countries.js'
 import { mirrorListSchema, mirrorsFileSchema } from '../lib/mirrors/list/schema.js'
 import type { Mirror } from '../lib/model.js'
 import { validateYamlFile } from '../lib/validation.js'
-import { randomAddresses, seeded } from './random.js'
+import { randomAddresses, seeded } from '../test/support/random.js'
 
 /** Mirrors of a large real network by country, as its list had them in 2026. */
 const BY_COUNTRY = `us 107, ca 21, nl 21, de 20, id 15, ir 13, gb 12, tr 11, au 11, ro 10, jp 9, vn 9, cn 9, za 7, in 7, sg 7,

@@ -4,9 +4,9 @@ import { openLocator } from '../lib/geo/locator.js'
 import { type RankQuery, rank } from '../lib/mirrors/ranking/rank.js'
 import { createSnapshot } from '../lib/mirrors/ranking/snapshot.js'
 import type { Client } from '../lib/model.js'
+import { randomAddresses, seeded } from '../test/support/random.js'
 import { sample } from './network.js'
 import type { World } from './networks.js'
-import { randomAddresses, seeded } from './random.js'
 import type { Measurement } from './report.js'
 
 const CLIENTS = 10_000

@@ -5,8 +5,8 @@ import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
 import { Blocks } from '../../lib/mirrors/presence/sets/blocks.js'
 import { NumberSet } from '../../lib/mirrors/presence/sets/number-set.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
+import { seeded } from '../../test/support/random.js'
 import { setup, tell } from '../child.js'
-import { seeded } from '../random.js'
 
 export interface HoldingSetup {
   readonly mirrors: number

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { mmdb } from '../geo/mmdb-writer.js'
 import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { mmdb } from '../support/mmdb-writer.js'
 import { until } from '../support/until.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { OriginOptions } from '../../lib/index.js'
-import { at, setting } from '../mirrors/presence/setting.js'
 import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, writeFiles } from '../support/folder.js'
+import { at, setting } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { unlessInstalled } from '../support/client.js'
-import { listen } from '../support/server.js'
 import {
   addedUris,
   aria2,
@@ -12,7 +11,8 @@ import {
   NAME,
   preferred,
   startMirrors,
-} from './downloads.js'
+} from '../support/downloads.js'
+import { listen } from '../support/server.js'
 import { KOA, NODE, runOrigin, SERVE, WAYS } from './origins.js'
 
 /** aria2's exit status where a checksum is not as it was told. */

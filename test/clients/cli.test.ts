@@ -4,9 +4,6 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { unlessInstalled } from '../support/client.js'
-import { type Scope, temporaryFolder } from '../support/folder.js'
-import { startProgram } from '../support/program.js'
-import { until } from '../support/until.js'
 import {
   addedUris,
   aria2,
@@ -17,7 +14,10 @@ import {
   preferred,
   startMirrors,
   wget2,
-} from './downloads.js'
+} from '../support/downloads.js'
+import { type Scope, temporaryFolder } from '../support/folder.js'
+import { startProgram } from '../support/program.js'
+import { until } from '../support/until.js'
 
 const MIRRORS = 3
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { unlessInstalled } from '../support/client.js'
+import { aria2, assertDownloaded, preferred, startMirrors, wget2 } from '../support/downloads.js'
 import { pseudoRandomBytes, temporaryFolder, writeFiles } from '../support/folder.js'
 import type { TestMirror } from '../support/mirror.js'
-import { aria2, assertDownloaded, preferred, startMirrors, wget2 } from './downloads.js'
 import { runOrigin, SERVE } from './origins.js'
 
 interface Case {

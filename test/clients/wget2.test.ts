@@ -2,8 +2,16 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { unlessInstalled } from '../support/client.js'
+import {
+  assertDownloaded,
+  BIG,
+  bigRepository,
+  NAME,
+  preferred,
+  startMirrors,
+  wget2,
+} from '../support/downloads.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
-import { assertDownloaded, BIG, bigRepository, NAME, preferred, startMirrors, wget2 } from './downloads.js'
 import { KOA, NODE, runOrigin, WAYS } from './origins.js'
 
 describe('wget2', { skip: unlessInstalled('wget2'), timeout: 60_000 }, () => {

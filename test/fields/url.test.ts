@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { urlPath } from '../../lib/fields/url.js'
-import { anyPath } from './paths.js'
+import { anyPath } from '../support/any-path.js'
 
 const TABLE: readonly (readonly [path: string, written: string])[] = [
   ['a', 'a'],

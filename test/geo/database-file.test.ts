@@ -15,7 +15,7 @@ import { MirroredByError } from '../../lib/errors.js'
 import { readAddress } from '../../lib/geo/address.js'
 import { DatabaseFile } from '../../lib/geo/database-file.js'
 import { temporaryFolder } from '../support/folder.js'
-import { mmdb } from './mmdb-writer.js'
+import { mmdb } from '../support/mmdb-writer.js'
 
 function bytesOf(country: string): Buffer {
   return mmdb({ networks: { '1.0.0.0/8': { country_code: country } } })

@@ -6,7 +6,7 @@ import { readAddress } from '../../lib/geo/address.js'
 import { Database } from '../../lib/geo/database.js'
 import type { Place } from '../../lib/model.js'
 import { pseudoRandomBytes } from '../support/folder.js'
-import { as, type DatabaseChoices, mmdb } from './mmdb-writer.js'
+import { as, type DatabaseChoices, mmdb } from '../support/mmdb-writer.js'
 import { RECORDS } from './records.js'
 
 function database(choices: DatabaseChoices): Database {

@@ -1,5 +1,5 @@
 import type { Place } from '../../lib/model.js'
-import { as, type Value } from './mmdb-writer.js'
+import { as, type Value } from '../support/mmdb-writer.js'
 
 interface Example {
   readonly record: { readonly [key: string]: Value }

@@ -3,10 +3,10 @@ import { hostname } from 'node:os'
 import { describe, type TestContext, test } from 'node:test'
 import type { MirrorPresence, Origin, OriginOptions } from '../../lib/index.js'
 import { isPrivate, systemResolver } from '../../lib/network/addresses.js'
-import { at, given, open, setting, untilGiven, untilSurveyed } from '../mirrors/presence/setting.js'
+import { startFaultyMirror } from '../support/fake-mirror.js'
+import { type HttpFault, OUTSIDE } from '../support/faulty-listings.js'
+import { at, given, open, setting, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
-import { type HttpFault, OUTSIDE } from './faulty-http.js'
-import { startFaultyMirror } from './faulty-mirror.js'
 
 /** `one` and `two` are what hostile listings name besides. */
 const FILES = { one: 'x'.repeat(123), 'sub/file.bin': 'content of file' }

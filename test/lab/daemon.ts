@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Scope } from '../support/folder.js'
+import { listens } from '../support/port.js'
 import { until } from '../support/until.js'
-import { listens } from './port.js'
 
 export interface Daemon {
   readonly program: string

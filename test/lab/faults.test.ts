@@ -5,11 +5,18 @@ import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { mirroredBy } from '../../lib/adapters/node.js'
 import type { Origin, OriginOptions } from '../../lib/index.js'
-import { addedUris, aria2, assertDownloaded, type Download } from '../clients/downloads.js'
-import { given, sync, untilGiven, untilSurveyed } from '../mirrors/presence/setting.js'
+import { makeCertificate } from '../support/certificate.js'
 import { unlessInstalled } from '../support/client.js'
 import { PROGRAM } from '../support/command.js'
+import { addedUris, aria2, assertDownloaded, type Download } from '../support/downloads.js'
+import {
+  type Fault,
+  type FaultyMirror,
+  type FaultyMirrorChoices,
+  startFaultyMirror,
+} from '../support/fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { given, sync, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
 import { startOrigin } from '../support/origin.js'
 import { startProgram } from '../support/program.js'
 import { rawRequest, values } from '../support/raw.js'
@@ -17,13 +24,6 @@ import { listen } from '../support/server.js'
 import { plainFiles } from '../support/setups.js'
 import { slowWay } from '../support/throttle.js'
 import { until } from '../support/until.js'
-import {
-  type Fault,
-  type FaultyMirror,
-  type FaultyMirrorChoices,
-  startFaultyMirror,
-} from './faulty-mirror.js'
-import { makeCertificate } from './tls.js'
 
 const NAME = 'disk.iso'
 /** Four parts for aria2, 16 pieces for us. */

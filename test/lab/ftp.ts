@@ -1,6 +1,6 @@
 import { FtpSrv } from 'ftp-srv'
 import type { Scope } from '../support/folder.js'
-import { freePort } from './port.js'
+import { freePort } from '../support/port.js'
 
 /** A silent log for ftp-srv, which by default writes to the test's output. */
 const silent = (): unknown => {

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scope, temporaryFolder } from '../support/folder.js'
+import { freePort } from '../support/port.js'
 import { startDaemon } from './daemon.js'
-import { freePort } from './port.js'
 
 /** A real lighttpd that lists a folder. */
 export async function startLighttpd(

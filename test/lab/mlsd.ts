@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join, posix } from 'node:path'
+import { OUTSIDE } from '../support/faulty-listings.js'
 import type { Scope } from '../support/folder.js'
-import { OUTSIDE } from './faulty-http.js'
 
 /** How a server with MLSD does its work. */
 export type FtpBehaviour =

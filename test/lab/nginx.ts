@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scope, temporaryFolder } from '../support/folder.js'
+import { freePort } from '../support/port.js'
 import { type Kill, startDaemon } from './daemon.js'
-import { freePort } from './port.js'
 
 /**
  * A real nginx, with nothing set that need not be.

@@ -1,8 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scope, temporaryFolder } from '../support/folder.js'
+import { freePort } from '../support/port.js'
 import { startDaemon } from './daemon.js'
-import { freePort } from './port.js'
 
 export interface RsyncDaemonChoices {
   readonly host?: string

@@ -4,8 +4,7 @@ import type { IndexedFile } from '../../lib/model.js'
 import { FileCache } from '../../lib/request/file-cache.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
-import { put } from '../store/suite.js'
-import { fileAt } from '../support/files.js'
+import { fileAt, put } from '../support/files.js'
 
 /** A store that counts what it is asked, and answers when it is told to. */
 function held(store: Store): Store & { readonly asked: string[]; release(): void } {

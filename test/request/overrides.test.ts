@@ -5,8 +5,8 @@ import type { Client } from '../../lib/model.js'
 import { type RequestContext, requestContextOf } from '../../lib/request/overrides.js'
 import type { Plan } from '../../lib/request/plan.js'
 import { mirror } from '../support/mirrors.js'
+import { linesOf, planFor, type World } from './plans.js'
 import { request } from './requests.js'
-import { linesOf, planFor, type World } from './world.js'
 
 /** Whoever asks, and two others. */
 const CLIENTS: Readonly<Record<string, Client>> = {

@@ -12,8 +12,8 @@ import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { allDigests, fileAt, piecesOf } from '../support/files.js'
 import { mirror } from '../support/mirrors.js'
+import { FILES, linesOf, MIRRORS, OPTIONS, planFor, planner, type World } from './plans.js'
 import { request } from './requests.js'
-import { FILES, linesOf, MIRRORS, OPTIONS, planFor, planner, type World } from './world.js'
 
 const M4 = 'application/metalink4+xml'
 

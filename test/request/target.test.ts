@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { urlPath } from '../../lib/fields/url.js'
 import { asksFor, parseTarget } from '../../lib/request/target.js'
-import { anyPath } from '../fields/paths.js'
+import { anyPath } from '../support/any-path.js'
 
 const PATHS: readonly (readonly [target: string, path: string, query?: string])[] = [
   ['/', ''],

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { sqliteStore } from '../../lib/store/sqlite.js'
-import { fileAt } from '../support/files.js'
-import { put } from './suite.js'
+import { fileAt, put } from '../support/files.js'
 
 // A process of its own: opens one new index after the other, each at the same moment as others do, and puts a file in it.
 const [folder = '', moment = '', count = '', name = ''] = process.argv.slice(2)

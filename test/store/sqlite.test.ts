@@ -11,9 +11,9 @@ import { splitPath } from '../../lib/paths.js'
 import { SCHEMA_VERSION } from '../../lib/store/migrations.js'
 import { sqliteStore } from '../../lib/store/sqlite.js'
 import { run } from '../support/client.js'
-import { fileAt, piecesOf } from '../support/files.js'
+import { fileAt, piecesOf, put } from '../support/files.js'
 import { temporaryFolder } from '../support/folder.js'
-import { assertSameFile, assertSamePieces, behavesAsAStore, pathsIn, put } from './suite.js'
+import { assertSameFile, assertSamePieces, behavesAsAStore, pathsIn } from './suite.js'
 
 behavesAsAStore('the store in SQLite', (context) => {
   const store = sqliteStore(join(temporaryFolder(context), 'index.sqlite'))

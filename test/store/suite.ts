@@ -3,8 +3,8 @@ import { posix } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { Digests, HashedFile, IndexedFile, Pieces } from '../../lib/model.js'
-import type { Change, Store } from '../../lib/store/store.js'
-import { allDigests, bytesOf, fileAt, piecesOf } from '../support/files.js'
+import type { Store } from '../../lib/store/store.js'
+import { allDigests, bytesOf, fileAt, piecesOf, put } from '../support/files.js'
 
 /** Names that a pattern, a quote or a range of SQL could take for something else. */
 const ODD_NAMES = [
@@ -407,10 +407,6 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
       assert.deepEqual(await pathsIn(store), ['a'])
     })
   })
-}
-
-export function put(file: HashedFile, pieces?: Pieces): Change {
-  return { kind: 'put', file, pieces }
 }
 
 /** Every path of a store, sorted. */

@@ -39,14 +39,18 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ),
 }
 
-/** Every source file below a folder, with what it imports. */
-export function readGraph(folder: string): Graph {
+/**
+ * Every source file below a folder, with what it imports.
+ *
+ * @param prefix the beginning of every path in the graph
+ */
+export function readGraph(folder: string, prefix = ''): Graph {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
   )
   return new Map(
     files.sort().map((file) => {
-      const path = file.replaceAll('\\', '/')
+      const path = prefix + file.replaceAll('\\', '/')
       return [path, importsOf(path, readFileSync(join(folder, file), 'utf8'))]
     }),
   )
@@ -92,6 +96,33 @@ export function strayImports(graph: Graph): string[] {
       const isAllowed = other === undefined || other === place || ALLOWED[place]?.includes(other)
       return isAllowed ? [] : [`${file} → ${imported}`]
     })
+  })
+}
+
+/** Folders of helpers below `test/`, with the folders of helpers that each may read. */
+const TEST_HELPERS: Readonly<Record<string, readonly string[]>> = {
+  'test/support': [],
+  'test/lab': ['test/support'],
+}
+
+/**
+ * Returns imports of tests that are not allowed, each as `from → to`. A test reads the library, the
+ * examples, the helpers, and the files of its own folder and of the folders above that one.
+ *
+ * @param graph paths below the project, for example `test/fields/url.test.ts`
+ */
+export function strayTestImports(graph: Graph): string[] {
+  return [...graph].flatMap(([file, imports]) => {
+    const folder = posix.dirname(file)
+    const helpers = TEST_HELPERS[folder] ?? Object.keys(TEST_HELPERS)
+    return imports
+      .filter((imported) => {
+        const other = posix.dirname(imported)
+        const isTested = /^(lib|examples)\//.test(imported)
+        const isAbove = other !== 'test' && `${folder}/`.startsWith(`${other}/`)
+        return imported.endsWith('.ts') && !(isTested || isAbove || helpers.includes(other))
+      })
+      .map((imported) => `${file} → ${imported}`)
   })
 }
 

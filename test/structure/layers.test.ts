@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ALLOWED, circles, importsOf, readGraph, strayImports } from './imports.js'
+import { ALLOWED, circles, importsOf, readGraph, strayImports, strayTestImports } from './imports.js'
 
 const LIB = fileURLToPath(new URL('../../../lib', import.meta.url))
 const graph = readGraph(LIB)
@@ -41,6 +41,21 @@ describe('the library', () => {
       parts.filter((part) => words.test(part)),
       [],
     )
+  })
+})
+
+describe('the tests of the library', () => {
+  const SELF = 'test/structure/layers.test.ts'
+  const tests = new Map(
+    [...readGraph(fileURLToPath(new URL('../../../test', import.meta.url)), 'test/')].filter(
+      // Its examples of imports are no imports.
+      ([file]) => file !== SELF,
+    ),
+  )
+
+  test('import what they test, helpers, and files of their own folder', () => {
+    assert.ok(tests.size > 100, `${tests.size} files`)
+    assert.deepEqual(strayTestImports(tests), [])
   })
 })
 
@@ -96,6 +111,21 @@ import koa from 'koa'
       'indexing/indexer.ts → mirrors/ranking/rank.ts',
       'mirrors/ranking/rank.ts → mirrors/list/registry.ts',
       'mirrors/list/registry.ts → indexing/indexer.ts',
+    ])
+  })
+
+  test('see a test that imports a file of another folder of tests', () => {
+    const graph = new Map([
+      ['test/fields/url.test.ts', ['lib/fields/url.ts', 'test/support/files.ts', 'test/store/suite.ts']],
+      ['test/request/a/b.test.ts', ['test/request/plans.ts', 'test/request/c/d.ts', 'test/lab/nginx.ts']],
+      ['test/support/files.ts', ['test/support/folder.ts', 'test/lab/nginx.ts']],
+      ['test/paths.test.ts', ['lib/paths.ts', 'bench/random.ts']],
+    ])
+    assert.deepEqual(strayTestImports(graph), [
+      'test/fields/url.test.ts → test/store/suite.ts',
+      'test/request/a/b.test.ts → test/request/c/d.ts',
+      'test/support/files.ts → test/lab/nginx.ts',
+      'test/paths.test.ts → bench/random.ts',
     ])
   })
 

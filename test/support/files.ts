@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Digests, HashedFile, Identity, IndexedFile, Pieces } from '../../lib/model.js'
+import type { Change } from '../../lib/store/store.js'
 
 export const IDENTITY: Identity = {
   size: 1234,
@@ -47,4 +48,9 @@ export function piecesOf(count: number, seed: string): Pieces {
     sha256: bytesOf(32 * count, `${seed} sha256`),
     sha1: bytesOf(20 * count, `${seed} sha1`),
   }
+}
+
+/** Returns the change that stores a file. */
+export function put(file: HashedFile, pieces?: Pieces): Change {
+  return { kind: 'put', file, pieces }
 }

@@ -73,7 +73,7 @@ export function words({ tiers }: Choice): string[] {
     })
 }
 
-export { seeded as seededDraw } from '../../bench/random.js'
+export { seeded as seededDraw } from './random.js'
 
 /** These numbers, one after the other, and no others. */
 export function draws(...numbers: readonly number[]): () => number {

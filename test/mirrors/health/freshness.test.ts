@@ -6,6 +6,8 @@ import { mirroredBy } from '../../../lib/adapters/node.js'
 import { createOrigin, type Mode, memoryStore } from '../../../lib/index.js'
 import { explain } from '../../../lib/mirrors/ranking/rank.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { startFaulty } from '../../support/faulty-server.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { mirror } from '../../support/mirrors.js'
 import { startOrigin } from '../../support/origin.js'
@@ -13,8 +15,7 @@ import { rawRequest, values } from '../../support/raw.js'
 import { listen } from '../../support/server.js'
 import { plainFiles } from '../../support/setups.js'
 import { until } from '../../support/until.js'
-import { startFaulty } from './faulty.js'
-import { type FakeChoices, FakeClock, type FakeWorld, fakeWorld, SOMEONE4 } from './world.js'
+import { type FakeChoices, type FakeWorld, fakeWorld, SOMEONE4 } from './fake-health.js'
 
 const HOUR = 3_600_000
 /** How old copies may be. */

@@ -5,10 +5,9 @@ import type { Mirror } from '../../../lib/model.js'
 import { memoryStore } from '../../../lib/store/memory.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
 import type { MirrorStateStore } from '../../../lib/store/states.js'
-import { put } from '../../store/suite.js'
-import { fileAt } from '../../support/files.js'
+import { fileAt, put } from '../../support/files.js'
 import { mirror } from '../../support/mirrors.js'
-import { type FakeWorld, fakeWorld, PROBING, SOMEONE4, SOMEONE6 } from './world.js'
+import { type FakeWorld, fakeWorld, PROBING, SOMEONE4, SOMEONE6 } from './fake-health.js'
 
 const A = mirror('a')
 const B = mirror('b')

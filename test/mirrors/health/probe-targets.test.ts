@@ -2,8 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ProbeTargets } from '../../../lib/mirrors/health/probe-targets.js'
 import { memoryStore } from '../../../lib/store/memory.js'
-import { put } from '../../store/suite.js'
-import { fileAt } from '../../support/files.js'
+import { fileAt, put } from '../../support/files.js'
 import { mirror } from '../../support/mirrors.js'
 
 /** An index of these files: the first is the newest. */

@@ -7,8 +7,15 @@ import type { ProbeTarget } from '../../../lib/mirrors/health/probe-target.js'
 import type { ProbeOutcome } from '../../../lib/mirrors/health/state.js'
 import { type HostAddresses, systemResolver } from '../../../lib/network/addresses.js'
 import { unlessInstalled } from '../../support/client.js'
+import {
+  type FaultyWay,
+  refusingUrl,
+  SIZE,
+  startFaulty,
+  startRaw,
+  startSelfSigned,
+} from '../../support/faulty-server.js'
 import { until } from '../../support/until.js'
-import { type FaultyWay, refusingUrl, SIZE, startFaulty, startRaw, startSelfSigned } from './faulty.js'
 
 const FILE: ProbeTarget = {
   kind: 'file',

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync }
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { TraceWriter } from '../../../lib/mirrors/health/trace-writer.js'
+import { FakeClock } from '../../support/fake-clock.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { until } from '../../support/until.js'
-import { FakeClock } from './world.js'
 
 const HOUR = 3_600_000
 

@@ -15,11 +15,11 @@ import {
   pieceRange,
 } from '../../../lib/mirrors/presence/file/challenge.js'
 import { pieceLength } from '../../../lib/pieces.js'
-import { type Fault, type FaultyMirror, startFaultyMirror } from '../../lab/faulty-mirror.js'
 import { startNginx } from '../../lab/nginx.js'
-import { freePort } from '../../lab/port.js'
 import { unlessInstalled } from '../../support/client.js'
+import { type Fault, type FaultyMirror, startFaultyMirror } from '../../support/fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { freePort } from '../../support/port.js'
 import { listen } from '../../support/server.js'
 import { until } from '../../support/until.js'
 

@@ -6,7 +6,7 @@ import {
   TIME_UNITS,
 } from '../../../lib/mirrors/presence/listings/listing.js'
 import { findOffset } from '../../../lib/mirrors/presence/offset.js'
-import type { DiskFile } from '../../lab/tree.js'
+import type { DiskFile } from '../../support/odd-tree.js'
 
 /** Reads a listing to its end. */
 export async function collect(

@@ -12,11 +12,11 @@ import type {
   ListingOptions,
 } from '../../../lib/mirrors/presence/listings/listing.js'
 import { listRsync } from '../../../lib/mirrors/presence/listings/rsync.js'
-import { type HttpFault, startFaultyHttp } from '../../lab/faulty-http.js'
 import { type FtpBehaviour, startMlsdServer } from '../../lab/mlsd.js'
-import { freePort } from '../../lab/port.js'
 import { run, unlessInstalled } from '../../support/client.js'
+import { type HttpFault, startFaultyHttp } from '../../support/faulty-listings.js'
 import { type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { freePort } from '../../support/port.js'
 import { until } from '../../support/until.js'
 import { collect, paths } from './collect.js'
 

@@ -5,8 +5,8 @@ import { describe, test } from 'node:test'
 import { listFtp } from '../../../lib/mirrors/presence/listings/ftp.js'
 import { startFtpServer } from '../../lab/ftp.js'
 import { startMlsdServer } from '../../lab/mlsd.js'
-import { filesOnDisk, writeOddTree } from '../../lab/tree.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { filesOnDisk, writeOddTree } from '../../support/odd-tree.js'
 import { assertLists, collect, paths } from './collect.js'
 
 describe('a listing by FTP', { timeout: 60_000 }, () => {

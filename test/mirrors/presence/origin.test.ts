@@ -4,10 +4,19 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { CorruptFile } from '../../../lib/index.js'
 import { pseudoRandomBytes, replaceFile, temporaryFolder, writeOldFile } from '../../support/folder.js'
+import {
+  at,
+  given,
+  named,
+  open,
+  setting,
+  sync,
+  untilGiven,
+  untilSurveyed,
+} from '../../support/mirrored-origin.js'
 import { rawRequest, values } from '../../support/raw.js'
 import { listen } from '../../support/server.js'
 import { until } from '../../support/until.js'
-import { at, given, named, open, setting, sync, untilGiven, untilSurveyed } from './setting.js'
 
 const FILES = { 'a.bin': 'content of a', 'sub/b.bin': 'content of b', 'sub/deep/c.bin': 'content of c' }
 const ALL = ['m0', 'm1', 'm2']

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { listRsync } from '../../../lib/mirrors/presence/listings/rsync.js'
 import { startRsyncDaemon } from '../../lab/rsync.js'
-import { filesOnDisk, writeOddTree } from '../../lab/tree.js'
 import { unlessInstalled } from '../../support/client.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { filesOnDisk, writeOddTree } from '../../support/odd-tree.js'
 import { assertLists, collect, paths } from './collect.js'
 
 describe('a listing by rsync', { skip: unlessInstalled('rsync'), timeout: 60_000 }, () => {

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { metalink4 } from '../../../lib/request/representations/metalink4.js'
 import { escapeXml, isXmlText } from '../../../lib/request/representations/xml.js'
-import { anyPath } from '../../fields/paths.js'
+import { anyPath } from '../../support/any-path.js'
 import { run, unlessInstalled } from '../../support/client.js'
 import { temporaryFolder } from '../../support/folder.js'
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
-import type { Scope } from '../support/folder.js'
-import { listen } from '../support/server.js'
+import type { Scope } from './folder.js'
+import { listen } from './server.js'
 
 /** What a web server may do instead of listing a folder. */
 export const HTTP_FAULTS = {

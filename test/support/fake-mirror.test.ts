@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Agent, request } from 'undici'
-import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { until } from '../support/until.js'
-import { type FaultyMirrorChoices, startFaultyMirror } from './faulty-mirror.js'
+import { type FaultyMirrorChoices, startFaultyMirror } from './fake-mirror.js'
+import { type Scope, temporaryFolder, writeFiles } from './folder.js'
+import { until } from './until.js'
 
 const CONTENT = '0123456789'
 

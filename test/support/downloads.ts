@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Finished, run } from '../support/client.js'
-import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { type Behaviour, startMirror, type TestMirror } from '../support/mirror.js'
+import { type Finished, run } from './client.js'
+import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from './folder.js'
+import { type Behaviour, startMirror, type TestMirror } from './mirror.js'
 
 /** Big enough for several mirrors, with aria2's `-k1M`. */
 export const BIG = pseudoRandomBytes(8 * 1024 * 1024)

@@ -1,4 +1,3 @@
-import type { Clock } from '../../../lib/clock.js'
 import { Health, type ProbeSettings } from '../../../lib/mirrors/health/health.js'
 import type { ProbeClient } from '../../../lib/mirrors/health/http.js'
 import { Registry } from '../../../lib/mirrors/list/registry.js'
@@ -10,53 +9,7 @@ import { memoryStore } from '../../../lib/store/memory.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
 import type { MirrorEvent, MirrorStateStore } from '../../../lib/store/states.js'
 import type { Store } from '../../../lib/store/store.js'
-
-/** A clock that stands still until it is told to go on. */
-export class FakeClock implements Clock {
-  #now = 0
-  #plans: { readonly at: number; readonly action: () => void }[] = []
-
-  wall(): number {
-    return Date.UTC(2026, 0, 1) + this.#now
-  }
-
-  steady(): number {
-    return this.#now
-  }
-
-  after(milliseconds: number, action: () => void): () => void {
-    const plan = { at: this.#now + milliseconds, action }
-    this.#plans.push(plan)
-    return () => {
-      this.#plans = this.#plans.filter((one) => one !== plan)
-    }
-  }
-
-  /** Whatever is planned. */
-  get plans(): number {
-    return this.#plans.length
-  }
-
-  /** Lets so much time pass, with everything that happens in it. */
-  async pass(milliseconds: number): Promise<void> {
-    const end = this.#now + milliseconds
-    await settled()
-    for (;;) {
-      const [next] = this.#plans.filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)
-      if (next === undefined) break
-      this.#plans = this.#plans.filter((one) => one !== next)
-      this.#now = Math.max(this.#now, next.at)
-      next.action()
-      await settled()
-    }
-    this.#now = end
-  }
-}
-
-/** Lets everything happen that needs no time. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
-}
+import { FakeClock } from '../../support/fake-clock.js'
 
 /** What a mirror does when it is asked: a status, or the code of an error. */
 export type Doing = number | 'ECONNREFUSED' | 'ENETUNREACH' | 'whole file' | 'hangs'

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Scope, temporaryFolder } from '../support/folder.js'
+import { type Scope, temporaryFolder } from './folder.js'
 
 export interface Certificate {
   readonly key: string

@@ -1,4 +1,4 @@
-import type { Random } from '../lib/model.js'
+import type { Random } from '../../lib/model.js'
 
 /** Numbers that look uniform and are the same in every run (mulberry32). */
 export function seeded(seed: number): Random {

@@ -5,8 +5,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { type Scope, temporaryFolder } from '../../support/folder.js'
-import { listen } from '../../support/server.js'
+import { type Scope, temporaryFolder } from './folder.js'
+import { listen } from './server.js'
 
 /** Bytes of every file of a mirror here. */
 export const SIZE = 1_000_000

@@ -12,9 +12,9 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import parseRange from 'range-parser'
-import type { Scope } from '../support/folder.js'
-import { HTTP_FAULTS, type HttpFault } from './faulty-http.js'
-import { type Certificate, makeCertificate } from './tls.js'
+import { type Certificate, makeCertificate } from './certificate.js'
+import { HTTP_FAULTS, type HttpFault } from './faulty-listings.js'
+import type { Scope } from './folder.js'
 
 /**
  * What is wrong with a mirror. With a `path`, below the root and without a leading `/`, it is wrong with that file or folder
