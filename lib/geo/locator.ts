@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { errorMessage, MirroredByError } from '../errors.js'
 import type { Client, Coordinates, Place } from '../model.js'
 import { type Address, readAddress } from './address.js'
-import { centroidOf, complete } from './countries.js'
+import { complete } from './countries.js'
 import type { Database } from './database.js'
 import { DatabaseFile } from './database-file.js'
 import { NOWHERE } from './record.js'
@@ -76,8 +76,6 @@ export class Locator {
     this.#files = files
     this.#localPlace = home === undefined ? NOWHERE : complete(home)
     this.#trouble = trouble
-    // Read now, for a request should not wait for that.
-    if (files.length > 0) centroidOf('')
   }
 
   /**

@@ -50,8 +50,8 @@ before(() => {
   mkdirSync(installed, { recursive: true })
   run('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-  // Whoever writes TypeScript for Node has its types.
-  for (const name of [...Object.keys(dependencies), '@types/node']) {
+  // A consumer that is written in TypeScript has the types of Node, and of Koa where it uses Koa.
+  for (const name of [...Object.keys(dependencies), '@types/node', '@types/koa']) {
     const link = join(folder, 'node_modules', name)
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(realpathSync(join(PROJECT, 'node_modules', name)), link)
