@@ -1,5 +1,6 @@
 import fresh from 'fresh'
 import parseRange from 'range-parser'
+import { parseHttpDate } from '../dates.js'
 import { lastModified } from '../fields/last-modified.js'
 import { mtimeIn, SECOND_NS } from '../identity.js'
 import type { Field, Identity } from '../model.js'
@@ -169,13 +170,8 @@ function strongTags(list: string): string[] {
   )
 }
 
-/** The form of C's `asctime`, which names no zone and means UTC (§5.6.7); the other two forms name it. */
-const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
-
 /** Seconds since 1970 of an HTTP date; undefined where it is none. */
 function dateOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined
-  const text = ASCTIME.test(value) ? `${value} GMT` : value
-  const milliseconds = text.endsWith(' GMT') ? Date.parse(text) : Number.NaN
-  return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000)
+  const milliseconds = value === undefined ? undefined : parseHttpDate(value)
+  return milliseconds === undefined ? undefined : Math.floor(milliseconds / 1000)
 }

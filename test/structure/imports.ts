@@ -10,7 +10,7 @@ const GROUND: readonly (readonly string[])[] = [
   ['store/'],
   ['fields/', 'geo/', 'network/'],
   ['clock.ts', 'cooldown.ts', 'identity.ts', 'paths.ts', 'pieces.ts', 'validation.ts'],
-  ['model.ts', 'errors.ts'],
+  ['dates.ts', 'errors.ts', 'message-text.ts', 'model.ts'],
 ]
 
 /** The sides of the mirrors flow, each above those that it reads. */

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
+import { counted, escapeUnprintable } from '../../message-text.js'
 import { mirrorsFile, written } from '../../mirrors/list/import/document.js'
 import { importMirrors, type ListFormat, type ListSource } from '../../mirrors/list/import/import.js'
 import type { Remark } from '../../mirrors/list/import/listed-mirror.js'
-import { counted, escapeUnprintable } from '../../mirrors/list/import/printable.js'
 import type { Output } from '../output.js'
 
 /** Bytes of a list. The largest that are known have some hundred thousand. */

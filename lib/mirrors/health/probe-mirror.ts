@@ -1,5 +1,6 @@
 import { FAMILIES, type Family, type Mirror } from '../../model.js'
 import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
+import { whenAborted, withTimeLimit } from '../../network/time-limit.js'
 import type { Endpoint } from '../../store/states.js'
 import { type ProbeDependencies, probe } from './probe.js'
 import type { ProbeTarget } from './probe-target.js'
@@ -120,21 +121,9 @@ function judgeLocalFault(
 
 const UNKNOWN: HostAddresses = { ipv4: undefined, ipv6: undefined }
 
-async function within(
-  limit: number,
-  asked: Promise<HostAddresses>,
-  signal: AbortSignal,
-): Promise<HostAddresses> {
-  let end = (): void => {}
-  const ended = new Promise<HostAddresses>((resolve) => {
-    end = () => resolve(UNKNOWN)
-  })
-  const timer = setTimeout(end, limit)
-  signal.addEventListener('abort', end, { once: true })
-  try {
-    return await Promise.race([asked, ended])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
-  }
+/** Returns the addresses, or `UNKNOWN` if they take longer than `limit` milliseconds or `signal` aborts. */
+function within(limit: number, asked: Promise<HostAddresses>, signal: AbortSignal): Promise<HostAddresses> {
+  return withTimeLimit(limit, new Error('no addresses'), signal, (controller) =>
+    Promise.race([asked, whenAborted(controller.signal, UNKNOWN)]),
+  )
 }

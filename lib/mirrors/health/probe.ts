@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import type { Family } from '../../model.js'
 import { type HostResolver, hostOf, isPrivate } from '../../network/addresses.js'
-import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../network/redirects.js'
+import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../network/redirects.js'
+import { withTimeLimit } from '../../network/time-limit.js'
 import { failureOf } from './failure.js'
 import type { ProbeClient, ProbeResponse } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
@@ -50,21 +51,15 @@ export async function probe(
   timeout: number,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  const controller = new AbortController()
-  // Every redirect is a connection of its own that listens: more than Node takes for an oversight.
-  setMaxListeners(0, controller.signal)
   const seconds = `${Number((timeout / 1000).toFixed(1))} s`
-  const timer = setTimeout(() => controller.abort(new Silence(`no answer within ${seconds}`)), timeout)
-  const end = () => controller.abort(signal.reason)
-  if (signal.aborted) end()
-  signal.addEventListener('abort', end, { once: true })
   try {
-    return await ask(endpoint, parts, controller.signal)
+    return await withTimeLimit(timeout, new Silence(`no answer within ${seconds}`), signal, (controller) => {
+      // Each redirect is a connection of its own that listens: more listeners than Node expects.
+      setMaxListeners(0, controller.signal)
+      return ask(endpoint, parts, controller.signal)
+    })
   } catch (error) {
     return signal.aborted ? { kind: 'nothing', reason: 'ended' } : failed(error)
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
   }
 }
 
@@ -165,19 +160,10 @@ async function follow(
 }
 
 function targetOf(from: URL, answer: ProbeResponse): URL {
-  const location = answer.header('location')
-  const to = location === undefined ? undefined : parse(location, from)
+  const to = nextLocation(from, answer.header('location'))
   if (to === undefined) throw new Refusal('it redirects to nowhere')
   if (!/^https?:$/.test(to.protocol)) throw new Refusal(`it redirects to ${to.protocol}`)
   return to
-}
-
-function parse(url: string, base: URL): URL | undefined {
-  try {
-    return new URL(url, base)
-  } catch {
-    return undefined
-  }
 }
 
 /** Of another host, to which a mirror redirects: by the same family, where that has it. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js'
 import type { Mirror, Random } from '../../model.js'
+import { hostOf } from '../../network/addresses.js'
 import type { Timing } from './timing.js'
 
 /** Mirrors probed at the same time, in all and of one host. */
@@ -62,7 +63,7 @@ export class Prober {
       if (known !== undefined && isSamePlace(known.mirror, mirror)) known.mirror = mirror
       else {
         if (known !== undefined) this.#forget(mirror.id, known)
-        const host = new URL(mirror.urls[0] ?? '').hostname
+        const host = hostOf(new URL(mirror.urls[0] ?? ''))
         const never = Number.NEGATIVE_INFINITY
         const one: Scheduled = {
           mirror,

@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { systemCode } from '../../errors.js'
 import type { Family, Mirror, Place } from '../../model.js'
+import { hostOf } from '../../network/addresses.js'
 
 /** Milliseconds that a name server has to answer, twice. */
 const LOOKUP_TIMEOUT_MS = 2000
@@ -42,13 +43,13 @@ export class Hosts {
 
   /** Looks up the hosts of these mirrors, now and every hour; settles after the first time, and never rejects. */
   setMirrors(mirrors: readonly Mirror[]): Promise<void> {
-    this.#hosts = [...new Set(mirrors.map(hostOf))]
+    this.#hosts = [...new Set(mirrors.map(hostOfMirror))]
     return this.#look()
   }
 
   /** A mirror with what its host tells of it, where its operator does not. */
   complete(mirror: Mirror): Mirror {
-    const known = this.#known.get(hostOf(mirror))
+    const known = this.#known.get(hostOfMirror(mirror))
     if (known === undefined) return mirror
     const { ipv4 = [], ipv6 = [] } = known
     const [address] = [...ipv4, ...ipv6]
@@ -99,8 +100,8 @@ export class Hosts {
   }
 }
 
-function hostOf({ urls: [url = ''] }: Mirror): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '')
+function hostOfMirror({ urls: [url = ''] }: Mirror): string {
+  return hostOf(new URL(url))
 }
 
 function placeFor(mirror: Mirror, { country, coordinates, approximate }: Place): Partial<Mirror> {

@@ -2,11 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ids } from '../../../lib/mirrors/list/import/ids.js'
 import {
-  escapeUnprintable,
-  plainText,
-  withoutCredentials,
-} from '../../../lib/mirrors/list/import/printable.js'
-import {
   asnOf,
   continentCodeOf,
   coordinatesOf,
@@ -72,23 +67,6 @@ test('ids are given out once', () => {
     ['a', 'b', 'a', 'a-2', 'a', 'a-2'].map((id) => ids.take(id)),
     ['a', 'b', 'a-2', 'a-2-2', 'a-3', 'a-2-3'],
   )
-})
-
-test('what is printed is one line that a terminal does not obey', () => {
-  assert.equal(
-    escapeUnprintable('a\u001b[2J\nb\u202e\u2028\u0085\ud800é😀'),
-    'a\\u{1b}[2J\\u{a}b\\u{202e}\\u{2028}\\u{85}\\u{d800}é😀',
-  )
-  assert.equal(escapeUnprintable('abcdef', 3), 'abc…')
-  assert.equal(plainText(' Example\u0000\tHosting \u202e & more\n'), 'Example Hosting & more')
-})
-
-test('credentials are hidden wherever they stand', () => {
-  assert.equal(
-    withoutCredentials('"http://user:secret@a.example/x@y" and //key@b.example'),
-    '"http://…@a.example/x@y" and //…@b.example',
-  )
-  assert.equal(withoutCredentials('https://a.example/@/b@c'), 'https://a.example/@/b@c')
 })
 
 test('a subnet loses what is beyond its prefix, and what is none stays for the schema to refuse', () => {

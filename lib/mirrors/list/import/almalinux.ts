@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { errorMessage } from '../../../errors.js'
+import { counted } from '../../../message-text.js'
 import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
-import { counted } from './printable.js'
 import { flagOf, isBlank } from './values.js'
 import { readYaml, type YamlDocument } from './yaml-text.js'
 

@@ -1,5 +1,5 @@
+import { counted } from '../../../message-text.js'
 import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
-import { counted } from './printable.js'
 import { linesOf } from './url-lines.js'
 
 /** Entries of these types are names for other mirrors, or where those copy from. */

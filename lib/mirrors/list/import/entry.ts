@@ -1,8 +1,9 @@
 import * as v from 'valibot'
+import { escapeUnprintable, plainText, withoutCredentials } from '../../../message-text.js'
 import type { Mirror, Serves } from '../../../model.js'
+import { hostOf } from '../../../network/addresses.js'
 import { mirrorListSchema } from '../schema.js'
 import type { ListedMirror } from './listed-mirror.js'
-import { escapeUnprintable, plainText, withoutCredentials } from './printable.js'
 import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf, subnetOf } from './values.js'
 
 /** A host's name has no more characters, and an id is made of one. */
@@ -130,7 +131,7 @@ function sponsorOf(sponsor: NonNullable<ListedMirror['sponsor']>, remarks: strin
 
 /** From the name that the list has, else from the host of a URL. */
 function idOf(name: unknown, urls: readonly unknown[]): string {
-  const words = [name, ...urls.map(hostOf)].filter((word) => typeof word === 'string')
+  const words = [name, ...urls.map(hostIn)].filter((word) => typeof word === 'string')
   const ids = words.map((word) =>
     word
       .replace(/[^A-Za-z0-9._-]+/g, '-')
@@ -140,8 +141,8 @@ function idOf(name: unknown, urls: readonly unknown[]): string {
   return ids.find((id) => id !== '') ?? 'mirror'
 }
 
-function hostOf(url: unknown): string | undefined {
-  return typeof url === 'string' && URL.canParse(url) ? new URL(url).hostname : undefined
+function hostIn(url: unknown): string | undefined {
+  return typeof url === 'string' && URL.canParse(url) ? hostOf(new URL(url)) : undefined
 }
 
 /** Checks a draft, leaving out what the schema refuses until there is nothing more to refuse. */

@@ -1,3 +1,4 @@
+import { withoutCredentials } from '../../../message-text.js'
 import type { Mirror } from '../../../model.js'
 import { readAlmaLinux } from './almalinux.js'
 import { readDebian } from './debian.js'
@@ -7,7 +8,6 @@ import type { Reading, Remark } from './listed-mirror.js'
 import { readMirmon } from './mirmon.js'
 import { readMirrorbits } from './mirrorbits.js'
 import { readMirrorBrain } from './mirrorbrain.js'
-import { withoutCredentials } from './printable.js'
 
 /** Whose lists can be imported. */
 export const LIST_FORMATS = ['almalinux', 'debian', 'mirmon', 'mirrorbits', 'mirrorbrain'] as const

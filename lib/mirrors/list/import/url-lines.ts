@@ -1,5 +1,5 @@
+import { escapeUnprintable, withoutCredentials } from '../../../message-text.js'
 import type { ListedMirror, Remark } from './listed-mirror.js'
-import { escapeUnprintable, withoutCredentials } from './printable.js'
 
 /** What a line of mirmon's style `apache` begins with. */
 const TYPES = new Set(['http', 'ftp', 'rsync', 'backup'])

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
 import { errorMessage } from '../../../errors.js'
+import { replaceUnprintable } from '../../../message-text.js'
+import { timerDelay, withTimeLimit } from '../../../network/time-limit.js'
 import { loadUndici } from '../../../network/undici.js'
-import { printable } from '../listings/file-names.js'
-import { timerTime } from '../listings/listing-reader.js'
 
 /** It cannot be told: there is no answer, or none that says it. */
 export interface Unknown {
@@ -38,27 +38,30 @@ export async function within<T>(
   ask: (through: Dispatcher, deadline: Deadline) => Promise<T>,
 ): Promise<T | Unknown> {
   const { timeout, silence } = patience
-  const controller = new AbortController()
-  const abort = (): void => controller.abort(new Error('it was aborted'))
-  const late = (why: string) => (): void => controller.abort(new Error(why))
-  const timer = setTimeout(late(`no answer within ${timeout / 1000} s`), timerTime(timeout))
-  const quiet =
-    silence === undefined
-      ? undefined
-      : setTimeout(late(`nothing came for ${silence / 1000} s`), timerTime(silence))
-  outside?.addEventListener('abort', abort)
-  if (outside?.aborted) abort()
-  const through = dispatcher ?? new (await loadUndici()).Agent()
-  try {
-    return await ask(through, { signal: controller.signal, heard: () => void quiet?.refresh() })
-  } catch (error) {
-    const why = controller.signal.aborted ? controller.signal.reason : error
-    return { state: 'unknown', reason: printable(errorMessage(why)) }
-  } finally {
-    clearTimeout(timer)
-    clearTimeout(quiet)
-    outside?.removeEventListener('abort', abort)
-    // Not waited for: of connections that are not there yet, it ends when they fail.
-    if (dispatcher === undefined) void through.destroy().catch(() => {})
-  }
+  const late = new Error(`no answer within ${timeout / 1000} s`)
+  return withTimeLimit(timeout, late, outside, async (controller) => {
+    const { signal } = controller
+    const quiet =
+      silence === undefined
+        ? undefined
+        : setTimeout(
+            () => controller.abort(new Error(`nothing came for ${silence / 1000} s`)),
+            timerDelay(silence),
+          )
+    const through = dispatcher ?? new (await loadUndici()).Agent()
+    try {
+      return await ask(through, { signal, heard: () => void quiet?.refresh() })
+    } catch (error) {
+      return { state: 'unknown', reason: replaceUnprintable(reasonOf(error, signal, outside)) }
+    } finally {
+      clearTimeout(quiet)
+      // Not waited for: of connections that are not there yet, it ends when they fail.
+      if (dispatcher === undefined) void through.destroy().catch(() => {})
+    }
+  })
+}
+
+function reasonOf(error: unknown, signal: AbortSignal, outside: AbortSignal | undefined): string {
+  if (!signal.aborted) return errorMessage(error)
+  return outside?.aborted && signal.reason === outside.reason ? 'it was aborted' : errorMessage(signal.reason)
 }

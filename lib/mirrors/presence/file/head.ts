@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
+import { parseImfFixdate } from '../../../dates.js'
 import { parseDigestFields } from '../../../fields/received-digests.js'
 import type { Digests } from '../../../model.js'
 import { loadUndici } from '../../../network/undici.js'
-import { parseHttpDate } from '../listings/time.js'
 import { type Unknown, within } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
 import {
@@ -104,7 +104,7 @@ function judge({ status, headers }: ResponseHead): FileCheck {
   return {
     state: 'present',
     size: plain ? whole : undefined,
-    mtime: modified === undefined ? undefined : parseHttpDate(modified),
+    mtime: modified === undefined ? undefined : parseImfFixdate(modified),
     etag: singleValue(headers, 'etag'),
     ranges: status !== 200 || singleValue(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
     digests: plain ? digestsIn(headers) : {},

@@ -1,6 +1,6 @@
+import { quote } from '../../../message-text.js'
 import { hostOf, isLiteral, isPrivate } from '../../../network/addresses.js'
-import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../../network/redirects.js'
-import { quote } from '../listings/file-names.js'
+import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import type { Unknown } from './deadline.js'
 import { type ResponseHeaders, singleValue } from './response-head.js'
 
@@ -44,10 +44,8 @@ export async function follow<Answer extends ResponseHead>(
 
 /** Where a redirect leads, or why it is not followed. */
 function targetOf(from: URL, headers: ResponseHeaders, rules: RedirectRules): URL | string {
-  const location = singleValue(headers, 'location')
-  if (location === undefined || !URL.canParse(location, from.href))
-    return 'the answer is a redirect to nowhere'
-  const to = new URL(location, from)
+  const to = nextLocation(from, singleValue(headers, 'location'))
+  if (to === undefined) return 'the answer is a redirect to nowhere'
   if (isSameHost(from, to)) return to
   if (!rules.redirects) return `the answer is a redirect to another host, ${quote(to.host)}`
   if (!/^https?:$/.test(to.protocol)) return `the answer is a redirect to ${quote(to.protocol)}`

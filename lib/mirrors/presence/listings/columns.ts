@@ -1,5 +1,5 @@
+import { monthOf, utc } from '../../../dates.js'
 import type { Listed, TimeUnit } from './listing.js'
-import { monthOf, utc } from './time.js'
 
 /** Nothing is known. */
 export const UNLISTED: Listed = {

@@ -1,6 +1,7 @@
+import { quote } from '../../../message-text.js'
+
 /** Longer than any file system takes. */
 const MAX_NAME_LENGTH = 1024
-const MAX_LENGTH_IN_MESSAGES = 200
 
 /**
  * Why a name in a listing cannot be that of a file or folder; undefined where it can. A name that passes is one step
@@ -13,17 +14,6 @@ export function unusable(name: string): string | undefined {
   if (name.length > MAX_NAME_LENGTH) return 'is too long'
   if (/\p{Surrogate}/u.test(name)) return 'is no Unicode'
   return undefined
-}
-
-/** A message with nothing in it that a terminal would obey: mirrors have a say in many. */
-export function printable(message: string): string {
-  return message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu, '\ufffd')
-}
-
-/** What a mirror said, for a message: in quotes, and of bearable length. */
-export function quote(text: string): string {
-  const short = text.length > MAX_LENGTH_IN_MESSAGES ? `${text.slice(0, MAX_LENGTH_IN_MESSAGES)}…` : text
-  return `"${printable(short)}"`
 }
 
 /** A folder, for a message. */

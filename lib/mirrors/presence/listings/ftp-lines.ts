@@ -1,6 +1,6 @@
+import { monthOf, utc } from '../../../dates.js'
 import { UNLISTED } from './columns.js'
 import type { Listed } from './listing.js'
-import { monthOf, utc } from './time.js'
 
 /** A line of a listing by FTP. */
 export interface FtpEntry {

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { Client, FTPError } from 'basic-ftp'
-import { quote } from './file-names.js'
+import { quote } from '../../../message-text.js'
 import { IdleTimer } from './idle-timer.js'
 import type { ListingReader } from './listing-reader.js'
 

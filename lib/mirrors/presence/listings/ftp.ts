@@ -1,8 +1,10 @@
 import { FTPError } from 'basic-ftp'
 import { errorMessage } from '../../../errors.js'
+import { quote } from '../../../message-text.js'
+import { hostOf } from '../../../network/addresses.js'
 import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
-import { quote, quoteFolder } from './file-names.js'
+import { quoteFolder } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { type FtpEntry, type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
 import { type FtpPlace, FtpSession } from './ftp-session.js'
@@ -51,7 +53,7 @@ function placeOf(text: string, options: FtpListingOptions): FtpPlace {
   // The client refuses them too, but later, and with the command.
   if (/[\r\n\0]/.test(user + password + path)) throw new ListingAborted('its URL has line ends in it')
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: url.port === '' ? 21 : Number(url.port),
     user: user === '' ? 'anonymous' : user,
     password: password === '' && user === '' ? 'mirrored-by@' : password,

@@ -1,9 +1,9 @@
+import { parseIsoTime } from '../../../dates.js'
 import { parseColumns } from './columns.js'
 import { attribute, HtmlReader, type HtmlSink, resolveReferences } from './html.js'
 import { parseIndexLink } from './index-link.js'
 import type { IndexPageReader, IndexSink } from './index-page.js'
 import type { Listed } from './listing.js'
-import { parseIsoTime } from './time.js'
 
 /** What servers call an index in its title or heading. */
 const TITLES = /^\s*(?:index of|directory listing|listing directory|directory:)/i

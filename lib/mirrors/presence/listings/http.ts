@@ -1,10 +1,11 @@
 import type { Agent, Dispatcher } from 'undici'
 import { errorMessage, systemCode } from '../../../errors.js'
-import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../../network/redirects.js'
+import { quote } from '../../../message-text.js'
+import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { loadUndici } from '../../../network/undici.js'
 import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
-import { quote, quoteFolder, unusable } from './file-names.js'
+import { quoteFolder, unusable } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { HtmlIndex } from './html-index.js'
 import { below, decode } from './index-link.js'
@@ -225,9 +226,8 @@ class Walk {
   /** One that stays within the mirror's base. */
   #redirection(folder: Folder, response: Dispatcher.ResponseData): URL {
     const { location } = response.headers
-    if (typeof location !== 'string' || !URL.canParse(location, folder.url.href))
-      throw new Unreadable('the answer is a redirect to nowhere')
-    const url = new URL(location, folder.url)
+    const url = nextLocation(folder.url, typeof location === 'string' ? location : undefined)
+    if (url === undefined) throw new Unreadable('the answer is a redirect to nowhere')
     const within = url.origin === this.#base.origin && below(this.#base.pathname, url.pathname) !== undefined
     if (!within || url.search !== '' || !url.pathname.endsWith('/'))
       throw new Unreadable(`the answer is a redirect to ${quote(url.origin + url.pathname)}`)

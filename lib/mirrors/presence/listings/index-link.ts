@@ -1,4 +1,5 @@
-import { quote, unusable } from './file-names.js'
+import { quote } from '../../../message-text.js'
+import { unusable } from './file-names.js'
 
 /** What a link in an index leads to. */
 export type IndexLink =

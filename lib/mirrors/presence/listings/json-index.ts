@@ -1,7 +1,8 @@
+import { parseImfFixdate, parseIsoTime } from '../../../dates.js'
+import { quote } from '../../../message-text.js'
 import { UNLISTED } from './columns.js'
-import { quote, unusable } from './file-names.js'
+import { unusable } from './file-names.js'
 import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
-import { parseHttpDate, parseIsoTime } from './time.js'
 
 /** A longer object is none of a file. */
 const MAX_OBJECT_LENGTH = 64 * 1024
@@ -101,7 +102,7 @@ function parseEntry(value: unknown): IndexEntry | 'other' | undefined {
   }
   if (!('type' in value)) return undefined
   if (value.type !== 'file' && value.type !== 'directory') return 'other'
-  const mtime = 'mtime' in value && typeof value.mtime === 'string' ? parseHttpDate(value.mtime) : undefined
+  const mtime = 'mtime' in value && typeof value.mtime === 'string' ? parseImfFixdate(value.mtime) : undefined
   return { name: value.name, folder: value.type === 'directory', listed: { ...UNLISTED, size, mtime } }
 }
 

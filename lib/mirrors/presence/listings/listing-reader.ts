@@ -1,6 +1,8 @@
 import { errorMessage } from '../../../errors.js'
+import { quote, replaceUnprintable } from '../../../message-text.js'
+import { timerDelay } from '../../../network/time-limit.js'
 import { createPathFilter, includesWholePath, joinPath, type PathFilter, splitPath } from '../../../paths.js'
-import { printable, quote, quoteFolder, unusable } from './file-names.js'
+import { quoteFolder, unusable } from './file-names.js'
 import type { Listed, Listing, ListingLimits, ListingOptions, ListingOutcome, RemoteFile } from './listing.js'
 import { SymlinkMap } from './symlinks.js'
 
@@ -19,8 +21,6 @@ const BATCH = 250
 const MAX_WAITING_FILES = 4
 const MAX_PROBLEMS = 50
 const MAX_MESSAGE_LENGTH = 1000
-/** Beyond it, Node fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
 
 /** Ends a scan, with a reason that is meant to be read. */
 export class ListingAborted extends Error {}
@@ -56,11 +56,6 @@ export function createListing(
   return { outcome, [Symbol.asyncIterator]: () => batches }
 }
 
-/** Milliseconds that timers take, Node's and the client's. */
-export function timerTime(time: number): number {
-  return Math.min(Math.ceil(time), LONGEST_TIMER)
-}
-
 /** One listing under way: takes files from a scanner, hands them to a reader, and keeps within the limits. */
 export class ListingReader {
   readonly limits: ListingLimits
@@ -87,7 +82,7 @@ export class ListingReader {
 
   constructor(options: ListingOptions) {
     const { total, idle, ...others } = { ...DEFAULT_LIMITS, ...options.limits }
-    this.limits = { ...others, total: timerTime(total), idle: timerTime(idle) }
+    this.limits = { ...others, total: timerDelay(total), idle: timerDelay(idle) }
     this.signal = this.#controller.signal
     this.#outside = options.signal
     this.#includes = options.includes ?? createPathFilter([])
@@ -245,7 +240,7 @@ export class ListingReader {
   }
 
   #clean(message: string): string {
-    const shown = printable(message).slice(0, MAX_MESSAGE_LENGTH)
+    const shown = replaceUnprintable(message).slice(0, MAX_MESSAGE_LENGTH)
     return this.#secret === '' ? shown : shown.replaceAll(this.#secret, '***')
   }
 

@@ -1,4 +1,4 @@
-import { utc } from './time.js'
+import { utc } from '../../../dates.js'
 
 /** A line of `rsync --list-only`. */
 export interface RsyncEntry {

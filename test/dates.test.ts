@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseHttpDate, parseIsoTime, utc } from '../../../lib/mirrors/presence/listings/time.js'
+import { parseHttpDate, parseImfFixdate, parseIsoTime, utc, zoneMinutes } from '../lib/dates.js'
 
 const anyTime = fc.date({
   min: new Date('1000-01-01T00:00:00Z'),
@@ -12,7 +12,7 @@ const anyTime = fc.date({
 test('a date of HTTP is read as it is written', () => {
   fc.assert(
     fc.property(anyTime, (date) => {
-      assert.equal(parseHttpDate(date.toUTCString()), Math.floor(date.getTime() / 1000) * 1000)
+      assert.equal(parseImfFixdate(date.toUTCString()), Math.floor(date.getTime() / 1000) * 1000)
     }),
   )
   for (const text of [
@@ -21,8 +21,8 @@ test('a date of HTTP is read as it is written', () => {
     'Mon, 03 Feb 2024 24:05:06 GMT',
     'Mon, 03 Fob 2024 04:05:06 GMT',
   ])
-    assert.equal(parseHttpDate(text), undefined)
-  assert.equal(parseHttpDate('Sat, 03 Feb 2024 04:05:06 +0000'), undefined)
+    assert.equal(parseImfFixdate(text), undefined)
+  assert.equal(parseImfFixdate('Sat, 03 Feb 2024 04:05:06 +0000'), undefined)
 })
 
 test('a date of ISO is read as it is written, to the second', () => {
@@ -59,4 +59,25 @@ test('a time is only one that there was', () => {
     assert.equal(utc(year, month, day), undefined)
   assert.equal(utc(2024, undefined, 1), undefined)
   assert.equal(utc(2024, Number.NaN, 1), undefined)
+})
+
+test('each of the three forms of an HTTP date is read', () => {
+  const time = Date.UTC(1994, 10, 6, 8, 49, 37)
+  for (const text of [
+    'Sun, 06 Nov 1994 08:49:37 GMT',
+    'Sunday, 06-Nov-94 08:49:37 GMT',
+    'Sun Nov  6 08:49:37 1994',
+  ])
+    assert.equal(parseHttpDate(text), time)
+  for (const text of ['', '1994-11-06', 'Sun, 06 Nov 1994 08:49:37', 'yesterday GMT'])
+    assert.equal(parseHttpDate(text), undefined)
+})
+
+test('a zone is minutes ahead of UTC', () => {
+  assert.deepEqual(
+    ['+05:30', '-0500', '+02', '-00:00', '+14:59'].map((zone) => zoneMinutes(zone)),
+    [330, -300, 120, -0, 899],
+  )
+  for (const zone of ['', 'Z', '05:30', '+15:00', '+05:60']) assert.equal(zoneMinutes(zone), undefined)
+  assert.equal(parseIsoTime('2024-02-03T04:05:06+99:99'), undefined)
 })
