@@ -20,3 +20,12 @@ export const SYSTEM_CLOCK: Clock = {
     return () => clearTimeout(timer)
   },
 }
+
+/** The clock of the system, with timers that do not keep the process alive. */
+export const BACKGROUND_CLOCK: Clock = {
+  ...SYSTEM_CLOCK,
+  after: (milliseconds, action) => {
+    const timer = setTimeout(action, milliseconds).unref()
+    return () => clearTimeout(timer)
+  },
+}

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { LRUCache } from 'lru-cache'
+import { BACKGROUND_CLOCK, type Clock } from '../clock.js'
 import { errorMessage, MirroredByError } from '../errors.js'
 import type { Client, Coordinates, Place } from '../model.js'
 import { type Address, readAddress } from './address.js'
@@ -67,7 +68,8 @@ export class Locator {
   readonly #told = new WeakMap<DatabaseFile, string>()
   #trouble: unknown
   #warning: (error: MirroredByError) => void = () => {}
-  #timer: NodeJS.Timeout | undefined
+  #clock = BACKGROUND_CLOCK
+  #cancelPoll: () => void = () => {}
   #looking: Promise<void> = Promise.resolve()
   #isClosed = false
 
@@ -92,9 +94,11 @@ export class Locator {
    * Says where trouble is told, and begins to follow the files.
    *
    * @param follow whether the files are followed at all
+   * @param clock default: the clock of the system, which does not keep the process alive
    */
-  begin(follow: boolean, warning: (error: MirroredByError) => void): void {
+  begin(follow: boolean, warning: (error: MirroredByError) => void, clock: Clock = BACKGROUND_CLOCK): void {
     this.#warning = warning
+    this.#clock = clock
     const trouble = this.#trouble
     if (trouble !== undefined)
       setImmediate(() => this.#warn(`${errorMessage(trouble)}; it is left out`, trouble))
@@ -104,7 +108,7 @@ export class Locator {
   /** Ends following. Clients can be located still. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#cancelPoll()
     await this.#looking
   }
 
@@ -141,11 +145,9 @@ export class Locator {
 
   #lookLater(): void {
     if (this.#isClosed) return
-    this.#timer = setTimeout(() => {
+    this.#cancelPoll = this.#clock.after(POLL_MS, () => {
       this.#looking = this.#look().then(() => this.#lookLater())
-    }, POLL_MS)
-    // An origin that nobody closes is not kept alive by this.
-    this.#timer.unref()
+    })
   }
 
   async #look(): Promise<void> {

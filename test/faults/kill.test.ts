@@ -9,9 +9,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
+import { seeded } from '../support/random.js'
 
 const PROGRAM = fileURLToPath(new URL('./indexing-process.js', import.meta.url))
 const KILLS = 100
+/** Set it to repeat a run, as far as the moments of other processes allow. */
+const SEED = Number(process.env.MIRRORED_BY_SEED ?? Date.now() % 1_000_000)
+const random = seeded(SEED)
 /** Repositories that are treated so at the same time. */
 const LANES = 4
 /** More than two batches of what is stored at once. */
@@ -73,8 +77,8 @@ function start(root: string, store: string, batches = Number.POSITIVE_INFINITY) 
 /** At any moment from its start to so many milliseconds after it has begun to index. */
 async function killSometime(root: string, store: string, within: number): Promise<void> {
   const { child, warnings } = start(root, store)
-  if (Math.random() < 0.8) await once(child, 'message')
-  await sleep(Math.random() * within)
+  if (random() < 0.8) await once(child, 'message')
+  await sleep(random() * within)
   child.kill('SIGKILL')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   assert.deepEqual(warnings, [])
@@ -125,6 +129,7 @@ async function inLanes(kills: number, lane: (kill: () => boolean) => Promise<voi
 }
 
 it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }, async (t) => {
+  t.diagnostic(`MIRRORED_BY_SEED=${SEED}`)
   let checks = 0
   let midway = 0
   const lane = async (kill: () => boolean) => {
@@ -134,8 +139,7 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
     let stored = 0
     while (kill()) {
       // Nothing is stored yet: there is at least one batch, and more than one.
-      if (stored === 0 && (midway === 0 || Math.random() < 0.5))
-        await killBetweenBatches(one.root, one.store, 1)
+      if (stored === 0 && (midway === 0 || random() < 0.5)) await killBetweenBatches(one.root, one.store, 1)
       else await killSometime(one.root, one.store, milliseconds)
       const { rows, compared } = check(one.root, one.store)
       checks += compared
@@ -160,6 +164,7 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
 })
 
 it(`survives ${KILLS} times kill -9 during changes`, { timeout: 900_000 }, async (t) => {
+  t.diagnostic(`MIRRORED_BY_SEED=${SEED}`)
   let checks = 0
   await inLanes(KILLS, async (kill) => {
     const { root, store } = repository(t)
@@ -173,7 +178,7 @@ it(`survives ${KILLS} times kill -9 during changes`, { timeout: 900_000 }, async
       })
       while (running) {
         version += 1
-        const index = Math.floor(Math.random() * FILES)
+        const index = Math.floor(random() * FILES)
         writeFileSync(join(root, `folder${index % 20}/file${index}.bin`), `version ${version}`)
         await sleep(5)
       }

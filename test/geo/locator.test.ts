@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { MirroredByError } from '../../lib/errors.js'
 import { Locator, type LocatorOptions, openLocator } from '../../lib/geo/locator.js'
+import { FakeClock } from '../support/fake-clock.js'
 import { temporaryFolder } from '../support/folder.js'
 import { as, type DatabaseChoices, mmdb } from '../support/mmdb-writer.js'
 import { until } from '../support/until.js'
@@ -315,6 +316,78 @@ test('a record that cannot be read is nowhere, told once, and harms no other', a
     warnings[0]?.message.startsWith(`${file} is damaged, and does not tell where some clients are: `),
     warnings[0]?.message,
   )
+})
+
+describe('a locator that follows its file', () => {
+  interface Following {
+    readonly file: string
+    readonly locator: Locator
+    readonly clock: FakeClock
+    readonly warnings: MirroredByError[]
+    country(): string | undefined
+    /** Lets the file be read so many times more. */
+    poll(times: number): Promise<void>
+  }
+
+  const bytesOf = (country: string) => mmdb({ networks: { '1.0.0.0/8': { country_code: country } } })
+
+  async function following(context: TestContext, follow: boolean): Promise<Following> {
+    const file = join(temporaryFolder(context), 'geo.mmdb')
+    writeFileSync(file, bytesOf('DE'))
+    const locator = await openLocator({ geo: [file] })
+    context.after(() => locator.close())
+    const clock = new FakeClock()
+    const warnings: MirroredByError[] = []
+    locator.begin(follow, (error) => warnings.push(error), clock)
+    return {
+      file,
+      locator,
+      clock,
+      warnings,
+      country: () => locator.locate('1.2.3.4').country,
+      poll: async (times) => {
+        for (let count = 0; count < times; count += 1) {
+          await clock.pass(1000)
+          await until('the poll is complete', () => clock.plans === 1)
+        }
+      },
+    }
+  }
+
+  test('takes a new database at the second poll, and locates clients in it', async (context) => {
+    const one = await following(context, true)
+    assert.equal(one.country(), 'de')
+    writeFileSync(one.file, bytesOf('FR'))
+    await one.poll(1)
+    assert.equal(one.country(), 'de')
+    await one.poll(1)
+    assert.equal(one.country(), 'fr')
+    assert.deepEqual(one.warnings, [])
+  })
+
+  test('warns once of a deleted file, and takes the one that comes back', async (context) => {
+    const one = await following(context, true)
+    unlinkSync(one.file)
+    await one.poll(2)
+    assert.equal(one.warnings.length, 1)
+    assert.match(one.warnings[0]?.message ?? '', /ENOENT.*; the one read before stays in force$/)
+    await one.poll(10)
+    assert.equal(one.warnings.length, 1)
+    assert.equal(one.country(), 'de')
+    writeFileSync(one.file, bytesOf('FR'))
+    await one.poll(2)
+    assert.equal(one.country(), 'fr')
+    assert.equal(one.warnings.length, 1)
+  })
+
+  test('follows nothing unless it is told to, nor after its end', async (context) => {
+    const still = await following(context, false)
+    assert.equal(still.clock.plans, 0)
+    const closed = await following(context, true)
+    assert.equal(closed.clock.plans, 1)
+    await closed.locator.close()
+    assert.equal(closed.clock.plans, 0)
+  })
 })
 
 describe('the free database', () => {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { type FSWatcher, watch as watchFile } from 'chokidar'
+import { type Clock, SYSTEM_CLOCK } from '../../clock.js'
 import { errorMessage, MirroredByError } from '../../errors.js'
 import type { Mirror, Watch } from '../../model.js'
 import { validateYamlFile } from '../../validation.js'
@@ -45,7 +46,8 @@ export class Registry {
   /** Settles when the hosts of the first list have been looked up. Never rejects. */
   readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #clock: Clock
+  #cancelReload: () => void = () => {}
 
   /**
    * @param source a checked list, or the path of a mirrors file
@@ -59,7 +61,9 @@ export class Registry {
     options: RegistryOptions,
     events: RegistryEvents,
     hosts?: HostsDependencies,
+    clock = SYSTEM_CLOCK,
   ) {
+    this.#clock = clock
     this.#options = options
     this.#events = events
     const file = typeof source === 'string' ? resolve(source) : undefined
@@ -109,7 +113,7 @@ export class Registry {
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#cancelReload()
     this.#hosts?.close()
     await this.#watcher?.close()
   }
@@ -144,8 +148,8 @@ export class Registry {
 
   #watch(file: string, usePolling: boolean): void {
     const edited = (): void => {
-      clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#reload(file), EDIT_MS)
+      this.#cancelReload()
+      this.#cancelReload = this.#clock.after(EDIT_MS, () => this.#reload(file))
     }
     this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
       .on('all', edited)

@@ -320,10 +320,11 @@ test('of several processes that share the states one probes, and when it is kill
   const members = [1, 2, 3].map(() => Member.fork(t, root, store, urls, PROBE))
   await until('all see that all are up', () => members.every(({ states }) => states.join() === 'up,up,up'))
   const requests = mirrors[0]?.requests ?? 0
-  await sleep(INTERVAL)
-  // Each probes every second or so; three of them would have asked nine times.
-  const asked = (mirrors[0]?.requests ?? 0) - requests
-  assert.ok(asked >= 2 && asked <= 5, `${asked} probes`)
+  const start = performance.now()
+  await until('four probes more', () => (mirrors[0]?.requests ?? 0) >= requests + 4)
+  // One process needs at least 2.7 s for three pauses between probes, three processes 1.4 s.
+  const took = performance.now() - start
+  assert.ok(took > 2000, `four probes in ${took} ms`)
 
   mirrors[1]?.stop()
   await until('all see that it is down', () => members.every(({ states }) => states[1] === 'down'))

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { SYSTEM_CLOCK } from '../../../lib/clock.js'
 import type { MirroredByError } from '../../../lib/errors.js'
 import { Registry, type RegistryEvents } from '../../../lib/mirrors/list/registry.js'
 import { explain } from '../../../lib/mirrors/ranking/rank.js'
 import { DEFAULT_SELECTION, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
+import { FakeClock } from '../../support/fake-clock.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { mirror } from '../../support/mirrors.js'
 import { until } from '../../support/until.js'
+
+const HOUR = 3_600_000
 
 interface Following {
   readonly folder: string
@@ -29,16 +32,17 @@ function yaml(...ids: readonly string[]): string {
   return `mirrors:\n${ids.map((id) => `  - id: ${id}\n    url: https://${id}.example/\n`).join('')}`
 }
 
-function following(context: TestContext, text = yaml('a', 'b')): Following {
+function following(context: TestContext, clock = SYSTEM_CLOCK): Following {
   const folder = temporaryFolder(context)
   const file = join(folder, 'mirrors.yaml')
-  writeFileSync(file, text)
+  writeFileSync(file, yaml('a', 'b'))
   const replaced: Snapshot[] = []
   const warnings: MirroredByError[] = []
-  const registry = new Registry(file, true, DEFAULT_SELECTION, {
+  const events: RegistryEvents = {
     replaced: (snapshot) => replaced.push(snapshot),
     warning: (error) => warnings.push(error),
-  })
+  }
+  const registry = new Registry(file, true, DEFAULT_SELECTION, events, undefined, clock)
   context.after(() => registry.close())
   return {
     folder,
@@ -194,24 +198,24 @@ test('a relative path stays that file, wherever the process goes', async (contex
 })
 
 test('a file that is not to be followed is read once', async (context) => {
-  const file = join(temporaryFolder(context), 'mirrors.yaml')
-  writeFileSync(file, yaml('a'))
-  const registry = new Registry(file, false, DEFAULT_SELECTION, SILENT)
-  writeFileSync(file, yaml('b'))
-  await sleep(300) // three times as long as an edit is given
-  assert.equal(registry.snapshot.mirrors[0]?.id, 'a')
-  await registry.close()
+  const one = following(context)
+  const clock = new FakeClock()
+  const still = new Registry(one.file, false, DEFAULT_SELECTION, SILENT, undefined, clock)
+  await untilFollowed(one)
+  await clock.pass(HOUR)
+  assert.equal(still.snapshot.mirrors[0]?.id, 'a')
+  await still.close()
 })
 
 test('nothing takes effect after the end', async (context) => {
-  const one = following(context)
-  await untilFollowed(one)
-  const told = one.replaced.length
+  const clock = new FakeClock()
+  const one = following(context, clock)
   writeFileSync(one.file, yaml('late'))
+  await until('an edit is seen', () => clock.plans > 0)
   await one.registry.close()
-  await sleep(300) // three times as long as an edit is given
-  assert.equal(one.ids()[0], 'followed')
-  assert.equal(one.replaced.length, told)
+  await clock.pass(HOUR)
+  assert.deepEqual(one.ids(), ['a', 'b'])
+  assert.deepEqual(one.replaced, [])
 })
 
 describe('how mirrors perform', () => {
