@@ -58,6 +58,7 @@ export {
 } from './request/file-response.js'
 export type {
   DecoratePlan,
+  DocumentBody,
   DocumentPlan,
   FilePlan,
   PassPlan,

@@ -21,6 +21,7 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
+import { REPRESENTATION_NAMES, type RepresentationName } from './request/representations/table.js'
 import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
 import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'
@@ -157,6 +158,8 @@ export interface OriginOptions {
   preferSecure?: boolean | undefined
   /** Whether requests may say where their client is, by `?country=`, `?ip=` and `?as=`. Default: true. */
   overrides?: boolean | undefined
+  /** Documents about files that are offered, by their names in the query. Default: all; see `docs/http.md`. */
+  representations?: readonly RepresentationName[] | undefined
   /** Most duplicates in the fields of an answer. Default: 5. */
   maxDuplicates?: number | undefined
   /** Most bytes of all our fields in an answer. Default: 3500, which every known client and proxy takes. */
@@ -202,6 +205,7 @@ export interface CheckedOptions {
   readonly lookupHosts: boolean
   readonly preferSecure: boolean
   readonly overrides: boolean
+  readonly representations: readonly RepresentationName[]
   readonly maxDuplicates: number
   /** Bytes. */
   readonly maxHeaderBytes: number
@@ -429,6 +433,13 @@ export const optionEntries = {
   lookupHosts: v.optional(booleanSchema, true),
   preferSecure: v.optional(booleanSchema, true),
   overrides: v.optional(booleanSchema, true),
+  representations: v.optional(
+    v.array(
+      v.picklist(REPRESENTATION_NAMES, `must be one of ${REPRESENTATION_NAMES.join(', ')}`),
+      'must be a list of representations',
+    ),
+    [...REPRESENTATION_NAMES],
+  ),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),
   maxHeaderBytes: v.optional(sizeSchema, 3500),
   trustProxy: v.optional(v.array(proxySchema, 'must be a list of addresses and subnets'), []),

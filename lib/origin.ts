@@ -27,6 +27,7 @@ import { createPathFilter, includesWholePath, type PathFilter } from './paths.js
 import { FileCache } from './request/file-cache.js'
 import { PASS, type Plan } from './request/plan.js'
 import { Planner } from './request/planner.js'
+import { representationsNamed } from './request/representations/representation-set.js'
 import type { RequestView } from './request/view.js'
 import { Leader } from './store/leader.js'
 import { defaultStatesFile, defaultStoreFile } from './store/location.js'
@@ -184,7 +185,7 @@ class OriginImplementation extends EventEmitter<OriginEvents> implements Origin 
     this.#locator = locator
     locator.begin(options.watch !== false, (error) => this.warn(error))
     this.#store = this.#openStore()
-    this.#entries = new FileCache(this.#store, options.etag)
+    this.#entries = new FileCache(this.#store, options.etag, representationsNamed(options.representations))
     const states = this.#openStates()
     this.#states = states
     const resolver = systemResolver()

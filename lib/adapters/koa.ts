@@ -1,14 +1,23 @@
+import type { Readable } from 'node:stream'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { identityOf } from '../identity.js'
 import type { Origin } from '../origin.js'
 import { decoration } from '../request/decoration.js'
-import type { DecoratePlan, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
+import type {
+  DecoratePlan,
+  DocumentBody,
+  DocumentPlan,
+  FilePlan,
+  Plan,
+  RedirectPlan,
+  RejectPlan,
+} from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 import { openFile } from './file.js'
 import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
 import { NodeRequestView } from './request.js'
-import { decorateWhenSent, keepWhileSame, responseViewOf, setFields } from './response.js'
+import { decorateWhenSent, keepWhileSame, readableOf, responseViewOf, setFields } from './response.js'
 
 export { sameBytes } from './koa-body.js'
 
@@ -154,10 +163,17 @@ function answerWith(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context
     ctx.res.setHeader('Location', plan.location)
     ctx.body = ''
   } else if (plan.kind === 'document') {
-    ctx.body = plan.body
+    ctx.body = koaBody(plan.body)
   } else {
     ctx.type = 'text/plain; charset=utf-8'
     ctx.body = `${plan.message}\n`
   }
   setFields(ctx.res, plan.fields)
+}
+
+/** Koa sends a `Buffer` or a `Stream` as it is, but would send other bytes and iterables as JSON. */
+function koaBody(body: DocumentBody): string | Buffer | Readable {
+  if (typeof body === 'string') return body
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  return readableOf(body)
 }

@@ -1,15 +1,16 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { TLSSocket } from 'node:tls'
 import proxyAddr from 'proxy-addr'
 import { systemCode } from '../errors.js'
 import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
-import type { DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
+import type { DocumentBody, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 import { openFile } from './file.js'
 import { NodeRequestView } from './request.js'
-import { decorateWhenSent, keepWhileSame, setFields, writeHead } from './response.js'
+import { decorateWhenSent, keepWhileSame, readableOf, setFields, writeHead } from './response.js'
 
 /**
  * A listener for `http.createServer`. The client's address comes from `proxy-addr` with the origin's `trustProxy`.
@@ -85,7 +86,7 @@ function apply(
     case 'redirect':
     case 'document':
     case 'reject':
-      answerWith(plan, view, response)
+      answerWith(origin, plan, view, response)
   }
 }
 
@@ -104,32 +105,45 @@ async function sendFile(
   response.statusCode = answer.status
   setFields(response, answer.fields)
   keepWhileSame(response, answer.ofBytes, () => true)
-  if (view.method === 'HEAD' || answer.body === undefined) {
-    answer.body?.destroy()
+  await sendBody(origin, view, response, answer.body)
+}
+
+/** Sends a stream, or destroys it unread for a HEAD. */
+async function sendBody(
+  origin: Origin,
+  view: RequestView,
+  response: ServerResponse,
+  body: Readable | undefined,
+): Promise<void> {
+  if (view.method === 'HEAD' || body === undefined) {
+    body?.destroy()
     response.end()
     return
   }
   try {
-    await pipeline(answer.body, response)
+    await pipeline(body, response)
   } catch (error) {
-    // A client that goes away is no trouble of ours.
+    // A client that goes away is no fault of this server.
     if (systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') origin.warn(error)
   }
 }
 
 function answerWith(
+  origin: Origin,
   plan: RedirectPlan | DocumentPlan | RejectPlan,
   view: RequestView,
   response: ServerResponse,
 ): void {
   const [head, body] = headAndBody(plan)
   writeHead(response, plan.status, [...head, ...plan.fields])
-  response.end(view.method === 'HEAD' ? undefined : body)
+  if (typeof body === 'string' || body instanceof Uint8Array)
+    response.end(view.method === 'HEAD' ? undefined : body)
+  else void sendBody(origin, view, response, readableOf(body))
 }
 
 function headAndBody(
   plan: RedirectPlan | DocumentPlan | RejectPlan,
-): readonly [head: readonly Field[], body: string] {
+): readonly [head: readonly Field[], body: DocumentBody] {
   switch (plan.kind) {
     case 'redirect':
       return [

@@ -1,5 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import onHeaders from 'on-headers'
 import vary from 'vary'
 import { identityOf, sameIdentity } from '../identity.js'
@@ -28,6 +29,11 @@ export function writeHead(response: ServerResponse, status: number, fields: read
     response.statusCode = status
     setFields(response, fields)
   }
+}
+
+/** Returns a stream of a document's bytes, which reads nothing before it is read itself. */
+export function readableOf(body: AsyncIterable<Uint8Array>): Readable {
+  return body instanceof Readable ? body : Readable.from(body, { objectMode: false })
 }
 
 /** As Node takes fields: several lines of one name, which stand together, as an array. */

@@ -1,7 +1,5 @@
 import type { Field } from '../model.js'
 
-export const METALINK4_TYPE = 'application/metalink4+xml'
-
 /**
  * A mirror's copy of the file (RFC 6249 §3, RFC 8288 §3). `rel` and `geo` are bare and `pri` is always there, because
  * aria2 reads nothing else.

@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { DIGEST_NAMES, digestFields } from '../fields/digest.js'
 import { etagOf } from '../fields/etag.js'
-import { METALINK4_TYPE } from '../fields/link.js'
 import { REPR_DIGEST_DEFAULTS, reprDigestFields } from '../fields/repr-digest.js'
 import { urlPath } from '../fields/url.js'
 import { xMd5 } from '../fields/x-md5.js'
@@ -16,24 +15,23 @@ import {
 } from '../model.js'
 import type { Store } from '../store/store.js'
 import { LinkCache, type RepresentationLink } from './link-cache.js'
-import { isXmlText } from './representations/xml.js'
-
-/** The name under which a file's metalink is found, added to its own. */
-export const METALINK4_SUFFIX = '.meta4'
+import type { Representation } from './representations/representation.js'
+import { RepresentationSet } from './representations/representation-set.js'
+import { REPRESENTATIONS } from './representations/table.js'
 
 /** Algorithms that `Digest` can name, in the order of its lines. */
 export const DIGEST_ALGORITHMS: readonly Algorithm[] = ALGORITHMS.filter(
   (algorithm) => DIGEST_NAMES[algorithm] !== undefined,
 )
 
-/** What answers about a file have in common, made once and kept while the file stays the same. */
+/** A file, and the parts that all responses about it share. Made once, and kept until the file changes. */
 export interface CachedFile {
   readonly file: IndexedFile
-  /** When it changed last, in milliseconds since 1970: older copies of the repository do not have it as it is. */
+  /** Last change in milliseconds since 1970. Mirrors with an older copy of the repository lack this content. */
   readonly changed: number
-  /** The path as it is written in a URL. */
+  /** Path as written in a URL. */
   readonly urlPath: string
-  /** Documents that describe it: URL below the base, and type. */
+  /** Advertised documents about the file, in the order of their `Link` lines. */
   readonly representationLinks: readonly RepresentationLink[]
   readonly links: LinkCache
   readonly digests: readonly Field[]
@@ -42,74 +40,104 @@ export interface CachedFile {
   readonly etag: string | undefined
 }
 
-/** Entries kept in memory: about 2 KB each, and up to 10 KB more for a file of which many mirrors were named. */
+/** Each takes about 2 KB, and up to 10 KB more if many mirrors were listed for the file. */
 const MAX_FILES = 5000
 
-/** Finds files for requests: a bounded cache before the store, told of every change. */
+/** Finds files for requests. A bounded cache in front of the store, which must be told of every change. */
 export class FileCache {
-  readonly #store: Store
+  /** The representations that are offered. */
+  readonly representations: RepresentationSet
+  readonly #store: Pick<Store, 'get'>
   readonly #etag: EtagPolicy
   readonly #cache = new LRUCache<string, CachedFile>({ max: MAX_FILES })
-  /** Counts changes: an answer of the store that was asked for before one must not be kept after it. */
+  /** Number of changes so far. A file that the store was asked for before a change must not be cached after it. */
   #changes = 0
 
-  constructor(store: Store, etag: EtagPolicy) {
+  constructor(
+    store: Pick<Store, 'get'>,
+    etag: EtagPolicy,
+    representations = new RepresentationSet(REPRESENTATIONS),
+  ) {
     this.#store = store
     this.#etag = etag
+    this.representations = representations
   }
 
-  /** The entry of a path: at once where it is cached or the store answers at once. */
+  /** Returns the file of a path. Synchronous if the file is cached or the store is synchronous. */
   get(path: string): Awaitable<CachedFile | undefined> {
     const cached = this.#cache.get(path)
     if (cached !== undefined) return cached
     if (path === '' || path.endsWith('/')) return undefined
     const file = this.#store.get(path)
     if (file === undefined) return undefined
-    const namesake = this.#store.get(path + METALINK4_SUFFIX)
-    return file instanceof Promise || namesake instanceof Promise
-      ? this.#load(path, file, namesake)
-      : this.#keep(path, this.#make(file, namesake !== undefined))
+    // Only advertised representations cost a look-up here: their URLs are in every response.
+    const siblings = this.representations.advertised.map((entry) => this.#siblingOf(path, entry))
+    return file instanceof Promise || !areKnown(siblings)
+      ? this.#load(path, file, siblings)
+      : this.#keep(path, this.#make(file, siblings))
   }
 
-  /** Forgets paths that changed. */
+  /**
+   * Returns the path of a document about a file as written below a base URL. The path ends in the suffix of the representation,
+   * or in its query if a real file has that path.
+   */
+  documentPath(cached: CachedFile, representation: Representation): Awaitable<string> {
+    const link = cached.representationLinks.find(({ name }) => name === representation.name)
+    if (link !== undefined) return link.urlPath
+    const sibling = this.#siblingOf(cached.file.path, representation)
+    return sibling instanceof Promise
+      ? sibling.then((file) => documentPath(cached.urlPath, representation, file))
+      : documentPath(cached.urlPath, representation, sibling)
+  }
+
+  /** Drops paths that changed. */
   forget(paths: readonly string[]): void {
     this.#changes += 1
     for (const path of paths) {
       this.#cache.delete(path)
-      // A real `x.meta4` takes the name of the metalink of `x`.
-      if (path.endsWith(METALINK4_SUFFIX)) this.#cache.delete(path.slice(0, -METALINK4_SUFFIX.length))
+      // A real `x.meta4` takes the path of the Metalink of `x`, whose links change with it.
+      for (const { suffix } of this.representations.advertised)
+        if (suffix !== undefined && path.endsWith(suffix)) this.#cache.delete(path.slice(0, -suffix.length))
     }
   }
 
-  /** Forgets everything, where it is not known what changed. */
+  /** Drops all files, for changes of unknown paths. */
   clear(): void {
     this.#changes += 1
     this.#cache.clear()
   }
 
+  /** Looks up the real file that has the path of a document. */
+  #siblingOf(path: string, { suffix }: Representation): Awaitable<IndexedFile | undefined> {
+    return suffix === undefined ? undefined : this.#store.get(path + suffix)
+  }
+
   async #load(
     path: string,
-    asked: Awaitable<IndexedFile | undefined>,
-    namesake: Awaitable<IndexedFile | undefined>,
+    fileFound: Awaitable<IndexedFile | undefined>,
+    siblingsFound: readonly Awaitable<IndexedFile | undefined>[],
   ): Promise<CachedFile | undefined> {
     const changes = this.#changes
-    const [file, taken] = await Promise.all([asked, namesake])
+    const [file, ...siblings] = await Promise.all([fileFound, ...siblingsFound])
     if (file === undefined) return undefined
-    const entry = this.#make(file, taken !== undefined)
-    return changes === this.#changes ? this.#keep(path, entry) : entry
+    const cached = this.#make(file, siblings)
+    return changes === this.#changes ? this.#keep(path, cached) : cached
   }
 
-  #keep(path: string, entry: CachedFile): CachedFile {
-    this.#cache.set(path, entry)
-    return entry
+  #keep(path: string, cached: CachedFile): CachedFile {
+    this.#cache.set(path, cached)
+    return cached
   }
 
-  #make(file: IndexedFile, metalinkNameTaken: boolean): CachedFile {
+  /** @param siblings real files that have the paths of the advertised representations, in their order */
+  #make(file: IndexedFile, siblings: readonly (IndexedFile | undefined)[]): CachedFile {
     const path = urlPath(file.path)
-    // A name that XML cannot hold has no metalink.
-    const representationLinks = isXmlText(file.path)
-      ? [{ urlPath: `${path}${metalinkNameTaken ? '?meta4' : METALINK4_SUFFIX}`, type: METALINK4_TYPE }]
-      : []
+    const representationLinks = this.representations.advertised.flatMap((entry, index) => {
+      const { name, type } = entry
+      return entry.available(file)
+        ? [{ name, type, urlPath: documentPath(path, entry, siblings[index]) }]
+        : []
+    })
     return {
       file,
       changed: changedAt(file.identity),
@@ -122,4 +150,17 @@ export class FileCache {
       etag: etagOf(this.#etag, file.identity, file.digests),
     }
   }
+}
+
+/** @param sibling real file that has the path of the document */
+function documentPath(
+  urlPath: string,
+  { name, suffix }: Representation,
+  sibling: IndexedFile | undefined,
+): string {
+  return suffix === undefined || sibling !== undefined ? `${urlPath}?${name}` : urlPath + suffix
+}
+
+function areKnown<T>(values: readonly Awaitable<T>[]): values is readonly Awaited<T>[] {
+  return !values.some((value) => value instanceof Promise)
 }

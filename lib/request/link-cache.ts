@@ -16,10 +16,13 @@ export interface Duplicate extends DuplicateLines {
  */
 export type Evidence = 'assumed' | 'verified' | 'preferred'
 
-/** A document about the file. */
+/** Link to a document about the file. */
 export interface RepresentationLink {
-  /** As it is written below a base URL. */
+  /** Name of the representation. */
+  readonly name: string
+  /** Path and query of the document as written below a base URL. */
   readonly urlPath: string
+  /** Media type. */
   readonly type: string
 }
 

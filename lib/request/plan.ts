@@ -23,12 +23,16 @@ export interface RedirectPlan {
   readonly fields: readonly Field[]
 }
 
-/** A representation made from the index. A HEAD gets the same fields without the body. */
+/** Body of a document: text (sent as UTF-8), bytes, or a stream of bytes such as a `Readable`. */
+export type DocumentBody = string | Uint8Array | AsyncIterable<Uint8Array>
+
+/** A document about a file, made from the index. A HEAD gets the same fields without the body. */
 export interface DocumentPlan {
   readonly kind: 'document'
   readonly status: 200
+  /** With `Content-Length`, unless the body is a stream of unknown length. */
   readonly fields: readonly Field[]
-  readonly body: string
+  readonly body: DocumentBody
 }
 
 /** The origin sends the file itself, from one descriptor. See `answer`. */

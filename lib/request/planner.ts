@@ -1,8 +1,5 @@
-import { basename } from 'node:path'
-import mime from 'mime-types'
 import { fieldBlock } from '../fields/budget.js'
 import { digestFields } from '../fields/digest.js'
-import { METALINK4_TYPE } from '../fields/link.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
 import { sameIdentity } from '../identity.js'
@@ -15,51 +12,51 @@ import type { Awaitable, Client, Field, Identity, IndexedFile, Mode, Pieces, Ran
 import { includesWholePath, type PathFilter } from '../paths.js'
 import { onlyPiece } from '../pieces.js'
 import type { Store } from '../store/store.js'
-import { type CachedFile, type FileCache, METALINK4_SUFFIX } from './file-cache.js'
+import type { CachedFile, FileCache } from './file-cache.js'
 import type { Evidence } from './link-cache.js'
 import { type RequestContext, requestContextOf } from './overrides.js'
-import { type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
-import { metalink4 } from './representations/metalink4.js'
-import { isLibzypp, prefersMetalink } from './representations/negotiation.js'
-import { asksFor, parseTarget } from './target.js'
+import { type DocumentBody, type DocumentPlan, PASS, type Plan, type RejectPlan } from './plan.js'
+import type { FileUrl, RenderInput, RenderNeed, Representation } from './representations/representation.js'
+import type { NamedRepresentation } from './representations/representation-set.js'
+import { parseTarget } from './target.js'
 import type { RequestView } from './view.js'
 
 export interface PlannerOptions {
   readonly mode: Mode
   /** Whether the origin sends the files itself. */
   readonly serve: boolean
-  /** URL of the repository's root here, ending in `/`; without it the request's Host is taken. */
+  /** URL of the repository's root on this server, ending in `/`. Default: made from the request's Host. */
   readonly baseUrl?: string | undefined
-  /** Whether requests may say where their client is. */
+  /** Whether a request can override the place of its client. */
   readonly overrides: boolean
-  /** Most duplicates in the fields of an answer. */
+  /** Duplicates in the fields of one response. */
   readonly maxDuplicates: number
-  /** Most bytes of all our fields in an answer. */
+  /** Bytes of all our fields in one response. */
   readonly maxHeaderBytes: number
 }
 
-/** What the planner reads of the world. */
+/** Everything outside the request flow that the planner reads or calls. */
 export interface PlannerDependencies {
   readonly files: FileCache
   readonly store: Pick<Store, 'pieces'>
-  /** What belongs to the repository. */
+  /** Returns true for paths that belong to the repository. */
   readonly includes: PathFilter
   readonly snapshot: () => Snapshot
-  /** Who has an address, and where that is. */
+  /** Returns the client at an address, and its place. */
   readonly locate: (address: string) => Client
-  /** The identity that a path has on disk at this moment; undefined where there is no file. */
+  /** Returns the identity that a path has on disk now. Undefined if there is no file. */
   readonly identify: (path: string) => Identity | undefined
   readonly absolute: (path: string) => string
-  /** A file is not what the index says. */
+  /** Called when a file on disk differs from the index. */
   readonly invalidate: (path: string) => void
-  /** A client says that mirrors are broken, by ids and hosts in lower case, as it asks for a file. */
+  /** Called when a client reports mirrors of a file as broken, by ids and hosts in lower case. */
   readonly reportBroken: (names: ReadonlySet<string>, path: string) => void
-  /** Nobody has looked yet whether these mirrors, among the best for a client, hold a file. */
+  /** Called when a response left out mirrors only because their copy of the file is unchecked. */
   readonly reportUnchecked: (file: IndexedFile, candidates: readonly Candidate[]) => void
   readonly random: Random
 }
 
-/** The repository's URL on this server, as a request names it. */
+/** URL of the repository on this server, and the parts of a request that it was made from. */
 interface Base {
   readonly host: string | undefined
   readonly secure: boolean
@@ -68,177 +65,179 @@ interface Base {
 }
 
 const NEGOTIATED: Field = ['Vary', 'Accept']
-/** Documents are for scripts in browsers too, wherever those come from (the fetch standard's CORS protocol). */
+/** Lets scripts of any site read documents (CORS protocol of the Fetch standard). */
 const CORS: readonly Field[] = [
   ['Access-Control-Allow-Origin', '*'],
   ['Access-Control-Expose-Headers', 'Link, Digest, Repr-Digest, X-Mirrored-By, X-MD5, ETag'],
 ]
-/** A host as a URL may hold it; anything else that a client sends for one is not repeated to it. */
+/** A host that a URL can hold. Any other value of the Host field is not sent back. */
 const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
-/** Request → policy → file → ranked mirrors → plan. Opens no file and no socket, and never waits for a mirror. */
+/** Turns requests into plans. Opens no file and no socket, and never waits for a mirror. */
 export class Planner {
   readonly #options: PlannerOptions
   readonly #dependencies: PlannerDependencies
-  /** What `rank` passed over, of the request at hand. */
+  /** `Vary` of responses with a file. */
+  readonly #vary: readonly Field[]
+  /** Unchecked mirrors of the current `rank` call. One array for all requests, because most of them leave it empty. */
   readonly #unchecked: Candidate[] = []
-  /** Nearly all requests name the same host; by the same string links are found again sooner. */
+  /** Base of the last request, kept because most requests name the same host: saves building the same URL again. */
   #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
 
-  constructor(options: PlannerOptions, parts: PlannerDependencies) {
+  constructor(options: PlannerOptions, dependencies: PlannerDependencies) {
     this.#options = options
-    this.#dependencies = parts
+    this.#dependencies = dependencies
+    this.#vary = dependencies.files.representations.isNegotiated ? [NEGOTIATED] : []
   }
 
-  /** A plan at once, unless the store has to be waited for. */
+  /** Plans a request. Synchronous unless the store answers by promise. */
   plan(view: RequestView): Awaitable<Plan> {
     const { serve } = this.#options
     const target = parseTarget(view.target)
     if (target === undefined) return serve ? MALFORMED : PASS
     const { path, query } = target
     if (path === '' || path.endsWith('/')) return PASS
-    const found = this.#dependencies.files.get(path)
-    return found instanceof Promise
-      ? found.then((entry) => this.#planPath(view, path, query, entry))
-      : this.#planPath(view, path, query, found)
+    const file = this.#dependencies.files.get(path)
+    return file instanceof Promise
+      ? file.then((cached) => this.#planPath(view, path, query, cached))
+      : this.#planPath(view, path, query, file)
   }
 
-  #planPath(view: RequestView, path: string, query: string, entry: CachedFile | undefined): Awaitable<Plan> {
-    if (entry !== undefined) return this.#planFile(view, query, entry)
-    // A real file of that name, indexed or not yet, wins over the derived one.
-    const derived = path.endsWith(METALINK4_SUFFIX) && this.#dependencies.identify(path) === undefined
-    if (!derived) return this.#unindexed(view, path)
-    const found = this.#dependencies.files.get(path.slice(0, -METALINK4_SUFFIX.length))
-    return found instanceof Promise
-      ? found.then((described) => this.#planDerived(view, path, query, described))
-      : this.#planDerived(view, path, query, found)
+  #planPath(view: RequestView, path: string, query: string, cached: CachedFile | undefined): Awaitable<Plan> {
+    if (cached !== undefined) return this.#planFile(view, query, cached)
+    const { files, identify } = this.#dependencies
+    const named = files.representations.bySuffix(path)
+    // A real file wins over a document of its path, even if it is not indexed yet.
+    if (named.length === 0 || identify(path) !== undefined) return this.#planUnindexed(view, path)
+    return this.#planSuffixed(view, path, query, named)
   }
 
-  #unindexed(view: RequestView, path: string): Plan {
-    const isRead = view.method === 'GET' || view.method === 'HEAD'
-    if (!this.#options.serve || !isRead || !includesWholePath(this.#dependencies.includes, path)) return PASS
+  #planUnindexed(view: RequestView, path: string): Plan {
+    if (!this.#options.serve || !isRead(view) || !includesWholePath(this.#dependencies.includes, path))
+      return PASS
     return { kind: 'file', path }
   }
 
-  #planDerived(
+  /** Plans the first of the named documents whose file exists. */
+  #planSuffixed(
     view: RequestView,
     path: string,
     query: string,
-    described: CachedFile | undefined,
+    [named, ...others]: readonly NamedRepresentation[],
   ): Awaitable<Plan> {
-    if (described === undefined || described.representationLinks.length === 0)
-      return this.#unindexed(view, path)
-    return this.#metalink(view, query, described, false)
+    if (named === undefined) return this.#planUnindexed(view, path)
+    const { representation } = named
+    const planWith = (cached: CachedFile | undefined): Awaitable<Plan> =>
+      cached !== undefined && representation.available(cached.file)
+        ? this.#represent(view, query, cached, representation, false)
+        : this.#planSuffixed(view, path, query, others)
+    const file = this.#dependencies.files.get(named.path)
+    return file instanceof Promise ? file.then(planWith) : planWith(file)
   }
 
-  #planFile(view: RequestView, query: string, entry: CachedFile): Awaitable<Plan> {
+  #planFile(view: RequestView, query: string, cached: CachedFile): Awaitable<Plan> {
     const { serve, mode } = this.#options
-    const { method } = view
-    if (method !== 'GET' && method !== 'HEAD') return serve ? NOT_ALLOWED : PASS
-    if (entry.representationLinks.length > 0) {
-      if (asksFor(query, 'meta4')) return this.#metalink(view, query, entry, false)
-      const accept = view.header('accept')
-      const fileType = () => mime.lookup(entry.file.path) || 'application/octet-stream'
-      if (prefersMetalink(accept, view.header('user-agent'), fileType))
-        return this.#metalink(view, query, entry, true)
-    }
-    const circumstances = this.#context(view, query, entry)
+    if (!isRead(view)) return serve ? NOT_ALLOWED : PASS
+    const { representations } = this.#dependencies.files
+    const named = representations.byQuery(query, cached.file)
+    if (named !== undefined) return this.#represent(view, query, cached, named, false)
+    const preferred = representations.byAccept(view, cached.file)
+    if (preferred !== undefined) return this.#represent(view, query, cached, preferred, true)
+    const context = this.#context(view, query, cached)
     if (mode === 'redirect') {
-      const redirect = this.#redirect(view, entry, circumstances)
+      const redirect = this.#redirect(view, cached, context)
       if (redirect !== undefined) return redirect
     }
-    const { secure } = circumstances
-    const fields = this.#fields(view, entry, secure, this.#lists(entry, circumstances), true)
-    if (serve) return { kind: 'file', path: entry.file.path, indexed: { file: entry.file, fields } }
-    const absolute = this.#dependencies.absolute(entry.file.path)
-    return { kind: 'decorate', file: entry.file, absolute, fields, etag: entry.etag }
+    const duplicates = this.#rankForList(cached, context, this.#options.maxDuplicates)
+    const fields = this.#fields(view, cached, context.secure, duplicates, true)
+    if (serve) return { kind: 'file', path: cached.file.path, indexed: { file: cached.file, fields } }
+    const absolute = this.#dependencies.absolute(cached.file.path)
+    return { kind: 'decorate', file: cached.file, absolute, fields, etag: cached.etag }
   }
 
-  #redirect(
-    view: RequestView,
-    entry: CachedFile,
-    { client, secure, avoid }: RequestContext,
-  ): Plan | undefined {
-    const wanted = this.#wanted(entry, secure, avoid, 'redirect')
-    const limit = this.#options.maxDuplicates
+  /** Returns undefined if no mirror can be redirected to, or the file has changed. */
+  #redirect(view: RequestView, cached: CachedFile, context: RequestContext): Plan | undefined {
+    const { client, secure, avoid } = context
+    const query = this.#rankQuery(cached, secure, avoid, 'redirect')
+    const { maxDuplicates } = this.#options
     const snapshot = this.#dependencies.snapshot()
-    // At least one, however few are to be listed: it is the answer.
-    const ranked = rank(snapshot, wanted, client, Math.max(1, limit), this.#dependencies.random)
-    this.#reportUnchecked(entry)
+    // At least one mirror, even if the fields list none: the target of the redirect.
+    const ranked = rank(snapshot, query, client, Math.max(1, maxDuplicates), this.#dependencies.random)
+    this.#reportUnchecked(cached)
     const [first] = ranked
     const base = first && urlFor(snapshot.statuses, first, secure)
     if (first === undefined || base === undefined) return undefined
-    // The mirrors hold the bytes that were indexed, not those that are there now.
-    if (!this.#isPresent(entry)) return undefined
+    // Mirrors hold the indexed bytes, which may differ from the bytes on disk now.
+    if (!this.#isPresent(cached)) return undefined
     const listed = ranked
       .filter(({ index }) => snapshot.statuses[index]?.ignoresRange !== true)
-      .slice(0, limit)
-    const etag: Field[] = entry.etag === undefined ? [] : [['ETag', entry.etag]]
-    const fields = this.#fields(view, entry, secure, listed, isAscii(entry.file.path), etag)
-    return { kind: 'redirect', status: 302, location: base + entry.urlPath, fields }
+      .slice(0, maxDuplicates)
+    const etag: Field[] = cached.etag === undefined ? [] : [['ETag', cached.etag]]
+    const fields = this.#fields(view, cached, secure, listed, isAscii(cached.file.path), etag)
+    return { kind: 'redirect', status: 302, location: base + cached.urlPath, fields }
   }
 
-  #metalink(view: RequestView, query: string, entry: CachedFile, negotiated: boolean): Awaitable<Plan> {
-    if (view.method !== 'GET' && view.method !== 'HEAD') return this.#options.serve ? NOT_ALLOWED : PASS
-    const circumstances = this.#context(view, query, entry)
-    // Whoever asks for mirrors elsewhere is told of a slip; a file is given in any case.
-    if (circumstances.invalidOverride !== undefined) return reject(400, circumstances.invalidOverride)
-    if (!this.#isPresent(entry)) return CHANGING
-    const { identity, digests, path } = entry.file
-    const only = onlyPiece(identity.size, digests)
-    const pieces = only ?? this.#dependencies.store.pieces(path)
-    return pieces instanceof Promise
-      ? pieces.then((stored) => this.#document(view, entry, circumstances, stored, negotiated))
-      : this.#document(view, entry, circumstances, pieces, negotiated)
-  }
-
-  #document(
+  /** @param isNegotiated whether `Accept` selected the representation */
+  #represent(
     view: RequestView,
-    entry: CachedFile,
-    { client, secure, avoid }: RequestContext,
-    pieces: Pieces | undefined,
-    negotiated: boolean,
-  ): DocumentPlan {
-    const { path, identity, digests } = entry.file
-    const base = this.#base(view)
-    const snapshot = this.#dependencies.snapshot()
-    const wanted = this.#wanted(entry, secure, avoid, 'list')
-    const ranked = rank(snapshot, wanted, client, snapshot.mirrors.length)
-    this.#reportUnchecked(entry)
-    const urls = ranked.map((one) => ({
-      url: (urlFor(snapshot.statuses, one, secure) ?? '') + entry.urlPath,
-      location: one.mirror.location,
-    }))
-    // The origin comes last: a client that has only this document still gets the file when every mirror is down.
-    if (base !== undefined) urls.push({ url: base + entry.urlPath, location: undefined })
-    const description = entry.representationLinks[0]
-    const body = metalink4({
-      name: savedName(basename(path)),
-      size: identity.size,
-      digests,
-      pieces,
-      pieceAlgorithm: isLibzypp(view.header('user-agent')) ? 'sha-1' : 'sha-256',
-      urls,
-      origin: base === undefined || description === undefined ? undefined : base + description.urlPath,
-    })
-    const fields: Field[] = [
-      ['Content-Type', METALINK4_TYPE],
-      ['Content-Length', String(Buffer.byteLength(body))],
-      // The kind of piece digests goes by the user agent, under every name of the document.
-      ['Vary', negotiated ? 'Accept, User-Agent' : 'User-Agent'],
-      ...CORS,
-    ]
-    return { kind: 'document', status: 200, fields, body }
+    query: string,
+    cached: CachedFile,
+    representation: Representation,
+    isNegotiated: boolean,
+  ): Awaitable<Plan> {
+    if (!isRead(view)) return this.#options.serve ? NOT_ALLOWED : PASS
+    const context = this.#context(view, query, cached)
+    // Files are sent in spite of a mistake. A document is requested for its mirrors, so the client is told.
+    if (context.invalidOverride !== undefined) return reject(400, context.invalidOverride)
+    if (!this.#isPresent(cached)) return CHANGING
+    const needs = (need: RenderNeed) => representation.needs.includes(need)
+    const pieces = needs('pieces') ? this.#pieces(cached.file) : undefined
+    const path = needs('url') ? this.#dependencies.files.documentPath(cached, representation) : undefined
+    const document = (knownPieces: Pieces | undefined, knownPath: string | undefined): DocumentPlan => {
+      const base = this.#base(view)
+      const urls = needs('mirrors') ? this.#urls(cached, context, base) : []
+      const url = base === undefined || knownPath === undefined ? undefined : base + knownPath
+      const header = (name: string) => view.header(name)
+      return documentPlan(
+        representation,
+        { file: cached.file, urls, pieces: knownPieces, url, header },
+        isNegotiated,
+      )
+    }
+    return pieces instanceof Promise || path instanceof Promise
+      ? Promise.all([pieces, path]).then(([storedPieces, foundPath]) => document(storedPieces, foundPath))
+      : document(pieces, path)
   }
 
-  #lists(entry: CachedFile, { client, secure, avoid }: RequestContext): readonly Candidate[] {
-    const wanted = this.#wanted(entry, secure, avoid, 'list')
-    const ranked = rank(this.#dependencies.snapshot(), wanted, client, this.#options.maxDuplicates)
-    this.#reportUnchecked(entry)
+  #pieces({ path, identity, digests }: IndexedFile): Awaitable<Pieces | undefined> {
+    return onlyPiece(identity.size, digests) ?? this.#dependencies.store.pieces(path)
+  }
+
+  /** Returns the URLs of a file on all mirrors that fit, and on this server. */
+  #urls(cached: CachedFile, context: RequestContext, base: string | undefined): readonly FileUrl[] {
+    const { statuses, mirrors } = this.#dependencies.snapshot()
+    const urls = this.#rankForList(cached, context, mirrors.length).map(
+      (candidate): FileUrl => ({
+        url: (urlFor(statuses, candidate, context.secure) ?? '') + cached.urlPath,
+        location: candidate.mirror.location,
+      }),
+    )
+    // This server comes last: a client that has only the document gets the file even if every mirror is down.
+    return base === undefined ? urls : [...urls, { url: base + cached.urlPath, location: undefined }]
+  }
+
+  #rankForList(
+    cached: CachedFile,
+    { client, secure, avoid }: RequestContext,
+    limit: number,
+  ): readonly Candidate[] {
+    const query = this.#rankQuery(cached, secure, avoid, 'list')
+    const ranked = rank(this.#dependencies.snapshot(), query, client, limit)
+    this.#reportUnchecked(cached)
     return ranked
   }
 
-  #wanted(
+  #rankQuery(
     { file: { path, number }, changed }: CachedFile,
     secure: boolean,
     avoid: ReadonlySet<string> | undefined,
@@ -250,46 +249,50 @@ export class Planner {
     return { path, changed, secure, redirectable: !isList, several: isList, avoid, number, unchecked }
   }
 
-  /** Has somebody look, so that the next client profits. */
-  #reportUnchecked(entry: CachedFile): void {
-    if (this.#unchecked.length > 0) this.#dependencies.reportUnchecked(entry.file, this.#unchecked)
+  /** Requests checks of mirrors that were left out only because they are unchecked. Does not wait for the checks. */
+  #reportUnchecked(cached: CachedFile): void {
+    if (this.#unchecked.length > 0) this.#dependencies.reportUnchecked(cached.file, this.#unchecked)
   }
 
-  /** @param described whether to name the documents that describe the file */
+  /** @param isDescribed whether to link to documents about the file */
   #fields(
     view: RequestView,
-    entry: CachedFile,
+    cached: CachedFile,
     secure: boolean,
     ranked: readonly Candidate[],
-    described: boolean,
+    isDescribed: boolean,
     etag: readonly Field[] = [],
   ): Field[] {
     const base = this.#base(view)
-    const descriptions = base === undefined || !described ? [] : entry.links.describedBy(base)
+    const describedBy = base === undefined || !isDescribed ? [] : cached.links.describedBy(base)
     const { statuses, inventories } = this.#dependencies.snapshot()
-    const { digests, number } = entry.file
-    const duplicates = ranked.map((one, index) => {
-      const evidence = evidenceOf(inventories[one.index], number)
-      return entry.links.duplicate(urlFor(statuses, one, secure) ?? '', index + 1, one, evidence)
+    const { digests, number } = cached.file
+    const duplicates = ranked.map((candidate, index) => {
+      const evidence = evidenceOf(inventories[candidate.index], number)
+      const mirrorUrl = urlFor(statuses, candidate, secure) ?? ''
+      return cached.links.duplicate(mirrorUrl, index + 1, candidate, evidence)
     })
     const want = wantDigest(view.header('want-digest'))
     const wantRepr = wantReprDigest(view.header('want-repr-digest'))
-    const digest = want === undefined ? entry.digests : orDefault(digestFields(digests, want), entry.digests)
+    const digest =
+      want === undefined ? cached.digests : orDefault(digestFields(digests, want), cached.digests)
     const reprDigest =
       wantRepr === undefined
-        ? entry.reprDigest
-        : orDefault(reprDigestFields(digests, wantRepr), entry.reprDigest)
-    const rest = [...reprDigest, ...entry.xMd5, ...etag, NEGOTIATED]
-    return fieldBlock(descriptions, duplicates, digest, rest, this.#options.maxHeaderBytes)
+        ? cached.reprDigest
+        : orDefault(reprDigestFields(digests, wantRepr), cached.reprDigest)
+    const rest = [...reprDigest, ...cached.xMd5, ...etag, ...this.#vary]
+    return fieldBlock(describedBy, duplicates, digest, rest, this.#options.maxHeaderBytes)
   }
 
+  /** Reads who the request is for, and passes on reports of broken mirrors. */
   #context(view: RequestView, query: string, { file }: CachedFile): RequestContext {
-    const circumstances = requestContextOf(view, query, this.#dependencies.locate, this.#options.overrides)
-    if (circumstances.reportedBroken !== undefined)
-      this.#dependencies.reportBroken(circumstances.reportedBroken, file.path)
-    return circumstances
+    const { locate, reportBroken } = this.#dependencies
+    const context = requestContextOf(view, query, locate, this.#options.overrides)
+    if (context.reportedBroken !== undefined) reportBroken(context.reportedBroken, file.path)
+    return context
   }
 
+  /** Returns the repository's URL on this server. Undefined if the request names no valid host. */
   #base(view: RequestView): string | undefined {
     if (this.#options.baseUrl !== undefined) return this.#options.baseUrl
     const { host, secure, mount } = view
@@ -301,6 +304,7 @@ export class Planner {
     return url
   }
 
+  /** Returns true if the file on disk is the indexed one. Otherwise has it indexed again. */
   #isPresent({ file }: CachedFile): boolean {
     const present = this.#dependencies.identify(file.path)
     if (present !== undefined && sameIdentity(present, file.identity)) return true
@@ -309,26 +313,41 @@ export class Planner {
   }
 }
 
+function documentPlan(
+  representation: Representation,
+  input: RenderInput,
+  isNegotiated: boolean,
+): DocumentPlan {
+  const { type, vary = [] } = representation
+  const body = representation.render(input)
+  const bytes = bytesOf(body) ?? representation.streamBytes?.(input)
+  const varying = isNegotiated ? ['Accept', ...vary] : vary
+  const fields: readonly Field[] = [
+    ['Content-Type', type],
+    ...(bytes === undefined ? [] : [['Content-Length', String(bytes)] as const]),
+    ...(varying.length === 0 ? [] : [['Vary', varying.join(', ')] as const]),
+    ...CORS,
+  ]
+  return { kind: 'document', status: 200, fields, body }
+}
+
+/** Returns undefined for a stream. */
+function bytesOf(body: DocumentBody): number | undefined {
+  if (typeof body === 'string') return Buffer.byteLength(body)
+  return body instanceof Uint8Array ? body.byteLength : undefined
+}
+
+function isRead({ method }: RequestView): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 /**
- * wget2 alone follows a description on a redirect, and reads the escaped URLs in it as ISO 8859-1: of a name beyond ASCII
- * it would ask the mirrors in vain, for ever. Without the description it follows the redirect.
+ * Returns true if a redirect may link to documents of the path. Only wget2 follows `describedby` on a redirect, and it reads
+ * escaped URLs in the document as ISO 8859-1: for other names it would ask the mirrors in vain, for ever. Without the link it
+ * follows the redirect.
  */
 function isAscii(path: string): boolean {
   return /^[ -~]*$/.test(path)
-}
-
-/**
- * Control characters are written as in a URL: aria2 refuses a metalink that names them, with exit status 0 and no file,
- * and saves such a file under this very name where it has only its URL.
- */
-function savedName(name: string): string {
-  return [...name]
-    .map((character) => (isControl(character) ? encodeURIComponent(character) : character))
-    .join('')
-}
-
-function isControl(character: string): boolean {
-  return character < ' ' || character === '\u007f'
 }
 
 function evidenceOf(inventory: Inventory | undefined, number: number): Evidence {
@@ -336,9 +355,9 @@ function evidenceOf(inventory: Inventory | undefined, number: number): Evidence 
   return inventory.hasOurEtag(number) ? 'preferred' : 'verified'
 }
 
-/** What was asked for, unless there is none of it: a wish that cannot be met is not there (RFC 9530 §4). */
-function orDefault(asked: readonly Field[], otherwise: readonly Field[]): readonly Field[] {
-  return asked.length > 0 ? asked : otherwise
+/** Returns the fields for the wanted algorithms. A wish that cannot be met counts as absent (RFC 9530 §4). */
+function orDefault(wanted: readonly Field[], defaults: readonly Field[]): readonly Field[] {
+  return wanted.length > 0 ? wanted : defaults
 }
 
 function reject(status: RejectPlan['status'], message: string, fields: readonly Field[] = []): RejectPlan {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type DuplicateLines, fieldBlock, lineBytes, MAX_LINE_BYTES } from '../../lib/fields/budget.js'
-import { describedbyLink, duplicateLink, METALINK4_TYPE } from '../../lib/fields/link.js'
+import { describedbyLink, duplicateLink } from '../../lib/fields/link.js'
 import { xMirroredBy } from '../../lib/fields/x-mirrored-by.js'
 import type { Field } from '../../lib/model.js'
 
+const METALINK4_TYPE = 'application/metalink4+xml'
 const DESCRIPTION = describedbyLink('https://o.example/f.meta4', METALINK4_TYPE)
 const TORRENT = describedbyLink('https://o.example/f.torrent', 'application/x-bittorrent')
 const DIGESTS: Field[] = [

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Client } from '../../lib/model.js'
 import { type RequestContext, requestContextOf } from '../../lib/request/overrides.js'
-import type { Plan } from '../../lib/request/plan.js'
+import type { DocumentPlan, Plan } from '../../lib/request/plan.js'
 import { mirror } from '../support/mirrors.js'
 import { linesOf, planFor, type World } from './plans.js'
 import { request } from './requests.js'
@@ -381,11 +381,15 @@ const MIRRORS = [
 ]
 const WORLD: World = { mirrors: MIRRORS, locate, options: { maxDuplicates: 100 } }
 
+function textOf({ body }: DocumentPlan): string {
+  return typeof body === 'string' ? body : assert.fail('the document is not text')
+}
+
 /** Ids of the mirrors in the URLs of a plan: of its links, its target or its document. */
 function named(plan: Plan): string[] {
   const urls =
     plan.kind === 'document'
-      ? [...plan.body.matchAll(/<url[^>]*>([^<]*)/g)].map(([, url = '']) => url)
+      ? [...textOf(plan).matchAll(/<url[^>]*>([^<]*)/g)].map(([, url = '']) => url)
       : linesOf(plan, 'X-Mirrored-By')
   return urls.map((url) => new URL(url).hostname.split('.')[0] ?? '').filter((id) => id !== 'origin')
 }
@@ -475,7 +479,7 @@ for (const [what, world, target, fields] of FORMS) {
         world === REDIRECT && !target.includes('meta4') ? 'decorate' : (await plan('')).kind,
       )
       if (all.kind === 'document')
-        assert.match(all.body, /<url priority="1">http:\/\/origin\.example\/a\.bin</)
+        assert.match(textOf(all), /<url priority="1">http:\/\/origin\.example\/a\.bin</)
       else assert.equal(linesOf(all, 'Digest').length, 2)
     })
 

@@ -17,8 +17,12 @@ import { request } from './requests.js'
 
 const M4 = 'application/metalink4+xml'
 
-function assertDocument(plan: Plan): asserts plan is DocumentPlan {
+/** A document whose body is text, as those of Metalink are. */
+type TextPlan = DocumentPlan & { readonly body: string }
+
+function assertDocument(plan: Plan): asserts plan is TextPlan {
   assert.equal(plan.kind, 'document')
+  assert.equal(plan.kind === 'document' && typeof plan.body, 'string')
 }
 
 describe('a file is decorated', () => {
@@ -573,8 +577,9 @@ describe('mirrors that fare badly', () => {
   test('are named nowhere while they are down', async () => {
     const statuses = [undefined, DOWN, undefined, undefined]
     assert.deepEqual(urls(await planFor({ statuses }, '/a.bin')), ['plain.example', 'light.example'])
-    const document = await planFor({ statuses }, '/a.bin.meta4')
-    assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
+    const document: Plan = await planFor({ statuses }, '/a.bin.meta4')
+    assertDocument(document)
+    assert.ok(!document.body.includes('heavy.example'))
     const redirect = await planFor({ statuses, options: { mode: 'redirect' } }, '/a.bin')
     assert.ok(redirect.kind === 'redirect')
     assert.equal(new URL(redirect.location).hostname, 'plain.example')
@@ -594,8 +599,9 @@ describe('mirrors that fare badly', () => {
   test('are redirected to, and listed nowhere, where they ignore Range', async () => {
     const statuses = [undefined, WHOLE, undefined, undefined]
     assert.deepEqual(urls(await planFor({ statuses }, '/a.bin')), ['plain.example', 'light.example'])
-    const document = await planFor({ statuses }, '/a.bin.meta4')
-    assert.ok(document.kind === 'document' && !document.body.includes('heavy.example'))
+    const document: Plan = await planFor({ statuses }, '/a.bin.meta4')
+    assertDocument(document)
+    assert.ok(!document.body.includes('heavy.example'))
     const redirect = await planFor({ statuses, options: { mode: 'redirect' } }, '/a.bin')
     assert.ok(redirect.kind === 'redirect')
     assert.equal(new URL(redirect.location).hostname, 'heavy.example')

@@ -1,45 +1,31 @@
-import type { Algorithm, Digests, Pieces } from '../../model.js'
-import { SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
-import { escapeXml } from './xml.js'
+import { fileHashes, isLibzypp, type MetalinkFile, metalinkFile, pieceHashes } from './metalink.js'
+import type { Representation } from './representation.js'
+import { escapeXml, isXmlText } from './xml.js'
 
-export interface MetalinkUrl {
-  readonly url: string
-  /** Country, lower case. */
-  readonly location?: string | undefined
-}
-
-export interface MetalinkFile {
-  /** Base name only: wget2 takes nothing else. */
-  readonly name: string
-  readonly size: number
-  readonly digests: Digests
-  readonly pieces: Pieces | undefined
-  /** The piece digests to give, for there may be only one kind: libzypp reads sha-1, everyone else sha-256. */
-  readonly pieceAlgorithm: 'sha-256' | 'sha-1'
-  /** Best first. */
-  readonly urls: readonly MetalinkUrl[]
-  /** Where this document came from. */
-  readonly origin?: string | undefined
-}
+/** Metalink 4 (RFC 5854). */
+export const metalink4 = {
+  name: 'meta4',
+  suffix: '.meta4',
+  type: 'application/metalink4+xml',
+  negotiable: true,
+  advertised: true,
+  needs: ['mirrors', 'pieces', 'url'],
+  vary: ['User-Agent'],
+  available: ({ path }) => isXmlText(path),
+  render: (input) => writeMetalink4(metalinkFile(input)),
+  // libzypp lists the type beside everything else, as aria2 does, but takes the document.
+  winsTie: (header) => isLibzypp(header('user-agent')),
+} as const satisfies Representation
 
 /**
- * Types of IANA's "Hash Function Textual Names", in the order of the document: wget2 checks the first that it knows,
- * and loops on a leading sha-512.
+ * Returns a Metalink 4 document of one file: size, hashes, one `pieces`, then the URLs. Their priorities ascend in document
+ * order, which is all that wget2 reads. Hash types are those of IANA's "Hash Function Textual Names".
  */
-const HASH_TYPES: readonly Algorithm[] = ['sha-256', 'sha-512', 'sha-1', 'md5']
-
-/**
- * A Metalink 4 document of one file (RFC 5854): size, hashes, one `pieces`, then the URLs in ascending priority, which
- * is their order in the document too, for wget2 reads only that.
- */
-export function metalink4(file: MetalinkFile): string {
-  const hashes = HASH_TYPES.flatMap((type) => {
-    const digest = file.digests[type]
-    return digest === undefined ? [] : [`    <hash type="${type}">${hex(digest)}</hash>`]
-  })
+export function writeMetalink4(file: MetalinkFile): string {
+  const hashes = fileHashes(file.digests).map(([type, hex]) => `    <hash type="${type}">${hex}</hash>`)
   const urls = file.urls.map(({ url, location }, index) => {
-    const place = location === undefined ? '' : ` location="${escapeXml(location)}"`
-    return `    <url${place} priority="${index + 1}">${escapeXml(url)}</url>`
+    const country = location === undefined ? '' : ` location="${escapeXml(location)}"`
+    return `    <url${country} priority="${index + 1}">${escapeXml(url)}</url>`
   })
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -57,17 +43,11 @@ export function metalink4(file: MetalinkFile): string {
   ].join('\n')
 }
 
-function piecesLines({ pieces, pieceAlgorithm }: MetalinkFile): string[] {
+function piecesLines({ pieces, pieceAlgorithm }: MetalinkFile): readonly string[] {
   if (pieces === undefined) return []
-  const [digests, bytes] =
-    pieceAlgorithm === 'sha-1' ? [pieces.sha1, SHA1_BYTES] : [pieces.sha256, SHA256_BYTES]
-  const lines = [`    <pieces length="${pieces.length}" type="${pieceAlgorithm}">`]
-  for (let start = 0; start < digests.length; start += bytes) {
-    lines.push(`      <hash>${hex(digests.subarray(start, start + bytes))}</hash>`)
-  }
-  return [...lines, '    </pieces>']
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+  return [
+    `    <pieces length="${pieces.length}" type="${pieceAlgorithm}">`,
+    ...pieceHashes(pieces, pieceAlgorithm).map((hash) => `      <hash>${hash}</hash>`),
+    '    </pieces>',
+  ]
 }

@@ -1,34 +1,39 @@
 import { parseList, Token } from 'structured-headers'
-import { METALINK4_TYPE } from '../../fields/link.js'
+import type { Representation, RequestHeader } from './representation.js'
 
 /**
- * Whether `Accept` prefers a metalink to the file (RFC 9110 §12.5.1). It must say so: at the same weight the answer is
- * the file, because aria2 names the metalink types beside everything else and would save the XML under the file's name.
- * libzypp, by its user agent, does the same and means the metalink.
+ * Returns the representation that `Accept` weighs above the file (RFC 9110 §12.5.1). At the same weight the response is the
+ * file: aria2 lists the Metalink types beside everything else, and would save the XML under the file's name. `winsTie` makes
+ * exceptions, for clients that mean the document.
  *
- * @param fileType media type of the file
+ * @param entries in the order that breaks ties between them
+ * @param fileType returns the media type of the file; called only if `Accept` takes an entry
  */
-export function prefersMetalink(
-  accept: string | undefined,
-  userAgent: string | undefined,
+export function preferredByAccept<E extends Pick<Representation, 'type' | 'winsTie'>>(
+  entries: readonly E[],
+  header: RequestHeader,
   fileType: () => string,
-): boolean {
-  if (accept === undefined || !accept.toLowerCase().includes(METALINK4_TYPE)) return false
-  const weights = readAccept(accept)
-  const metalink = weights.get(METALINK4_TYPE) ?? 0
-  if (metalink === 0) return false
-  const type = fileType()
-  const file =
-    weights.get(type) ?? weights.get(`${type.slice(0, type.indexOf('/'))}/*`) ?? weights.get('*/*') ?? 0
-  return metalink > file || (metalink === file && isLibzypp(userAgent))
+): E | undefined {
+  const weights = readAccept(header('accept') ?? '')
+  const weightOf = ({ type }: E) => weights.get(type) ?? 0
+  const maxWeight = Math.max(0, ...entries.map(weightOf))
+  if (maxWeight === 0) return undefined
+  const heaviest = entries.filter((entry) => weightOf(entry) === maxWeight)
+  const fileWeight = weightOfFile(weights, fileType())
+  if (maxWeight > fileWeight) return heaviest[0]
+  return maxWeight === fileWeight ? heaviest.find((entry) => entry.winsTie?.(header)) : undefined
 }
 
-/** libzypp and zypper introduce themselves so, and read no other piece digests than sha-1. */
-export function isLibzypp(userAgent: string | undefined): boolean {
-  return userAgent?.startsWith('ZYpp') === true
+/** The most specific media range that matches the file counts. */
+function weightOfFile(weights: ReadonlyMap<string, number>, type: string): number {
+  const range = `${type.slice(0, type.indexOf('/'))}/*`
+  return weights.get(type) ?? weights.get(range) ?? weights.get('*/*') ?? 0
 }
 
-/** Weights by media range. The grammar is close enough to a structured list of tokens; what is not is not followed. */
+/**
+ * Returns the weights of `Accept` by media range. Reads the field as a structured list of tokens, which is close enough to its
+ * own grammar. A field that does not parse has no weights.
+ */
 function readAccept(accept: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()
   try {

@@ -9,12 +9,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 }
 
-/** Text for content and attributes alike (XML 1.0 §2.4); white space that a parser would normalise is kept. */
+/**
+ * Escapes text for XML content and attributes (XML 1.0 §2.4). White space that a parser would normalise is escaped too, so that
+ * it stays.
+ */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\t\n\r]/g, (character) => ESCAPES[character] ?? character)
 }
 
-/** Whether XML 1.0 can hold the text at all (§2.2): most control characters it cannot, in no spelling. */
+/** Returns true if XML 1.0 can hold the text (§2.2). Most control characters have no spelling in it, not even escaped. */
 export function isXmlText(text: string): boolean {
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { urlPath } from '../../../lib/fields/url.js'
-import { type MetalinkFile, metalink4 } from '../../../lib/request/representations/metalink4.js'
+import type { MetalinkFile } from '../../../lib/request/representations/metalink.js'
+import { writeMetalink4 } from '../../../lib/request/representations/metalink4.js'
 import { allDigests, bytesOf } from '../../support/files.js'
 
 const DIGESTS = allDigests('x')
@@ -30,7 +31,7 @@ function hex(bytes: Uint8Array, start = 0, end = bytes.length): string {
 
 test('the document is laid out as clients need it, line by line', () => {
   assert.equal(
-    metalink4(file()),
+    writeMetalink4(file()),
     `<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
   <generator>mirrored-by</generator>
@@ -57,7 +58,7 @@ test('the document is laid out as clients need it, line by line', () => {
 
 test('sha-256 is the first hash, whatever the order of the digests, for wget2 loops on a leading sha-512', () => {
   const { 'sha-512': sha512, 'sha-256': sha256, md5 } = DIGESTS
-  const document = metalink4(
+  const document = writeMetalink4(
     file({ digests: { 'sha-512': sha512, md5, 'sha-256': sha256 }, pieces: undefined }),
   )
   assert.deepEqual(
@@ -67,11 +68,11 @@ test('sha-256 is the first hash, whatever the order of the digests, for wget2 lo
 })
 
 test('there are only the hashes of IANA’s names', () => {
-  assert.doesNotMatch(metalink4(file()), /blake3|crc32c/)
+  assert.doesNotMatch(writeMetalink4(file()), /blake3|crc32c/)
 })
 
 test('there is exactly one kind of pieces: sha-1 for libzypp', () => {
-  const document = metalink4(file({ pieceAlgorithm: 'sha-1' }))
+  const document = writeMetalink4(file({ pieceAlgorithm: 'sha-1' }))
   assert.equal(document.match(/<pieces /g)?.length, 1)
   assert.ok(
     document.includes(
@@ -88,12 +89,19 @@ test('there is exactly one kind of pieces: sha-1 for libzypp', () => {
 test('piece digests that are part of a larger buffer are those bytes', () => {
   const buffer = Buffer.concat([Buffer.alloc(5), PIECES.sha256, Buffer.alloc(5)])
   const pieces = { ...PIECES, sha256: buffer.subarray(5, 5 + 96) }
-  assert.equal(metalink4(file({ pieces })), metalink4(file()))
+  assert.equal(writeMetalink4(file({ pieces })), writeMetalink4(file()))
 })
 
 test('what there is not is left out', () => {
   assert.equal(
-    metalink4({ name: 'f', size: 0, digests: {}, pieces: undefined, pieceAlgorithm: 'sha-256', urls: [] }),
+    writeMetalink4({
+      name: 'f',
+      size: 0,
+      digests: {},
+      pieces: undefined,
+      pieceAlgorithm: 'sha-256',
+      urls: [],
+    }),
     `<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
   <generator>mirrored-by</generator>
@@ -107,7 +115,7 @@ test('what there is not is left out', () => {
 
 test('priorities are 1, 2, 3 … in document order', () => {
   const urls = Array.from({ length: 520 }, (_, index) => ({ url: `https://m${index}.example/f` }))
-  const document = metalink4(file({ urls }))
+  const document = writeMetalink4(file({ urls }))
   const found = [...document.matchAll(/<url priority="(\d+)">([^<]*)<\/url>/g)]
   assert.deepEqual(
     found.map(([, priority, url]) => [Number(priority), url]),
@@ -118,7 +126,7 @@ test('priorities are 1, 2, 3 … in document order', () => {
 test('there is no white space in a url, and no markup in a name', () => {
   const name = '<a> & "b"\'s \n.iso'
   const url = `https://m.example/${urlPath(name)}`
-  const document = metalink4(file({ name, urls: [{ url, location: 'de' }], origin: `${url}?a=1&meta4` }))
+  const document = writeMetalink4(file({ name, urls: [{ url, location: 'de' }], origin: `${url}?a=1&meta4` }))
   assert.ok(document.includes('<file name="&lt;a&gt; &amp; &quot;b&quot;&#39;s &#10;.iso">'))
   assert.ok(document.includes('?a=1&amp;meta4</origin>'))
   const [, shown] = /<url location="de" priority="1">([^<]*)<\/url>/.exec(document) ?? []

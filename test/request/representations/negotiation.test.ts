@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isLibzypp, prefersMetalink } from '../../../lib/request/representations/negotiation.js'
+import { isLibzypp } from '../../../lib/request/representations/metalink.js'
+import { metalink4 } from '../../../lib/request/representations/metalink4.js'
+import { preferredByAccept } from '../../../lib/request/representations/negotiation.js'
 
 const M4 = 'application/metalink4+xml'
 const ARIA2 = `*/*,${M4},application/metalink+xml`
 const LIBZYPP = `*/*, application/metalink+xml, ${M4}`
+
+function prefersMetalink(
+  accept: string | undefined,
+  agent: string | undefined,
+  fileType: () => string,
+): boolean {
+  const fields: Readonly<Record<string, string | undefined>> = { accept, 'user-agent': agent }
+  return preferredByAccept([metalink4], (name) => fields[name], fileType) === metalink4
+}
 
 type Row = readonly [accept: string | undefined, agent: string | undefined, preferred: boolean]
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { metalink4 } from '../../../lib/request/representations/metalink4.js'
+import { writeMetalink4 } from '../../../lib/request/representations/metalink4.js'
 import { escapeXml, isXmlText } from '../../../lib/request/representations/xml.js'
 import { anyPath } from '../../support/any-path.js'
 import { run, unlessInstalled } from '../../support/client.js'
@@ -86,7 +86,7 @@ test('a parser reads back every name and URL that XML can hold', {
     .filter((name) => name !== '' && isXmlText(name))
   assert.ok(names.length > 100)
   const documents = names.map((name) =>
-    metalink4({
+    writeMetalink4({
       name,
       size: 1,
       digests: {},
