@@ -9,7 +9,16 @@ export type Graph = ReadonlyMap<string, readonly string[]>
 const GROUND: readonly (readonly string[])[] = [
   ['store/'],
   ['fields/', 'geo/', 'network/'],
-  ['clock.ts', 'cooldown.ts', 'identity.ts', 'paths.ts', 'pieces.ts', 'validation.ts'],
+  [
+    'clock.ts',
+    'cooldown.ts',
+    'identity.ts',
+    'limiter.ts',
+    'paths.ts',
+    'pieces.ts',
+    'token-bucket.ts',
+    'validation.ts',
+  ],
   ['dates.ts', 'errors.ts', 'message-text.ts', 'model.ts'],
 ]
 

@@ -15,7 +15,6 @@ const PENDING: readonly string[] = [
   'lib/fields/',
   'lib/geo/',
   'lib/indexing/',
-  'lib/mirrors/health/',
   'lib/mirrors/list/',
   'lib/mirrors/presence/file/',
   'lib/mirrors/presence/listings/',

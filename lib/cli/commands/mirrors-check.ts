@@ -54,15 +54,11 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
   const provenFamilies = new Set(['ipv4', 'ipv6'] as const)
   // Before the clock runs.
   await loadUndici()
-  const limit = timingOf(options.probe?.interval, options.probe?.timeout).timeout
+  const { timeout } = timingOf(options.probe?.interval, options.probe?.timeout)
+  const { signal } = new AbortController()
   const { results } = await probeMirror(
-    mirror,
-    [],
-    targets,
+    { mirror, known: [], targets, provenFamilies, timeout, signal },
     parts,
-    provenFamilies,
-    limit,
-    new AbortController().signal,
   )
   resolver.close()
   const file = existingStatesFile(options)

@@ -1,14 +1,14 @@
 import { errorMessage, systemCode } from '../../errors.js'
 
-/** Why a probe got no answer, in words that are the same each time. */
+/** Why a probe received no response, in words that do not vary from probe to probe. */
 export interface Failure {
   readonly reason: string
   readonly refused: boolean
-  /** Where it may be this machine that has no way there, rather than nobody who is there. */
-  readonly doubt: 'unreachable' | 'silent' | undefined
+  /** Set when the cause may be on our side (no route or no reply at all), not on the mirror's. */
+  readonly localFault: 'unreachable' | 'silent' | undefined
 }
 
-/** By the codes of system, TLS and HTTP client. */
+/** By error code of the system, of TLS, or of undici. */
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
@@ -40,7 +40,7 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'EAFNOSUPPORT',
 ])
 const NO_REPLY: ReadonlySet<string> = new Set(['ETIMEDOUT', 'ERR_SOCKET_CONNECTION_TIMEOUT'])
-/** Characters of what others say. */
+/** Length at which other error messages are cut. */
 const MAX_MESSAGE_CHARACTERS = 100
 
 export function failureOf(error: unknown): Failure {
@@ -48,25 +48,26 @@ export function failureOf(error: unknown): Failure {
   return {
     reason: REASONS[code] ?? otherReason(code, error),
     refused: code === 'ECONNREFUSED',
-    doubt: UNREACHABLE.has(code) ? 'unreachable' : NO_REPLY.has(code) ? 'silent' : undefined,
+    localFault: UNREACHABLE.has(code) ? 'unreachable' : NO_REPLY.has(code) ? 'silent' : undefined,
   }
 }
 
 function otherReason(code: string, error: unknown): string {
-  // The parser's errors have a name always, and a code most of the time.
+  // Errors of undici's parser always have this name, but not always a code.
   if (error instanceof Error && error.name === 'HTTPParserError') return 'the answer is not HTTP'
   if (code.startsWith('ERR_SSL_')) return 'TLS: no handshake'
-  const said = errorMessage(error)
+  const message = errorMessage(error)
     .replace(/[^ -~]+/g, ' ')
     .trim()
-  const short = said.length > MAX_MESSAGE_CHARACTERS ? `${said.slice(0, MAX_MESSAGE_CHARACTERS)}...` : said
+  const short =
+    message.length > MAX_MESSAGE_CHARACTERS ? `${message.slice(0, MAX_MESSAGE_CHARACTERS)}...` : message
   return short === '' ? code : short
 }
 
-/** The code of an error, or of what caused it. */
+/** Returns the code of an error, or of its cause if that is more precise. */
 function codeOf(error: unknown): string {
-  const own = systemCode(error)
-  if (own !== undefined && own !== 'UND_ERR_SOCKET') return own
-  const within = error instanceof Error && error.cause !== undefined ? systemCode(error.cause) : undefined
-  return within ?? own ?? ''
+  const code = systemCode(error)
+  if (code !== undefined && code !== 'UND_ERR_SOCKET') return code
+  const causeCode = error instanceof Error && error.cause !== undefined ? systemCode(error.cause) : undefined
+  return causeCode ?? code ?? ''
 }

@@ -1,37 +1,38 @@
 import type { Clock } from '../../clock.js'
+import { Cooldown } from '../../cooldown.js'
 import { errorMessage, MirroredByError } from '../../errors.js'
 import type { Awaitable, Mirror, Random } from '../../model.js'
 import type { HostResolver } from '../../network/addresses.js'
+import { StateReplica } from '../../store/replica.js'
 import {
   endpointKey,
   MAX_EVENTS,
   type MirrorEvent,
   type MirrorStateStore,
-  type StateChange,
   type StoredEndpoint,
+  type StoredEvent,
   type StoredStates,
 } from '../../store/states.js'
 import type { Store } from '../../store/store.js'
 import type { Registry } from '../list/registry.js'
 import type { Candidate } from '../ranking/candidate.js'
+import { changeOf, type EndpointsByKey, evaluate } from './evaluate.js'
 import type { ProbeClient } from './http.js'
 import { type ProvenFamilies, probeMirror } from './probe-mirror.js'
 import { BASE_TARGET, ProbeTargets } from './probe-targets.js'
 import { Prober } from './prober.js'
-import { nextState, type StateRules } from './state.js'
+import type { StateRules } from './state.js'
 import {
   conditionOf,
-  eventOf,
   healthOf,
   isOutdated,
   type KnownHealth,
   type MirrorHealth,
   mirrorStatusOf,
-  statusSignature,
 } from './summary.js'
-import { delayAfter, type ProbeResult, rulesOf, type Timing, timingOf } from './timing.js'
+import { delayAfter, rulesOf, type Timing, timingOf } from './timing.js'
 
-/** How mirrors are probed. Milliseconds. */
+/** How often mirrors are probed, in milliseconds. */
 export interface ProbeSettings {
   readonly interval: number
   readonly timeout?: number | undefined
@@ -43,7 +44,7 @@ export interface HealthDependencies {
   readonly registry: Pick<Registry, 'snapshot' | 'setStatuses'>
   readonly client: ProbeClient
   readonly resolver: HostResolver
-  /** Whether hosts may have private addresses that their URLs do not name. */
+  /** Whether a host may resolve to private addresses although its URL does not name one. */
   readonly privateAddresses: boolean
   readonly clock: Clock
   readonly random: Random
@@ -51,21 +52,19 @@ export interface HealthDependencies {
 
 export interface HealthEvents {
   changed(event: MirrorEvent): void
-  /** Another process asks for an early look at a mirror. */
+  /** Another process has requested an early probe of a mirror. */
   probeRequested(mirror: string): void
   warning(error: MirroredByError): void
 }
 
-/** Milliseconds between two looks at what others have stored. */
-const POLL_MS = 500
-/** Milliseconds for which what changes nothing waits to be stored with more of its kind. */
-const FLUSH_MS = 5000
-/** Milliseconds after which what is known of a mirror that is gone is forgotten. */
+/** How long the endpoints of a mirror that left the list are kept. */
 const FORGET_MS = 30 * 86_400_000
+const NO_ENDPOINTS: EndpointsByKey = new Map()
 
 /**
- * Knows how mirrors fare, and lets ranking know. One of the processes that share the states probes; all read what it, and
- * operators, have stored. Requests wait for nothing here.
+ * Health of all mirrors. Of the processes that share a state store, the leader probes; all of them
+ * read what it and operators have stored, and pass statuses to the ranking. No request waits for a
+ * probe.
  */
 export class Health {
   readonly #settings: ProbeSettings | undefined
@@ -73,55 +72,77 @@ export class Health {
   readonly #rules: StateRules
   readonly #dependencies: HealthDependencies
   readonly #events: HealthEvents
+  readonly #replica: StateReplica
   readonly #targets: ProbeTargets
   readonly #provenFamilies: ProvenFamilies = new Set()
   #prober: Prober | undefined
-  /** By mirror, then by `wayKey`. */
-  #endpoints = new Map<string, Map<string, StoredEndpoint>>()
+  /** By id of the mirror. */
+  #endpoints = new Map<string, EndpointsByKey>()
+  /** By id of the mirror: when an operator disabled it, in milliseconds since 1970. */
   #disabled: ReadonlyMap<string, number> = new Map()
-  /** Mirrors whose copy is older than it may be, as of the last look. */
+  /** Ids of mirrors whose copy was older than its `maxAge` when that was last checked. */
   readonly #outdated = new Set<string>()
-  #asked: ReadonlyMap<string, number> | undefined
+  /** Requested probes as last read from the store; undefined before the first read. */
+  #requestedProbes: ReadonlyMap<string, number> | undefined
   readonly #history = new Map<string, readonly MirrorEvent[]>()
+  /** Number of the last event read from the store. */
   #lastEvent = 0
-  #version: number | undefined
-  /** What waits to be stored: ways by their keys, and the rest in order. */
-  readonly #routine = new Map<string, StateChange>()
-  #urgent: StateChange[] = []
-  #storedAt: number
-  /** Names that clients have reported since the last look. */
+  /** Number of events queued so far: a part of their keys. */
+  #queuedEvents = 0
+  /** Ids of mirrors that clients have reported since the last poll. */
   #reported: Set<string> | undefined
-  readonly #askedAt = new Map<string, number>()
-  #cancelLook: () => void = () => {}
-  #working: Promise<void> = Promise.resolve()
-  /** Whether what was stored is gone, and not stored again yet. */
-  #isLost = false
+  readonly #requestCooldown: Cooldown<string>
   #closed = false
 
-  /** @param probing undefined where nothing is probed: every mirror then counts as up that nobody has switched off */
-  constructor(probing: ProbeSettings | undefined, parts: HealthDependencies, events: HealthEvents) {
-    this.#settings = probing
-    this.#timing = timingOf(probing?.interval, probing?.timeout)
+  /**
+   * @param settings undefined: no mirror is probed, and each counts as up unless an operator
+   * disables it
+   */
+  constructor(settings: ProbeSettings | undefined, dependencies: HealthDependencies, events: HealthEvents) {
+    this.#settings = settings
+    this.#timing = timingOf(settings?.interval, settings?.timeout)
     this.#rules = rulesOf(this.#timing)
-    this.#dependencies = parts
+    this.#dependencies = dependencies
     this.#events = events
-    this.#targets = new ProbeTargets(parts.index, () => parts.clock.steady())
-    this.#storedAt = parts.clock.steady()
-    this.#begin()
+    const { states, index, clock } = dependencies
+    const now = () => clock.steady()
+    this.#targets = new ProbeTargets(index, now)
+    // The list of mirrors bounds the number of keys.
+    const maxKeys = Number.POSITIVE_INFINITY
+    this.#requestCooldown = new Cooldown({ milliseconds: this.#timing.early, maxKeys, now })
+    this.#replica = new StateReplica(
+      {
+        poll: () => this.#poll(),
+        load: (store, isStart) => this.#load(store, isStart),
+        written: async (store, changes) => {
+          if (changes.some(({ kind }) => kind === 'event'))
+            this.#publishEvents(await store.events(this.#lastEvent))
+        },
+        failureText: (reason) =>
+          `the states of mirrors cannot be used at the moment: ${reason}; they are kept in memory until then`,
+      },
+      { store: states, clock, warning: events.warning },
+    )
+    this.#replica.start()
+    this.#updateOutdated()
+    this.#publishStatuses()
   }
 
-  /** How each mirror in force fares, in the operator's order. */
+  /** Returns the health of a mirror in the current list. */
   of(mirror: Mirror): MirrorHealth {
     return healthOf(mirror, this.#known(mirror.id), this.#history.get(mirror.id) ?? [])
   }
 
-  /** Whether there is any use in asking a mirror for something. */
+  /**
+   * Returns false for a mirror that is down or disabled, so that other requests to it are
+   * pointless.
+   */
   isUp(mirror: Mirror): boolean {
     const { state } = conditionOf(mirror, this.#known(mirror.id))
     return state === 'up' || state === 'unknown'
   }
 
-  /** This process probes from now on. */
+  /** Starts probing: this process has become the leader. */
   lead(): void {
     if (this.#closed || this.#settings === undefined || this.#prober !== undefined) return
     const { clock, random } = this.#dependencies
@@ -131,22 +152,25 @@ export class Health {
     this.listChanged()
   }
 
-  /** Another one does. */
+  /** Stops probing: another process is the leader. */
   follow(): void {
     this.#prober?.close()
     this.#prober = undefined
   }
 
-  /** The list of mirrors is another one. */
+  /** Applies a new list of mirrors. */
   listChanged(): void {
-    this.#age()
+    this.#updateOutdated()
     const { mirrors } = this.#dependencies.registry.snapshot
     this.#prober?.setMirrors(
       mirrors.filter(({ id, enabled, probe }) => enabled && probe && !this.#disabled.has(id)),
     )
   }
 
-  /** A client says that mirrors are broken: they are probed early, and that alone decides. Costs next to nothing. */
+  /**
+   * Handles a client's report that mirrors are broken: they are probed early, and only the probe
+   * changes their state. Runs within requests, so it only adds to a set.
+   */
   reportBroken(names: ReadonlySet<string>): void {
     if (this.#settings === undefined) return
     const { snapshot } = this.#dependencies.registry
@@ -158,129 +182,88 @@ export class Health {
     }
   }
 
-  /** What was stored is gone: it is stored once more. */
+  /** Queues everything in memory to be stored again, because stored states were lost. */
   restore(): void {
-    this.#isLost = true
     this.#lastEvent = 0
-    this.#urgent.push(
-      ...[...this.#disabled].map(([mirror, at]) => ({ kind: 'disable', mirror, at }) as const),
-    )
+    for (const [mirror, at] of this.#disabled)
+      this.#replica.queue(`disable ${mirror}`, { kind: 'disable', mirror, at }, true)
     for (const endpoints of this.#endpoints.values())
-      for (const [key, endpoint] of endpoints) this.#routine.set(key, { kind: 'endpoint', endpoint })
+      for (const [key, endpoint] of endpoints) this.#replica.queue(key, { kind: 'endpoint', endpoint }, false)
+    this.#replica.restore()
   }
 
-  /** Ends every probe at once, and keeps what is known. */
+  /**
+   * Aborts running probes and stores what is not stored yet. Leaves the store and the resolver
+   * open.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#cancelLook()
+    this.#replica.stop()
     this.follow()
-    await this.#working
-    try {
-      await this.#store(true)
-    } catch {
-      // It was warned of before; or it is soon told again.
-    }
+    await this.#replica.close()
   }
 
-  /** What is known from before counts from the first request on, where the store answers at once. */
-  #begin(): void {
-    this.#working = this.#attempt(() => {
-      const read = this.#dependencies.states.read()
-      return read instanceof Promise ? read.then((states) => this.#open(states)) : this.#open(read)
-    })
-    this.#age()
-    this.#publishStatuses()
-    this.#plan()
-  }
-
-  #open(states: StoredStates): Awaitable<void> {
-    this.#take(states, true)
-    const version = this.#dependencies.states.version()
-    const events = this.#dependencies.states.events(0)
-    const keep = (stored: Awaited<typeof events>) => {
-      for (const event of stored) this.#remember(event)
-      this.#lastEvent = stored.at(-1)?.number ?? 0
-    }
-    if (version instanceof Promise || events instanceof Promise) {
-      return Promise.all([version, events]).then(([number, stored]) => {
-        this.#version = number
-        keep(stored)
-        this.#age()
-        this.#publishStatuses()
-      })
-    }
-    this.#version = version
-    keep(events)
-  }
-
-  #plan(): void {
-    if (this.#closed) return
-    this.#cancelLook = this.#dependencies.clock.after(POLL_MS, () => {
-      this.#working = this.#working.then(() => this.#attempt(() => this.#look())).then(() => this.#plan())
-    })
-  }
-
-  async #attempt(work: () => Awaitable<void>): Promise<void> {
-    try {
-      const done = work()
-      if (done instanceof Promise) await done
-    } catch (error) {
-      const message = `the states of mirrors cannot be used at the moment: ${errorMessage(error)}; they are kept in memory until then`
-      this.#events.warning(new MirroredByError('ERR_STORE', message, error))
-    }
-  }
-
-  /** Stores what is new here, and reads what is new elsewhere. */
-  async #look(): Promise<void> {
-    this.#age()
+  #poll(): void {
+    this.#updateOutdated()
     this.#requestProbes()
-    // First of all, for whoever looks after a file that was lost notices it here.
-    const version = await this.#dependencies.states.version()
-    if (this.#isLost) await this.#store(true)
-    if (version !== this.#version) {
-      this.#take(await this.#dependencies.states.read(), this.#prober === undefined)
-      this.#version = version
+  }
+
+  #load(store: MirrorStateStore, isStart: boolean): Awaitable<void> {
+    const states = store.read()
+    const events = store.events(this.#lastEvent)
+    if (states instanceof Promise || events instanceof Promise) {
+      return Promise.all([states, events]).then(([read, after]) => this.#merge(read, after, isStart))
+    }
+    this.#merge(states, events, isStart)
+  }
+
+  #merge(states: StoredStates, events: readonly StoredEvent[], isStart: boolean): void {
+    this.#disabled = states.disabled
+    this.#takeRequests(states.requestedProbes)
+    // The leader's memory is newer than the store.
+    if (isStart || this.#prober === undefined) this.#endpoints = endpointsByMirror(states.endpoints)
+    if (isStart) {
+      for (const event of events) this.#remember(event)
+      this.#updateOutdated()
+      this.#publishStatuses()
+    } else {
       this.#publishStatuses()
       this.listChanged()
-      await this.#publish()
+      this.#publishEvents(events)
     }
-    await this.#store(false)
   }
 
-  /** @param isWhole whether what is told of ways is newer than what is known here */
-  #take({ endpoints, disabled, requestedProbes }: StoredStates, isWhole: boolean): void {
-    this.#disabled = disabled
-    const before = this.#asked
-    this.#asked = requestedProbes
-    if (before !== undefined) {
-      for (const [id, at] of requestedProbes) {
-        if (before.get(id) === at) continue
-        this.#prober?.expedite(id)
-        this.#events.probeRequested(id)
-      }
+  /** Expedites probes that have been requested in the store since it was read last. */
+  #takeRequests(requested: ReadonlyMap<string, number>): void {
+    const before = this.#requestedProbes
+    this.#requestedProbes = requested
+    if (before === undefined) return
+    for (const [id, at] of requested) {
+      if (before.get(id) === at) continue
+      this.#prober?.expedite(id)
+      this.#events.probeRequested(id)
     }
-    if (!isWhole) return
-    this.#endpoints = new Map()
-    for (const endpoint of endpoints) this.#endpointsOf(endpoint.mirror).set(endpointKey(endpoint), endpoint)
   }
 
-  /** Copies grow old while nobody probes, and clocks are set: this is looked at again and again. */
-  #age(): void {
+  /**
+   * Checks the age of every copy that has a limit. Runs often, because copies become outdated
+   * without a probe, and because the wall clock may be set.
+   */
+  #updateOutdated(): void {
     const now = this.#dependencies.clock.wall()
     for (const mirror of this.#dependencies.registry.snapshot.mirrors) {
       if (mirror.maxAge === undefined && !this.#outdated.has(mirror.id)) continue
       const before = this.#known(mirror.id)
-      if (!this.#judgeAge(mirror, now)) continue
-      const after = this.#known(mirror.id)
-      if (this.#prober !== undefined && statusSignature(mirror, after) !== statusSignature(mirror, before))
-        this.#changed(eventOf(mirror, after, now))
-      else this.#publishStatuses()
+      if (!this.#updateOutdatedOf(mirror, now)) continue
+      const { event, isEvent } = changeOf(mirror, before, this.#known(mirror.id), now)
+      this.#publishStatuses()
+      if (this.#prober !== undefined && isEvent) this.#queueEvent(event)
     }
   }
 
-  /** Whether that is another answer than before. */
-  #judgeAge(mirror: Mirror, now: number): boolean {
+  /** @returns whether the copy has become outdated, or is outdated no longer */
+  #updateOutdatedOf(mirror: Mirror, now: number): boolean {
     const { endpoints, outdated } = this.#known(mirror.id)
     const isOld = isOutdated(mirror, endpoints, now)
     if (isOld) this.#outdated.add(mirror.id)
@@ -303,12 +286,7 @@ export class Health {
     }
   }
 
-  #endpointsOf(id: string): Map<string, StoredEndpoint> {
-    const known = this.#endpoints.get(id) ?? new Map<string, StoredEndpoint>()
-    this.#endpoints.set(id, known)
-    return known
-  }
-
+  /** @returns milliseconds until the next probe */
   async #probe(mirror: Mirror, signal: AbortSignal): Promise<number> {
     try {
       return await this.#probeNow(mirror, signal)
@@ -320,100 +298,60 @@ export class Health {
   }
 
   async #probeNow(mirror: Mirror, signal: AbortSignal): Promise<number> {
-    const { client, resolver, clock, random } = this.#dependencies
-    const { timeout } = this.#timing
-    const allowsPrivate = this.#dependencies.privateAddresses
-    const parts = {
-      client,
-      resolver,
-      now: () => clock.steady(),
-      wall: () => clock.wall(),
-      allowsPrivate,
-    }
-    const endpoints = this.#endpointsOf(mirror.id)
+    const { client, resolver, clock, random, privateAddresses } = this.#dependencies
     const targets = await this.#targets.of(mirror).catch(() => [BASE_TARGET])
-    const known = [...endpoints.values()]
-    const { results, gone } = await probeMirror(
-      mirror,
-      known,
-      targets,
-      parts,
-      this.#provenFamilies,
-      timeout,
-      signal,
+    const known = [...(this.#endpoints.get(mirror.id)?.values() ?? [])]
+    const round = await probeMirror(
+      { mirror, known, targets, provenFamilies: this.#provenFamilies, timeout: this.#timing.timeout, signal },
+      {
+        client,
+        resolver,
+        now: () => clock.steady(),
+        wall: () => clock.wall(),
+        allowsPrivate: privateAddresses,
+      },
     )
     if (signal.aborted) return 0
-    const before = this.#known(mirror.id)
     const now = clock.wall()
-    for (const endpoint of gone) {
-      endpoints.delete(endpointKey(endpoint))
-      this.#routine.set(endpointKey(endpoint), { kind: 'removeEndpoint', endpoint })
-    }
-    const states = results.map(({ endpoint, outcome }): ProbeResult => {
-      const key = endpointKey(endpoint)
-      const state = nextState(endpoints.get(key), outcome, now, this.#rules)
-      if (state !== undefined && outcome.kind !== 'nothing') {
-        endpoints.set(key, { ...endpoint, ...state })
-        this.#routine.set(key, { kind: 'endpoint', endpoint: { ...endpoint, ...state } })
-      }
-      return { outcome, state }
-    })
-    this.#judgeAge(mirror, now)
-    const after = this.#known(mirror.id)
-    const event = eventOf(mirror, after, now)
-    if (statusSignature(mirror, after) !== statusSignature(mirror, before)) this.#changed(event)
-    else if (event.reason !== eventOf(mirror, before, now).reason) this.#publishStatuses()
-    return delayAfter(states, this.#timing, this.#rules, random())
+    const before = this.#known(mirror.id)
+    const endpointsBefore = this.#endpoints.get(mirror.id) ?? NO_ENDPOINTS
+    const { endpoints, changes, results } = evaluate(endpointsBefore, round, now, this.#rules)
+    this.#endpoints.set(mirror.id, endpoints)
+    for (const [key, change] of changes) this.#replica.queue(key, change, false)
+    this.#updateOutdatedOf(mirror, now)
+    const { event, isEvent, isStatus } = changeOf(mirror, before, this.#known(mirror.id), now)
+    if (isStatus) this.#publishStatuses()
+    if (isEvent) this.#queueEvent(event)
+    return delayAfter(results, this.#timing, this.#rules, random())
   }
 
-  /** In force at once, and stored as soon as can be. */
-  #changed(event: MirrorEvent): void {
-    this.#publishStatuses()
-    this.#urgent.push({ kind: 'event', event })
-    this.#working = this.#working.then(() => this.#attempt(() => this.#store(false)))
+  /** Stores an event at once. It is published when it is read back, with its number. */
+  #queueEvent(event: MirrorEvent): void {
+    this.#queuedEvents += 1
+    this.#replica.queue(`event ${this.#queuedEvents}`, { kind: 'event', event }, true)
+    this.#replica.flush()
   }
 
-  async #store(isLast: boolean): Promise<void> {
-    const { clock, states } = this.#dependencies
-    const isDue = isLast || this.#urgent.length > 0 || clock.steady() - this.#storedAt >= FLUSH_MS
-    if (!isDue || this.#urgent.length + this.#routine.size === 0) return
-    const [routine, urgent] = [[...this.#routine], this.#urgent]
-    await states.apply([...routine.map(([, change]) => change), ...urgent])
-    this.#storedAt = clock.steady()
-    this.#isLost = false
-    // What was added meanwhile stays.
-    for (const [key, change] of routine) if (this.#routine.get(key) === change) this.#routine.delete(key)
-    this.#urgent = this.#urgent.slice(urgent.length)
-    if (urgent.some(({ kind }) => kind === 'event') && !isLast) await this.#publish()
+  #publishEvents(events: readonly StoredEvent[]): void {
+    for (const event of events) this.#events.changed(this.#remember(event))
   }
 
-  /** Tells of events that were stored here or elsewhere. */
-  async #publish(): Promise<void> {
-    for (const event of await this.#dependencies.states.events(this.#lastEvent)) {
-      this.#lastEvent = event.number
-      this.#remember(event)
-      const { mirror, at, state, reason: why } = event
-      this.#events.changed({ mirror, at, state, reason: why })
-    }
+  #remember({ number, mirror, at, state, reason }: StoredEvent): MirrorEvent {
+    const event = { mirror, at, state, reason }
+    this.#lastEvent = number
+    this.#history.set(mirror, [...(this.#history.get(mirror) ?? []), event].slice(-MAX_EVENTS))
+    return event
   }
 
-  #remember(event: MirrorEvent): void {
-    const { mirror, at, state, reason: why } = event
-    const known = this.#history.get(mirror) ?? []
-    this.#history.set(mirror, [...known, { mirror, at, state, reason: why }].slice(-MAX_EVENTS))
-  }
-
-  /** Early probes that clients asked for: by this process, or by the one that probes. */
+  /** Makes probes early that clients have requested; a follower requests them from the leader. */
   #requestProbes(): void {
-    const reported = this.#reported
+    const reported = this.#reported ?? []
     this.#reported = undefined
-    if (reported === undefined) return
-    const now = this.#dependencies.clock.steady()
     for (const mirror of reported) {
       if (this.#prober !== undefined) this.#prober.expedite(mirror)
-      else if (now - (this.#askedAt.get(mirror) ?? Number.NEGATIVE_INFINITY) >= this.#timing.early) {
-        this.#askedAt.set(mirror, now)
-        this.#urgent.push({ kind: 'requestProbe', mirror, at: this.#dependencies.clock.wall() })
+      else if (this.#requestCooldown.start(mirror)) {
+        const at = this.#dependencies.clock.wall()
+        this.#replica.queue(`requestProbe ${mirror}`, { kind: 'requestProbe', mirror, at }, true)
       }
     }
   }
@@ -423,11 +361,22 @@ export class Health {
     const now = this.#dependencies.clock.wall()
     for (const [id, endpoints] of this.#endpoints) {
       if (ids.has(id)) continue
+      const kept = new Map(endpoints)
       for (const [key, endpoint] of endpoints) {
         if (now - endpoint.probed < FORGET_MS) continue
-        endpoints.delete(key)
-        this.#routine.set(key, { kind: 'removeEndpoint', endpoint })
+        kept.delete(key)
+        this.#replica.queue(key, { kind: 'removeEndpoint', endpoint }, false)
       }
+      this.#endpoints.set(id, kept)
     }
   }
+}
+
+function endpointsByMirror(endpoints: readonly StoredEndpoint[]): Map<string, EndpointsByKey> {
+  const byMirror = new Map<string, Map<string, StoredEndpoint>>()
+  for (const endpoint of endpoints) {
+    const byKey = byMirror.get(endpoint.mirror) ?? new Map<string, StoredEndpoint>()
+    byMirror.set(endpoint.mirror, byKey.set(endpointKey(endpoint), endpoint))
+  }
+  return byMirror
 }

@@ -2,30 +2,38 @@ import { isIP } from 'node:net'
 import type { buildConnector } from 'undici'
 import { loadUndici } from '../../network/undici.js'
 
-/** An answer as far as its head; its content waits until it is asked for. */
+/** Response of which only the head has been read. */
 export interface ProbeResponse {
   readonly status: number
-  /** The value of a field, by its name in lower case; the first where it comes twice. */
+  /**
+   * Returns the value of a field; of a repeated field, the first. The name must be in lower case.
+   */
   header(name: string): string | undefined
-  /** Bytes of its content, counted to the end or until there are more than `most`. Rejects where it is broken off. */
-  count(most: number): Promise<number>
-  /** The same bytes themselves: at least as many as there are, up to `most` and one more. */
-  read(most: number): Promise<Uint8Array>
+  /**
+   * Counts the bytes of the content, to its end or until there are more than `maxBytes`. Rejects if
+   * the connection breaks.
+   */
+  count(maxBytes: number): Promise<number>
+  /**
+   * Reads the content to its end, or until there are more than `maxBytes`. Rejects if the
+   * connection breaks.
+   */
+  read(maxBytes: number): Promise<Uint8Array>
 }
 
 /**
- * Asks a server, over a connection of its own, for the beginning of something, and gives its answer to `read`. The connection is
- * closed when `read` is done, whatever is left of the content. Rejects with what the system or the client says, or with the
- * reason of the signal.
+ * Requests the beginning of a resource over a new connection, and passes the response to `read`.
+ * Closes the connection when `read` settles, even if content is left. Rejects with the error of the
+ * system or of undici, or with the signal's reason.
  *
- * @param addresses of the host: these and no others are connected to
- * @param last of the bytes that are asked for, from 0. Default: 0, so that it is one byte
+ * @param addresses the only addresses of the host that are connected to
+ * @param last last byte of the range, which starts at 0. Default: 0, which requests one byte
  */
 export type ProbeClient = <T>(
   url: URL,
   addresses: readonly string[],
   signal: AbortSignal,
-  read: (answer: ProbeResponse) => Promise<T>,
+  read: (response: ProbeResponse) => Promise<T>,
   last?: number,
 ) => Promise<T>
 
@@ -35,15 +43,15 @@ const FIELDS = {
   'accept-encoding': 'identity',
 }
 
-/** Milliseconds that one of several addresses has before the next is tried. */
+/** Time for connecting to one of several addresses before the next is tried. */
 const ATTEMPT_TIMEOUT_MS = 1000
 
 export const undiciProbeClient: ProbeClient = async (url, addresses, signal, read, last = 0) => {
   const undici = await loadUndici()
   signal.throwIfAborted()
   const client = new undici.Client(url.origin, {
-    connect: undici.buildConnector(connecting(addresses, signal)),
-    // The signal ends what takes too long, whatever it is.
+    connect: undici.buildConnector(connectorOptions(addresses, signal)),
+    // The signal limits the time of the whole probe.
     headersTimeout: 0,
     bodyTimeout: 0,
   })
@@ -56,16 +64,17 @@ export const undiciProbeClient: ProbeClient = async (url, addresses, signal, rea
       signal,
       reset: true,
     })
-    // What is broken off after the head is told to whoever counts, and to nobody else.
+    // An error after the head rejects `count` or `read`; without them, it must not become an
+    // uncaught one.
     body.on('error', () => {})
-    const start = async (most: number): Promise<Uint8Array> => {
+    const readUpTo = async (maxBytes: number): Promise<Uint8Array> => {
       const chunks: Uint8Array[] = []
       let bytes = 0
       for await (const chunk of body) {
         if (!Buffer.isBuffer(chunk)) continue
         chunks.push(chunk)
         bytes += chunk.length
-        if (bytes > most) break
+        if (bytes > maxBytes) break
       }
       return Buffer.concat(chunks)
     }
@@ -75,29 +84,29 @@ export const undiciProbeClient: ProbeClient = async (url, addresses, signal, rea
         const value = headers[name]
         return Array.isArray(value) ? value[0] : value
       },
-      count: async (most) => (await start(most)).length,
-      read: start,
+      count: async (maxBytes) => (await readUpTo(maxBytes)).length,
+      read: readUpTo,
     })
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
-    // Not waited for: it is done at once, and tells when its callbacks are.
+    // Not awaited: the socket is closed at once, and the promise only waits for callbacks.
     void client.destroy().catch(() => {})
   }
 }
 
-function connecting(addresses: readonly string[], signal: AbortSignal): buildConnector.BuildOptions {
-  const found = addresses.map((address) => ({ address, family: isIP(address) }))
+function connectorOptions(addresses: readonly string[], signal: AbortSignal): buildConnector.BuildOptions {
+  const resolved = addresses.map((address) => ({ address, family: isIP(address) }))
   return {
     timeout: 0,
-    // A handshake that an earlier one made shorter would tell less.
+    // A resumed TLS session would skip the certificate check that the probe is for.
     maxCachedSessions: 0,
     signal,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     lookup: (_host, options, done) => {
-      const [first] = found
-      if (options.all) done(null, found)
+      const [first] = resolved
+      if (options.all) done(null, resolved)
       else done(null, first?.address ?? '', first?.family)
     },
   }

@@ -1,92 +1,94 @@
 import { FAMILIES, type Family, type Mirror } from '../../model.js'
 import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
-import { whenAborted, withTimeLimit } from '../../network/time-limit.js'
 import type { Endpoint } from '../../store/states.js'
 import { type ProbeDependencies, probe } from './probe.js'
 import type { ProbeTarget } from './probe-target.js'
 import type { ProbeOutcome } from './state.js'
 
-/** What was told of the ways to a mirror, by probing all of them at the same time. */
+/** Outcomes of probing all endpoints of a mirror at the same time. */
 export interface ProbeRound {
   readonly results: readonly { readonly endpoint: Endpoint; readonly outcome: ProbeOutcome }[]
-  /** Ways that were known, and are none any more. */
+  /** Known endpoints that no longer exist. */
   readonly gone: readonly Endpoint[]
 }
 
-/** Families by which something on the internet has answered this machine. */
+/** Address families by which this machine has received a response from the internet. */
 export type ProvenFamilies = Set<Family>
 
-/** The URLs of a mirror that are probed: those that clients are given, one a scheme. */
+export interface MirrorProbe {
+  readonly mirror: Mirror
+  /** Endpoints that earlier probes have reached or tried. */
+  readonly known: readonly Endpoint[]
+  readonly targets: readonly ProbeTarget[]
+  /** Families that respond are added to it. */
+  readonly provenFamilies: ProvenFamilies
+  /** Milliseconds for the whole round. */
+  readonly timeout: number
+  readonly signal: AbortSignal
+}
+
+/** Returns the URLs of a mirror that are probed: those given to clients, one per scheme. */
 export function probedUrls({ urls }: Pick<Mirror, 'urls'>): readonly string[] {
   return ['https:', 'http:'].flatMap((scheme) => urls.find((url) => url.startsWith(scheme)) ?? [])
 }
 
 /**
- * Probes every way to a mirror: https and http, by IPv4 and by IPv6 where its hosts have them. Never rejects, and takes no longer
- * than `timeout` milliseconds.
- *
- * @param known ways that were told of before
+ * Probes every endpoint of a mirror: https and http, by each address family that its hosts have.
+ * Never rejects, and settles within the timeout.
  */
-export async function probeMirror(
-  mirror: Mirror,
-  known: readonly Endpoint[],
-  targets: readonly ProbeTarget[],
-  parts: ProbeDependencies,
-  provenFamilies: ProvenFamilies,
-  timeout: number,
-  signal: AbortSignal,
-): Promise<ProbeRound> {
-  const urls = probedUrls(mirror)
+export async function probeMirror(round: MirrorProbe, dependencies: ProbeDependencies): Promise<ProbeRound> {
+  const urls = probedUrls(round.mirror)
   const rounds = await Promise.all(
     urls.map((url) => {
-      const endpoints = known.filter((endpoint) => endpoint.url === url)
-      return probeUrl(mirror, url, endpoints, targets, parts, provenFamilies, timeout, signal)
+      const known = round.known.filter((endpoint) => endpoint.url === url)
+      return probeUrl(url, { ...round, known }, dependencies)
     }),
   )
   return {
     results: rounds.flatMap(({ results }) => results),
     gone: [
       ...rounds.flatMap(({ gone }) => gone),
-      ...known.filter((endpoint) => !urls.includes(endpoint.url)),
+      ...round.known.filter((endpoint) => !urls.includes(endpoint.url)),
     ],
   }
 }
 
+/** Probes one URL by each family. All of `known` are endpoints of this URL. */
 async function probeUrl(
-  mirror: Mirror,
   url: string,
-  known: readonly Endpoint[],
-  targets: readonly ProbeTarget[],
-  parts: ProbeDependencies,
-  provenFamilies: ProvenFamilies,
-  timeout: number,
-  signal: AbortSignal,
+  { mirror, known, targets, provenFamilies, timeout, signal }: MirrorProbe,
+  dependencies: ProbeDependencies,
 ): Promise<ProbeRound> {
-  const start = parts.now()
+  const start = dependencies.now()
   const host = hostOf(new URL(url))
-  const addresses = await within(timeout, parts.resolver.find(host), signal)
-  const families = FAMILIES.filter((family) => mirror.family === undefined || mirror.family === family)
-  const found = families.filter((family) => (addresses[family]?.length ?? 0) > 0)
-  if (found.length === 0) return { results: nowhere(mirror, url, host, known, families, addresses), gone: [] }
-  const left = Math.max(1, timeout - (parts.now() - start))
-  const told = found.map(async (family) => {
+  const hostAddresses = await within(timeout, dependencies.resolver.find(host), signal)
+  const allowed = FAMILIES.filter((family) => mirror.family === undefined || mirror.family === family)
+  const families = allowed.filter((family) => (hostAddresses[family]?.length ?? 0) > 0)
+  if (families.length === 0)
+    return { results: withoutAddress(mirror, url, host, known, allowed, hostAddresses), gone: [] }
+  const timeLeft = Math.max(1, timeout - (dependencies.now() - start))
+  const results = families.map(async (family) => {
     const endpoint: Endpoint = { mirror: mirror.id, url, family }
-    const own = addresses[family] ?? []
-    const closed = parts.allowsPrivate || isLiteral(host) ? undefined : own.find(isPrivate)
-    if (closed !== undefined) {
-      const reason = `its host ${host} has the private address ${closed}`
+    const addresses = hostAddresses[family] ?? []
+    const refused = dependencies.allowsPrivate || isLiteral(host) ? undefined : addresses.find(isPrivate)
+    if (refused !== undefined) {
+      const reason = `its host ${host} has the private address ${refused}`
       return { endpoint, outcome: { kind: 'failed', reason, weight: 'certain' } satisfies ProbeOutcome }
     }
     const { redirects } = mirror
-    const outcome = await probe({ url, family, addresses: own, redirects, targets }, parts, left, signal)
-    return { endpoint, outcome: judgeLocalFault(outcome, family, own, provenFamilies) }
+    const probed = { url, family, addresses, redirects, targets }
+    const outcome = await probe(probed, dependencies, timeLeft, signal)
+    return { endpoint, outcome: judgeLocalFault(outcome, family, addresses, provenFamilies) }
   })
-  const gone = known.filter(({ family }) => !found.includes(family) && addresses[family] !== undefined)
-  return { results: await Promise.all(told), gone }
+  const gone = known.filter(({ family }) => !families.includes(family) && hostAddresses[family] !== undefined)
+  return { results: await Promise.all(results), gone }
 }
 
-/** A host without addresses. That is said of the ways that were known, or of the first that there could be. */
-function nowhere(
+/**
+ * Returns the outcomes for a host without addresses. They apply to the known endpoints; without
+ * any, to the first that could exist.
+ */
+function withoutAddress(
   { id }: Mirror,
   url: string,
   host: string,
@@ -103,8 +105,9 @@ function nowhere(
 }
 
 /**
- * Of a machine that has no IPv6, or no way out at all, every mirror seems to be dead. So what may be its own fault is believed
- * only after somebody has answered it by that family; silence on IPv4 always is, for there is nothing else to go by.
+ * Discards a failure that may be caused by this machine. Without IPv6, or without any network,
+ * every mirror looks down. Such a failure counts only after a response has come from the internet
+ * by that family. Silence on IPv4 always counts, because nothing else shows that a mirror is down.
  */
 function judgeLocalFault(
   outcome: ProbeOutcome,
@@ -115,15 +118,31 @@ function judgeLocalFault(
   if (addresses.some(isPrivate)) return outcome
   if (outcome.kind === 'answered') provenFamilies.add(family)
   if (outcome.kind !== 'failed' || provenFamilies.has(family)) return outcome
-  const isOurs = outcome.doubt === 'unreachable' || (outcome.doubt === 'silent' && family === 'ipv6')
-  return isOurs ? { kind: 'nothing', reason: outcome.reason } : outcome
+  const { localFault } = outcome
+  const isLocal = localFault === 'unreachable' || (localFault === 'silent' && family === 'ipv6')
+  return isLocal ? { kind: 'nothing', reason: outcome.reason } : outcome
 }
 
 const UNKNOWN: HostAddresses = { ipv4: undefined, ipv6: undefined }
 
-/** Returns the addresses, or `UNKNOWN` if they take longer than `limit` milliseconds or `signal` aborts. */
-function within(limit: number, asked: Promise<HostAddresses>, signal: AbortSignal): Promise<HostAddresses> {
-  return withTimeLimit(limit, new Error('no addresses'), signal, (controller) =>
-    Promise.race([asked, whenAborted(controller.signal, UNKNOWN)]),
-  )
+/**
+ * Waits for the resolver, but only up to a time limit or until the signal aborts. Never rejects.
+ */
+async function within(
+  milliseconds: number,
+  resolving: Promise<HostAddresses>,
+  signal: AbortSignal,
+): Promise<HostAddresses> {
+  let end = (): void => {}
+  const ended = new Promise<HostAddresses>((resolve) => {
+    end = () => resolve(UNKNOWN)
+  })
+  const timer = setTimeout(end, milliseconds)
+  signal.addEventListener('abort', end, { once: true })
+  try {
+    return await Promise.race([resolving, ended])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
+  }
 }

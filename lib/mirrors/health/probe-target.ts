@@ -1,13 +1,17 @@
-/** What a probe asks a mirror for. */
+/** A thing that a probe requests from a mirror. */
 export interface ProbeTarget {
-  /** `trace`: a small file that has to be there, and is read. `file`: one of the index. `base`: the folder where the copy begins. */
+  /**
+   * - `trace`: a small file that must exist, and is read
+   * - `file`: a file of the index
+   * - `base`: the folder that holds the mirror's copy
+   */
   readonly kind: 'trace' | 'file' | 'base'
   /** Repository path; empty for the base. */
   readonly path: string
-  /** The same as it is written below a base URL. */
+  /** `path` in URL encoding, as it follows a base URL. */
   readonly urlPath: string
-  /** Bytes here; undefined where that is not known. */
+  /** Size of our file in bytes; undefined if unknown. */
   readonly size: number | undefined
-  /** Whether it is a page of HTML itself. */
+  /** Whether the target itself is an HTML page. */
   readonly isPage: boolean
 }

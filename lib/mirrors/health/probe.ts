@@ -1,8 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Family } from '../../model.js'
 import { type HostResolver, hostOf, isPrivate } from '../../network/addresses.js'
-import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../network/redirects.js'
-import { withTimeLimit } from '../../network/time-limit.js'
+import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../network/redirects.js'
 import { failureOf } from './failure.js'
 import type { ProbeClient, ProbeResponse } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
@@ -10,80 +9,85 @@ import type { ProbeTarget } from './probe-target.js'
 import type { ProbeOutcome } from './state.js'
 import { MAX_TRACE_BYTES } from './trace.js'
 
-/** One way to a mirror, and what to ask for there. */
+/** An endpoint of a mirror, and what to request from it. */
 export interface ProbedEndpoint {
   /** Base URL. */
   readonly url: string
   readonly family: Family
-  /** Of its host, in that family. */
+  /** Addresses of the host in that family. */
   readonly addresses: readonly string[]
-  /** Whether it may redirect to other hosts. */
+  /** Whether redirects to other hosts are followed. */
   readonly redirects: boolean
-  /** Asked for one after the other, while those before are not there; at least one. */
+  /** At least one. The next is requested only if all before it are missing. */
   readonly targets: readonly ProbeTarget[]
 }
 
 export interface ProbeDependencies {
   readonly client: ProbeClient
   readonly resolver: Pick<HostResolver, 'find'>
-  /** Milliseconds since some moment. */
+  /** Returns the time in milliseconds of a clock that is never set. */
   readonly now: () => number
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly wall: () => number
-  /** Whether a redirect may lead to private addresses. */
+  /** Whether hosts may have private addresses that their URLs do not name. */
   readonly allowsPrivate: boolean
 }
 
-/** A mirror answers, and not as it should. */
-class Refusal extends Error {}
-/** It does not answer at all. */
-class Silence extends Error {}
+/** The mirror's response is not acceptable. */
+class BadResponse extends Error {}
+/** No response came within the timeout. */
+class NoResponse extends Error {}
 
 /**
- * Probes one way to a mirror. Never rejects, takes no longer than `timeout` milliseconds, and reads no more than a byte or
- * two of any file but a trace.
- *
- * @param signal ends it at once
+ * Probes one endpoint. Never rejects, settles within `timeout` milliseconds, and reads no more than
+ * two bytes of a file other than a trace.
  */
 export async function probe(
   endpoint: ProbedEndpoint,
-  parts: ProbeDependencies,
+  dependencies: ProbeDependencies,
   timeout: number,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
+  const controller = new AbortController()
+  // Every redirect opens a connection that listens; Node warns of a leak at eleven.
+  setMaxListeners(0, controller.signal)
   const seconds = `${Number((timeout / 1000).toFixed(1))} s`
+  const timer = setTimeout(() => controller.abort(new NoResponse(`no answer within ${seconds}`)), timeout)
+  const end = () => controller.abort(signal.reason)
+  if (signal.aborted) end()
+  signal.addEventListener('abort', end, { once: true })
   try {
-    return await withTimeLimit(timeout, new Silence(`no answer within ${seconds}`), signal, (controller) => {
-      // Each redirect is a connection of its own that listens: more listeners than Node expects.
-      setMaxListeners(0, controller.signal)
-      return ask(endpoint, parts, controller.signal)
-    })
+    return await probeTargets(endpoint, dependencies, controller.signal)
   } catch (error) {
     return signal.aborted ? { kind: 'nothing', reason: 'ended' } : failed(error)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', end)
   }
 }
 
 function failed(error: unknown): ProbeOutcome {
-  if (error instanceof Refusal) return { kind: 'failed', reason: error.message, weight: 'normal' }
-  if (error instanceof Silence)
-    return { kind: 'failed', reason: error.message, weight: 'normal', doubt: 'silent' }
-  const { reason, refused, doubt } = failureOf(error)
-  return { kind: 'failed', reason, weight: refused ? 'refused' : 'normal', doubt }
+  if (error instanceof BadResponse) return { kind: 'failed', reason: error.message, weight: 'normal' }
+  if (error instanceof NoResponse)
+    return { kind: 'failed', reason: error.message, weight: 'normal', localFault: 'silent' }
+  const { reason, refused, localFault } = failureOf(error)
+  return { kind: 'failed', reason, weight: refused ? 'refused' : 'normal', localFault }
 }
 
-async function ask(
+async function probeTargets(
   endpoint: ProbedEndpoint,
-  parts: ProbeDependencies,
+  dependencies: ProbeDependencies,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  const start = parts.now()
+  const start = dependencies.now()
   let roundTrip: number | undefined
   let missing = ''
+  const responded = () => {
+    roundTrip ??= dependencies.now() - start
+  }
+  const session: Session = { endpoint, dependencies, signal, responded }
   for (const target of endpoint.targets) {
-    const answered = () => {
-      roundTrip ??= parts.now() - start
-    }
-    const { verdict, redirect } = await askFor(endpoint, target, parts, signal, answered)
+    const { verdict, redirect } = await probeTarget(target, session)
     if (verdict.kind === 'failed') return { kind: 'failed', reason: verdict.reason, weight: 'normal' }
     if (verdict.kind === 'answered') {
       const { ranges, note, trace } = verdict
@@ -94,85 +98,100 @@ async function ask(
   return { kind: 'failed', reason: missing, weight: 'normal' }
 }
 
-/** How much of something is asked for, and how the answer is judged. */
-interface Asking {
-  /** Of the bytes that are asked for. */
+/** What all requests of one probe share. */
+interface Session {
+  readonly endpoint: ProbedEndpoint
+  readonly dependencies: ProbeDependencies
+  readonly signal: AbortSignal
+  /** Called at the head of each response. */
+  readonly responded: () => void
+}
+
+/** The range that is requested, and the function that judges the response. */
+interface RangeProbe {
+  /** Last byte of the range, which starts at 0. */
   readonly last: number
-  readonly judge: (target: ProbeTarget, answer: ProbeResponse) => Promise<Verdict>
+  readonly judge: (target: ProbeTarget, response: ProbeResponse) => Promise<Verdict>
 }
 
-const ONE_BYTE: Asking = { last: 0, judge }
+const ONE_BYTE: RangeProbe = { last: 0, judge }
 
-function wholeTrace({ wall }: ProbeDependencies): Asking {
-  return { last: MAX_TRACE_BYTES - 1, judge: (target, answer) => judgeTrace(target, answer, wall()) }
+function wholeTrace({ wall }: ProbeDependencies): RangeProbe {
+  return { last: MAX_TRACE_BYTES - 1, judge: (target, response) => judgeTrace(target, response, wall()) }
 }
 
-/** What a thing was found to be, and where, if redirects led there. */
-interface Found {
+interface TargetResult {
   readonly verdict: Verdict
+  /** Final URL; undefined without redirects. */
   readonly redirect: string | undefined
 }
 
-/** Asks for one byte; for a trace as a whole, and then for a byte of it where that has not told whether Range is known. */
-async function askFor(
-  endpoint: ProbedEndpoint,
-  target: ProbeTarget,
-  parts: ProbeDependencies,
-  signal: AbortSignal,
-  answered: () => void,
-): Promise<Found> {
-  if (target.kind !== 'trace') return follow(endpoint, target, ONE_BYTE, parts, signal, answered)
-  const whole = await follow(endpoint, target, wholeTrace(parts), parts, signal, answered)
+/**
+ * Requests one byte of a file. Of a trace, requests all of it, and then one byte if the first
+ * response did not show whether the server supports Range.
+ */
+async function probeTarget(target: ProbeTarget, session: Session): Promise<TargetResult> {
+  if (target.kind !== 'trace') return request(target, ONE_BYTE, session)
+  const whole = await request(target, wholeTrace(session.dependencies), session)
   if (whole.verdict.kind !== 'answered' || whole.verdict.ranges !== undefined) return whole
-  const byte = await follow(endpoint, target, ONE_BYTE, parts, signal, answered)
+  const byte = await request(target, ONE_BYTE, session)
   if (byte.verdict.kind !== 'answered') return byte
   const { trace, note = byte.verdict.note } = whole.verdict
   return { ...whole, verdict: { ...byte.verdict, note, trace } }
 }
 
-/** Asks for one thing, wherever redirects lead; what they lead to is noted. */
-async function follow(
-  endpoint: ProbedEndpoint,
+/** Sends one request and follows its redirects. */
+async function request(
   target: ProbeTarget,
-  asking: Asking,
-  parts: ProbeDependencies,
-  signal: AbortSignal,
-  answered: () => void,
-): Promise<Found> {
+  rangeProbe: RangeProbe,
+  { endpoint, dependencies, signal, responded }: Session,
+): Promise<TargetResult> {
   let url = new URL(endpoint.url + target.urlPath)
   let { addresses } = endpoint
   for (let redirects = 0; ; redirects += 1) {
-    const read = async (answer: ProbeResponse) => {
-      answered()
-      if (!REDIRECT_STATUSES.has(answer.status)) return asking.judge(target, answer)
-      return targetOf(url, answer)
+    const read = async (response: ProbeResponse) => {
+      responded()
+      if (!REDIRECT_STATUSES.has(response.status)) return rangeProbe.judge(target, response)
+      return locationOf(url, response)
     }
-    const next = await parts.client(url, addresses, signal, read, asking.last)
-    if (!(next instanceof URL))
-      return { verdict: next, redirect: redirects === 0 ? undefined : `${url.href}` }
-    if (redirects >= MAX_REDIRECTS) throw new Refusal(`more than ${MAX_REDIRECTS} redirects`)
-    if (next.hostname !== new URL(endpoint.url).hostname) {
-      if (!endpoint.redirects) throw new Refusal(`it redirects to another host, ${next.host}`)
-      addresses = await addressesOf(next, endpoint.family, parts)
+    const result = await dependencies.client(url, addresses, signal, read, rangeProbe.last)
+    if (!(result instanceof URL)) return { verdict: result, redirect: redirects === 0 ? undefined : url.href }
+    if (redirects >= MAX_REDIRECTS) throw new BadResponse(`more than ${MAX_REDIRECTS} redirects`)
+    if (result.hostname !== new URL(endpoint.url).hostname) {
+      if (!endpoint.redirects) throw new BadResponse(`it redirects to another host, ${result.host}`)
+      addresses = await addressesOf(result, endpoint.family, dependencies)
     } else addresses = endpoint.addresses
-    url = next
+    url = result
   }
 }
 
-function targetOf(from: URL, answer: ProbeResponse): URL {
-  const to = nextLocation(from, answer.header('location'))
-  if (to === undefined) throw new Refusal('it redirects to nowhere')
-  if (!/^https?:$/.test(to.protocol)) throw new Refusal(`it redirects to ${to.protocol}`)
-  return to
+function locationOf(from: URL, response: ProbeResponse): URL {
+  const location = response.header('location')
+  const url = location === undefined ? undefined : parse(location, from)
+  if (url === undefined) throw new BadResponse('it redirects to nowhere')
+  if (!/^https?:$/.test(url.protocol)) throw new BadResponse(`it redirects to ${url.protocol}`)
+  return url
 }
 
-/** Of another host, to which a mirror redirects: by the same family, where that has it. */
-async function addressesOf(to: URL, family: Family, parts: ProbeDependencies): Promise<readonly string[]> {
-  const { ipv4, ipv6 } = await parts.resolver.find(hostOf(to))
-  const [own, other] = family === 'ipv4' ? [ipv4, ipv6] : [ipv6, ipv4]
-  const found = own?.length ? own : (other ?? [])
-  if (found.length === 0) throw new Refusal(`it redirects to ${to.host}, which has no address`)
-  const closed = parts.allowsPrivate ? undefined : found.find(isPrivate)
-  if (closed !== undefined) throw new Refusal(`it redirects to ${to.host}, a private address`)
-  return found
+function parse(url: string, base: URL): URL | undefined {
+  try {
+    return new URL(url, base)
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the addresses of another host, of the probed family if it has any. */
+async function addressesOf(
+  url: URL,
+  family: Family,
+  dependencies: ProbeDependencies,
+): Promise<readonly string[]> {
+  const { ipv4, ipv6 } = await dependencies.resolver.find(hostOf(url))
+  const [preferred, other] = family === 'ipv4' ? [ipv4, ipv6] : [ipv6, ipv4]
+  const addresses = preferred?.length ? preferred : (other ?? [])
+  if (addresses.length === 0) throw new BadResponse(`it redirects to ${url.host}, which has no address`)
+  const refused = dependencies.allowsPrivate ? undefined : addresses.find(isPrivate)
+  if (refused !== undefined) throw new BadResponse(`it redirects to ${url.host}, a private address`)
+  return addresses
 }

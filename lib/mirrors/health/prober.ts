@@ -1,158 +1,151 @@
 import type { Clock } from '../../clock.js'
+import { Limiter } from '../../limiter.js'
 import type { Mirror, Random } from '../../model.js'
-import { hostOf } from '../../network/addresses.js'
+import { TokenBucket } from '../../token-bucket.js'
 import type { Timing } from './timing.js'
 
-/** Mirrors probed at the same time, in all and of one host. */
 const MAX_CONCURRENT = 32
 const MAX_PER_HOST = 2
-/** Milliseconds for each mirror over which the first probes are spread. */
-const SPREAD = 50
-/** Early probes that may come one right after the other, and milliseconds for each that comes then. */
-const MAX_EARLY = 10
-const EARLY_MS = 1000
+/** The first probes of n mirrors are spread over n times this. */
+const SPREAD_PER_MIRROR_MS = 50
+const MAX_EARLY_BURST = 10
+const EARLY_PER_SECOND = 1
 
 export interface ProberDependencies {
   readonly clock: Pick<Clock, 'steady' | 'after'>
   readonly random: Random
-  /** Probes a mirror, and tells in how many milliseconds to do so again. Never rejects. */
+  /** Probes a mirror, and returns the milliseconds until its next probe. Never rejects. */
   readonly probe: (mirror: Mirror, signal: AbortSignal) => Promise<number>
 }
 
-interface Scheduled {
+/** A mirror and its next or running probe. Times are of the steady clock. */
+interface ScheduledMirror {
   mirror: Mirror
-  host: string
-  /** Undoes what is planned for it. */
+  readonly host: string
+  /** Cancels the timer of the next probe. */
   cancel: () => void
-  /** When that is, by the steady clock. */
-  due: number
-  /** While it is probed. */
-  running: AbortController | undefined
-  waiting: boolean
-  /** When it was last probed, by the steady clock. */
-  ended: number
+  dueAt: number
+  /** Set while the mirror is probed. */
+  controller: AbortController | undefined
+  /** Whether the mirror is in the queue. */
+  isQueued: boolean
+  lastProbedAt: number
 }
 
-/** Decides when each mirror is probed: each on its own, a few of them at the same time, and a few of one host. */
+/** Schedule of probes: each mirror has a timer of its own, and few are probed at the same time. */
 export class Prober {
   readonly #timing: Timing
   readonly #dependencies: ProberDependencies
-  readonly #scheduled = new Map<string, Scheduled>()
-  /** Those whose time has come, and that others hold up. */
-  readonly #queue: Scheduled[] = []
-  #running = 0
-  readonly #perHost = new Map<string, number>()
-  #early = MAX_EARLY
-  #earlySince: number
+  readonly #scheduled = new Map<string, ScheduledMirror>()
+  /** Mirrors whose time has come and that wait for others to end. */
+  readonly #queue: ScheduledMirror[] = []
+  readonly #limiter = new Limiter(MAX_CONCURRENT, MAX_PER_HOST)
+  readonly #earlyProbes: TokenBucket
   #closed = false
 
-  constructor(timing: Timing, parts: ProberDependencies) {
+  constructor(timing: Timing, dependencies: ProberDependencies) {
     this.#timing = timing
-    this.#dependencies = parts
-    this.#earlySince = parts.clock.steady()
+    this.#dependencies = dependencies
+    this.#earlyProbes = new TokenBucket({
+      initial: MAX_EARLY_BURST,
+      rate: EARLY_PER_SECOND,
+      now: () => dependencies.clock.steady(),
+    })
   }
 
-  /** Probes these from now on, and no others. Who is new, or at another place, is probed soon. */
+  /** Replaces the mirrors that are probed. New or changed ones are probed soon. */
   setMirrors(mirrors: readonly Mirror[]): void {
     if (this.#closed) return
     const ids = new Set(mirrors.map(({ id }) => id))
-    for (const [id, one] of this.#scheduled) if (!ids.has(id)) this.#forget(id, one)
-    const spread = Math.min(this.#timing.period, SPREAD * mirrors.length)
+    for (const [id, scheduled] of this.#scheduled) if (!ids.has(id)) this.#remove(id, scheduled)
+    const spread = Math.min(this.#timing.period, SPREAD_PER_MIRROR_MS * mirrors.length)
     for (const mirror of mirrors) {
-      const known = this.#scheduled.get(mirror.id)
-      if (known !== undefined && isSamePlace(known.mirror, mirror)) known.mirror = mirror
+      const scheduled = this.#scheduled.get(mirror.id)
+      if (scheduled !== undefined && isProbedAlike(scheduled.mirror, mirror)) scheduled.mirror = mirror
       else {
-        if (known !== undefined) this.#forget(mirror.id, known)
-        const host = hostOf(new URL(mirror.urls[0] ?? ''))
-        const never = Number.NEGATIVE_INFINITY
-        const one: Scheduled = {
-          mirror,
-          host,
-          cancel: () => {},
-          due: Number.POSITIVE_INFINITY,
-          running: undefined,
-          waiting: false,
-          ended: never,
-        }
-        this.#scheduled.set(mirror.id, one)
-        this.#plan(one, spread * this.#dependencies.random())
+        if (scheduled !== undefined) this.#remove(mirror.id, scheduled)
+        this.#schedule(this.#add(mirror), spread * this.#dependencies.random())
       }
     }
   }
 
   /**
-   * Probes a mirror as soon as its last probe is some time ago, unless many others were hastened just before: whoever asks for
-   * it cannot make us ask too often.
+   * Probes a mirror as soon as `timing.early` has passed since its last probe. Does nothing after
+   * too many early probes, because clients can request them.
    */
   expedite(id: string): void {
-    const one = this.#scheduled.get(id)
-    if (one === undefined || one.running !== undefined || one.waiting) return
+    const scheduled = this.#scheduled.get(id)
+    if (scheduled === undefined || scheduled.controller !== undefined || scheduled.isQueued) return
     const now = this.#dependencies.clock.steady()
-    const pause = Math.max(0, one.ended + this.#timing.early - now)
-    if (now + pause >= one.due) return
-    this.#early = Math.min(MAX_EARLY, this.#early + (now - this.#earlySince) / EARLY_MS)
-    this.#earlySince = now
-    if (this.#early < 1) return
-    this.#early -= 1
-    this.#plan(one, pause)
+    const delay = Math.max(0, scheduled.lastProbedAt + this.#timing.early - now)
+    if (now + delay >= scheduled.dueAt || this.#earlyProbes.tokens < 1) return
+    this.#earlyProbes.take(1)
+    this.#schedule(scheduled, delay)
   }
 
-  /** Ends every probe and every plan, at once. */
+  /** Aborts every probe and cancels every timer. */
   close(): void {
     this.#closed = true
-    for (const [id, one] of this.#scheduled) this.#forget(id, one)
+    for (const [id, scheduled] of this.#scheduled) this.#remove(id, scheduled)
   }
 
-  #plan(one: Scheduled, milliseconds: number): void {
-    one.cancel()
-    one.due = this.#dependencies.clock.steady() + milliseconds
-    one.cancel = this.#dependencies.clock.after(milliseconds, () => {
-      one.waiting = true
-      this.#queue.push(one)
-      this.#start()
+  #add(mirror: Mirror): ScheduledMirror {
+    const scheduled: ScheduledMirror = {
+      mirror,
+      host: new URL(mirror.urls[0] ?? '').hostname,
+      cancel: () => {},
+      dueAt: Number.POSITIVE_INFINITY,
+      controller: undefined,
+      isQueued: false,
+      lastProbedAt: Number.NEGATIVE_INFINITY,
+    }
+    this.#scheduled.set(mirror.id, scheduled)
+    return scheduled
+  }
+
+  #remove(id: string, scheduled: ScheduledMirror): void {
+    this.#scheduled.delete(id)
+    scheduled.cancel()
+    scheduled.controller?.abort()
+    const index = this.#queue.indexOf(scheduled)
+    if (index !== -1) this.#queue.splice(index, 1)
+  }
+
+  #schedule(scheduled: ScheduledMirror, delay: number): void {
+    scheduled.cancel()
+    scheduled.dueAt = this.#dependencies.clock.steady() + delay
+    scheduled.cancel = this.#dependencies.clock.after(delay, () => {
+      scheduled.isQueued = true
+      this.#queue.push(scheduled)
+      this.#startQueued()
     })
   }
 
-  #forget(id: string, one: Scheduled): void {
-    this.#scheduled.delete(id)
-    one.cancel()
-    one.running?.abort()
-    const at = this.#queue.indexOf(one)
-    if (at !== -1) this.#queue.splice(at, 1)
-  }
-
-  /** Starts whoever is first and is held up by nobody, as long as there is somebody. */
-  #start(): void {
-    while (this.#running < MAX_CONCURRENT) {
-      const at = this.#queue.findIndex(({ host }) => (this.#perHost.get(host) ?? 0) < MAX_PER_HOST)
-      const [one] = at === -1 ? [] : this.#queue.splice(at, 1)
-      if (one === undefined) return
-      void this.#run(one)
+  /** Starts queued probes, oldest first, as far as the limits permit. */
+  #startQueued(): void {
+    for (;;) {
+      const index = this.#queue.findIndex(({ host }) => this.#limiter.hasRoom(host))
+      const [scheduled] = index === -1 ? [] : this.#queue.splice(index, 1)
+      if (scheduled === undefined) return
+      void this.#run(scheduled)
     }
   }
 
-  async #run(one: Scheduled): Promise<void> {
-    const { host, mirror } = one
+  async #run(scheduled: ScheduledMirror): Promise<void> {
     const controller = new AbortController()
-    one.waiting = false
-    one.running = controller
-    this.#running += 1
-    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1)
-    const delay = await this.#dependencies.probe(mirror, controller.signal)
-    this.#running -= 1
-    const left = (this.#perHost.get(host) ?? 1) - 1
-    if (left > 0) this.#perHost.set(host, left)
-    else this.#perHost.delete(host)
-    one.running = undefined
-    one.ended = this.#dependencies.clock.steady()
-    if (!controller.signal.aborted) this.#plan(one, delay)
-    this.#start()
+    scheduled.isQueued = false
+    scheduled.controller = controller
+    const { probe, clock } = this.#dependencies
+    const delay = await this.#limiter.run(scheduled.host, () => probe(scheduled.mirror, controller.signal))
+    scheduled.controller = undefined
+    scheduled.lastProbedAt = clock.steady()
+    if (!controller.signal.aborted) this.#schedule(scheduled, delay)
+    this.#startQueued()
   }
 }
 
-/** Whether a mirror is to be asked as before. */
-function isSamePlace(one: Mirror, other: Mirror): boolean {
-  const placeOf = ({ urls, family, trace, redirects }: Mirror) =>
-    JSON.stringify([urls, family, trace, redirects])
-  return placeOf(one) === placeOf(other)
+/** Whether two versions of a mirror are probed in the same way. */
+function isProbedAlike(one: Mirror, other: Mirror): boolean {
+  const key = ({ urls, family, trace, redirects }: Mirror) => JSON.stringify([urls, family, trace, redirects])
+  return key(one) === key(other)
 }

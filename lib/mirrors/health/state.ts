@@ -1,53 +1,58 @@
 import type { EndpointState } from '../../store/states.js'
 
-/** What the last round trip counts in the average. */
+/** Weight of the last round trip in the moving average. */
 const ROUND_TRIP_WEIGHT = 1 / 4
 
-/** What one probe of a way told. */
+/** Result of one probe of an endpoint. */
 export type ProbeOutcome =
   | {
       readonly kind: 'answered'
-      /** Milliseconds from the beginning of the connection to the head of the answer. */
+      /** Milliseconds from the start of the connection to the head of the response. */
       readonly roundTrip: number
-      /** Whether a part of a file was sent when a part was asked for; absent where no file was asked for. */
+      /** Whether the server supports Range; absent if the response does not show it. */
       readonly ranges?: boolean | undefined
-      /** Where it redirected to. */
+      /** URL at the end of its redirects. */
       readonly redirect?: string | undefined
-      /** What else was odd. */
+      /** Any other irregularity. */
       readonly note?: string | undefined
-      /** The time in its trace file, in milliseconds since 1970; absent where none was read. */
+      /** Time in the trace file, in milliseconds since 1970. */
       readonly trace?: number | undefined
     }
   | {
       readonly kind: 'failed'
       readonly reason: string
       /**
-       * How much that says. `refused`: nobody listens, which a retry at once confirms. `certain`: it cannot change from one
-       * probe to the next.
+       * How the failure counts:
+       * - `normal`: a retry confirms it
+       * - `refused`: nothing listens on the port, so a retry can follow at once
+       * - `certain`: the next probe would give the same result, so it counts without a retry
        */
       readonly weight: 'normal' | 'refused' | 'certain'
-      /** Whether this machine may be what does not work: `unreachable` by its own word, `silent` where nothing came back. */
-      readonly doubt?: 'unreachable' | 'silent' | undefined
+      /**
+       * Set if the cause may be on our side: this machine reports that it has no route
+       * (`unreachable`), or no reply came at all (`silent`).
+       */
+      readonly localFault?: 'unreachable' | 'silent' | undefined
     }
-  /** Nothing was told of the mirror: it is this machine, or its name servers, that do not work. */
+  /** The probe says nothing about the mirror: this machine or its name servers failed. */
   | { readonly kind: 'nothing'; readonly reason: string }
 
 export interface StateRules {
-  /** Failures in a row after which a way is down. */
+  /** Consecutive failures after which an endpoint is down. */
   readonly failures: number
-  /** Answers in a row after which it is up again. */
+  /** Consecutive responses after which an endpoint is up again. */
   readonly successes: number
-  /** The same of one that goes down again and again, at most. */
+  /** Upper bound of `successes` for an endpoint that flaps. */
   readonly maxSuccesses: number
-  /** Milliseconds for which a fall is remembered. */
+  /** How long the last failure counts as part of the same flapping. */
   readonly memoryMs: number
 }
 
 /**
- * The state of a way after one more probe. Pure: hysteresis keeps a single failure, or a single answer, from changing
- * anything, and whoever falls again soon after has to answer twice as often in a row before it is believed.
+ * Returns the state of an endpoint after one more probe. Pure. Hysteresis: a single failure or
+ * response changes no condition. Each flap doubles the number of responses needed to be up again.
  *
- * @param before undefined where it was never probed
+ * @param before undefined if the endpoint has not been probed before
  * @param now milliseconds since 1970
  */
 export function nextState(
@@ -66,7 +71,7 @@ export function nextState(
   }
 }
 
-/** Answers in a row that a way that is down needs to be up again. */
+/** Returns the number of consecutive responses after which an endpoint that is down is up again. */
 export function neededSuccesses({ flaps }: Pick<EndpointState, 'flaps'>, rules: StateRules): number {
   const doubled = rules.successes * 2 ** Math.max(0, Math.min(flaps, 31) - 1)
   return Math.max(rules.successes, Math.min(rules.maxSuccesses, doubled))
@@ -79,8 +84,7 @@ function answered(
   rules: StateRules,
 ): EndpointState {
   const { condition = 'unknown', since = now, reason, streak = 0, flaps = 0, lastDown } = before ?? {}
-  // What no file was asked for to tell is as it was.
-  const told = {
+  const measured = {
     probed: now,
     roundTrip: averaged(before?.roundTrip, roundTrip),
     ranges: ranges ?? before?.ranges,
@@ -90,10 +94,10 @@ function answered(
     flaps,
     lastDown,
   }
-  if (condition === 'up') return { ...told, condition, since, streak: 0 }
-  if (condition === 'down' && streak + 1 < neededSuccesses({ flaps: flaps }, rules))
-    return { ...told, condition, since, reason, streak: streak + 1 }
-  return { ...told, condition: 'up', since: now, streak: 0 }
+  if (condition === 'up') return { ...measured, condition, since, streak: 0 }
+  if (condition === 'down' && streak + 1 < neededSuccesses({ flaps }, rules))
+    return { ...measured, condition, since, reason, streak: streak + 1 }
+  return { ...measured, condition: 'up', since: now, streak: 0 }
 }
 
 function failed(
@@ -103,15 +107,15 @@ function failed(
   rules: StateRules,
 ): EndpointState {
   const { condition = 'unknown', since = now, streak = 0, flaps = 0, lastDown } = before ?? {}
-  // A copy that cannot be looked at gets no younger.
+  // The time of the copy stays known, because a copy does not become newer while it cannot be read.
   const { roundTrip, ranges, redirect, trace } = before ?? {}
-  const told = { probed: now, roundTrip, ranges, redirect, trace }
-  if (condition === 'down') return { ...told, condition, since, reason, streak: 0, flaps, lastDown }
+  const measured = { probed: now, roundTrip, ranges, redirect, trace }
+  if (condition === 'down') return { ...measured, condition, since, reason, streak: 0, flaps, lastDown }
   if (weight !== 'certain' && streak + 1 < rules.failures)
-    return { ...told, condition, since, streak: streak + 1, flaps, lastDown }
+    return { ...measured, condition, since, streak: streak + 1, flaps, lastDown }
   const isRemembered = lastDown !== undefined && now - lastDown < rules.memoryMs
   return {
-    ...told,
+    ...measured,
     condition: 'down',
     since: now,
     reason,
@@ -121,7 +125,7 @@ function failed(
   }
 }
 
-/** A moving average: one probe in a bad moment says little. */
+/** Updates a moving average, so that one slow probe has little effect. */
 function averaged(before: number | undefined, now: number): number {
   return before === undefined ? now : before + (now - before) * ROUND_TRIP_WEIGHT
 }

@@ -9,30 +9,32 @@ import {
 } from '../ranking/mirror-status.js'
 import { probedUrls } from './probe-mirror.js'
 
-/** One way to a mirror: a URL of it, by one family of addresses. */
+/** Health of one endpoint of a mirror: a URL and an address family. */
 export interface EndpointHealth {
   /** Base URL. */
   readonly url: string
   readonly family: Family
   readonly state: Condition
   readonly since: Date
-  /** Why it is down. */
+  /** Why the endpoint is down. */
   readonly reason?: string | undefined
-  /** When it was probed last. */
+  /** Time of the last probe. */
   readonly probed: Date
-  /** Milliseconds from the beginning of the connection to the head of the last good answer. */
+  /**
+   * Milliseconds from the start of the connection to the head of the response: a moving average.
+   */
   readonly roundTrip?: number | undefined
-  /** Whether it sends parts of files. */
+  /** Whether the server supports Range. */
   readonly ranges?: boolean | undefined
-  /** Where it redirected the probe to. */
+  /** URL to which the last probe was redirected. */
   readonly redirect?: string | undefined
-  /** What else was odd about its last good answer. */
+  /** Any other irregularity of the last good response. */
   readonly note?: string | undefined
-  /** The time in the trace file of its last good answer. */
+  /** Time in the trace file of the last good response. */
   readonly traced?: Date | undefined
 }
 
-/** What became of a mirror, and when. */
+/** Change of a mirror's state. */
 export interface MirrorChange {
   readonly id: string
   readonly at: Date
@@ -40,43 +42,46 @@ export interface MirrorChange {
   readonly reason: string
 }
 
-/** How a mirror fares. */
+/** Health of a mirror. */
 export interface MirrorHealth {
   readonly id: string
-  /** `unknown` until it was probed for the first time, and then `up` while one way to it is. */
+  /** `unknown` before the first probe; then `up` while at least one endpoint is up. */
   readonly state: MirrorState
-  /** Since when it is so; absent where that is not known. */
+  /** When the state began, if known. */
   readonly since?: Date | undefined
-  /** Why it is down or disabled, or what is wrong with it though it is up. */
+  /** Why the mirror is down or disabled, or what is wrong although it is up. */
   readonly reason?: string | undefined
-  /** Milliseconds: of the quickest way that is up. */
+  /** Round trip in milliseconds of the fastest endpoint that is up. */
   readonly roundTrip?: number | undefined
-  /** When it was probed last. */
+  /** Time of the last probe. */
   readonly probed?: Date | undefined
-  /** Whether it sends parts of files, as far as that is known; one that does not is left out of lists. */
+  /**
+   * Whether the mirror supports Range, if known. Without Range, it is omitted from lists of
+   * mirrors.
+   */
   readonly ranges?: boolean | undefined
-  /** When its copy was made, as far as its trace file says: the latest time over its ways. */
+  /** When the mirror's copy was made, by its trace file: the latest time of all endpoints. */
   readonly traced?: Date | undefined
   readonly endpoints: readonly EndpointHealth[]
-  /** What became of it lately, newest first; 32 changes at most. */
+  /** Last changes of the state, newest first; at most 32. */
   readonly history: readonly MirrorChange[]
 }
 
-/** What is known of one mirror. */
+/** Everything from which a mirror's health is computed. */
 export interface KnownHealth {
   readonly endpoints: readonly StoredEndpoint[]
-  /** When it was switched off, in milliseconds since 1970; undefined where it was not. */
+  /** When an operator disabled the mirror, in milliseconds since 1970; undefined if enabled. */
   readonly disabled: number | undefined
-  /** Whether its copy is older than it may be: see `isOutdated`. Apart, because it changes by time alone. */
+  /** Result of `isOutdated`. A field of its own, because it changes without a probe. */
   readonly outdated: boolean
 }
 
-/** The time to the second, as in `2026-11-21T20:00:00Z`. */
+/** Formats a time to the second, as in `2026-11-21T20:00:00Z`. */
 export function timeText(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
-/** What of a mirror it takes to say how it fares. */
+/** The part of a mirror's configuration that its health depends on. */
 export type DescribedMirror = Pick<Mirror, 'id' | 'urls' | 'enabled' | 'probe' | 'maxAge'>
 
 export function healthOf(
@@ -96,7 +101,9 @@ export function healthOf(
   }
 }
 
-/** Whether a mirror's copy is older than it may be. Of one whose trace was never read, that is not known. */
+/**
+ * Returns true if a mirror's copy is older than its `maxAge`; false if its trace has not been read.
+ */
 export function isOutdated(
   mirror: DescribedMirror,
   endpoints: readonly StoredEndpoint[],
@@ -107,7 +114,9 @@ export function isOutdated(
   return traced !== undefined && now - traced > mirror.maxAge
 }
 
-/** What clients and operators notice: where it is another one, that is an event. */
+/**
+ * Returns a string that differs if clients or operators notice a difference, which makes an event.
+ */
 export function statusSignature(mirror: DescribedMirror, known: KnownHealth): string {
   const { state } = conditionOf(mirror, known)
   const endpoints = endpointsOf(mirror, known.endpoints)
@@ -115,7 +124,7 @@ export function statusSignature(mirror: DescribedMirror, known: KnownHealth): st
   return JSON.stringify([state, down.sort(), ignoresRange(endpoints), state === 'up' && known.outdated])
 }
 
-/** A mirror's state, and what is to be said of it, as an event at that moment. */
+/** Returns a mirror's state and reason as an event. */
 export function eventOf(mirror: DescribedMirror, known: KnownHealth, at: number): MirrorEvent {
   const { state, reason } = conditionOf(mirror, known)
   return {
@@ -126,7 +135,7 @@ export function eventOf(mirror: DescribedMirror, known: KnownHealth, at: number)
   }
 }
 
-/** What ails a mirror, for those who rank; undefined where nothing does. */
+/** Returns a mirror's status for the ranking; undefined if it is healthy. */
 export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): MirrorStatus | undefined {
   const { mirror, secureUrl, plainUrls } = candidate
   if (known.disabled !== undefined) {
@@ -140,8 +149,8 @@ export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): Mirror
     }
   }
   const endpoints = endpointsOf(mirror, known.endpoints)
-  const isOpen = (url: string) => FAMILIES.some((family) => !isUnreachable(endpoints, url, family))
-  const plainUrl = plainUrls.find(isOpen) ?? candidate.plainUrl
+  const isReachable = (url: string) => FAMILIES.some((family) => !isUnreachable(endpoints, url, family))
+  const plainUrl = plainUrls.find(isReachable) ?? candidate.plainUrl
   let downFor = 0
   for (const family of FAMILIES) {
     if (secureUrl !== undefined && isUnreachable(endpoints, secureUrl, family))
@@ -149,11 +158,11 @@ export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): Mirror
     if (plainUrl !== undefined && isUnreachable(endpoints, plainUrl, family))
       downFor |= clientKindBit(false, family)
   }
-  const cannotPart = ignoresRange(endpoints)
+  const lacksRange = ignoresRange(endpoints)
   const outdated = outdatedOf(endpoints, known)
-  const isWell = downFor === 0 && !cannotPart && outdated === undefined
-  if (isWell && plainUrl === candidate.plainUrl) return undefined
-  return { downFor, reason: downText(mirror, endpoints), plainUrl, ignoresRange: cannotPart, outdated }
+  const isHealthy = downFor === 0 && !lacksRange && outdated === undefined
+  if (isHealthy && plainUrl === candidate.plainUrl) return undefined
+  return { downFor, reason: downText(mirror, endpoints), plainUrl, ignoresRange: lacksRange, outdated }
 }
 
 function outdatedOf(
@@ -165,7 +174,7 @@ function outdatedOf(
   return { from, reason: `its copy is from ${timeText(from)}, before the file changed` }
 }
 
-/** The latest time that a trace file has told. */
+/** Returns the latest time in the trace files of all endpoints. */
 function tracedOf(endpoints: readonly StoredEndpoint[]): number | undefined {
   let latest: number | undefined
   for (const { trace } of endpoints)
@@ -173,14 +182,17 @@ function tracedOf(endpoints: readonly StoredEndpoint[]): number | undefined {
   return latest
 }
 
-/** Whether a URL cannot be reached by a family. By one that its host has not, clients come the other way. */
+/**
+ * Whether a URL is down for clients of a family. If the host has no address of that family, clients
+ * use the other one.
+ */
 function isUnreachable(endpoints: readonly StoredEndpoint[], url: string, family: Family): boolean {
-  const own = endpoints.filter((endpoint) => endpoint.url === url)
-  const endpoint = own.find((one) => one.family === family) ?? own[0]
+  const ofUrl = endpoints.filter((endpoint) => endpoint.url === url)
+  const endpoint = ofUrl.find((candidate) => candidate.family === family) ?? ofUrl[0]
   return endpoint !== undefined && isDown(endpoint)
 }
 
-/** Those that there still are: of URLs that the mirror has. */
+/** Returns the endpoints whose URLs the mirror still has. */
 function endpointsOf(
   mirror: DescribedMirror,
   endpoints: readonly StoredEndpoint[],
@@ -204,12 +216,12 @@ export function conditionOf(
   if (isAllDown(mirror, endpoints)) return { state: 'down', since: latest(down), reason: reasonsOf(down) }
   const up = endpoints.filter(({ condition }) => condition === 'up')
   if (up.length === 0) return { state: 'unknown' }
-  const ailing = [...down.map((endpoint) => `${nameOf(endpoint)}: ${endpoint.reason ?? 'down'}`)]
-  if (ignoresRange(endpoints)) ailing.push('it ignores Range')
+  const problems = down.map((endpoint) => `${nameOf(endpoint)}: ${endpoint.reason ?? 'down'}`)
+  if (ignoresRange(endpoints)) problems.push('it ignores Range')
   const traced = tracedOf(endpoints)
   if (known.outdated && traced !== undefined)
-    ailing.push(`its copy is from ${timeText(traced)}, older than it may be`)
-  const reason = ailing.length > 0 ? { reason: ailing.join('; ') } : {}
+    problems.push(`its copy is from ${timeText(traced)}, older than it may be`)
+  const reason = problems.length > 0 ? { reason: problems.join('; ') } : {}
   return { state: 'up', since: new Date(Math.min(...up.map(({ since }) => since))), ...reason }
 }
 
@@ -217,17 +229,17 @@ function measurementsOf(
   endpoints: readonly StoredEndpoint[],
 ): Pick<MirrorHealth, 'roundTrip' | 'probed' | 'ranges' | 'traced'> {
   if (endpoints.length === 0) return {}
-  const quickest = Math.min(
+  const fastest = Math.min(
     ...endpoints
       .filter(({ condition }) => condition === 'up')
       .map(({ roundTrip }) => roundTrip ?? Number.POSITIVE_INFINITY),
   )
-  const told = endpoints.some(({ ranges }) => ranges !== undefined)
+  const isRangeKnown = endpoints.some(({ ranges }) => ranges !== undefined)
   const traced = tracedOf(endpoints)
   return {
     probed: new Date(Math.max(...endpoints.map(({ probed }) => probed))),
-    ...(Number.isFinite(quickest) ? { roundTrip: quickest } : {}),
-    ...(told ? { ranges: !ignoresRange(endpoints) } : {}),
+    ...(Number.isFinite(fastest) ? { roundTrip: fastest } : {}),
+    ...(isRangeKnown ? { ranges: !ignoresRange(endpoints) } : {}),
     ...(traced === undefined ? {} : { traced: new Date(traced) }),
   }
 }
@@ -246,16 +258,16 @@ function endpointHealth({
   trace,
 }: StoredEndpoint) {
   const traced = trace === undefined ? undefined : new Date(trace)
-  const known = { reason, roundTrip, ranges, redirect, note, traced }
-  const told = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
-  return { url, family, state: condition, since: new Date(since), probed: new Date(probed), ...told }
+  const optional = { reason, roundTrip, ranges, redirect, note, traced }
+  const present = Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined))
+  return { url, family, state: condition, since: new Date(since), probed: new Date(probed), ...present }
 }
 
 function isDown({ condition }: StoredEndpoint): boolean {
   return condition === 'down'
 }
 
-/** Whether no way is left, of any of its URLs. */
+/** Whether every URL has been probed and every endpoint is down. */
 function isAllDown(mirror: DescribedMirror, endpoints: readonly StoredEndpoint[]): boolean {
   const urls = probedUrls(mirror)
   return (
@@ -273,12 +285,12 @@ function latest(endpoints: readonly StoredEndpoint[]): Date {
   return new Date(Math.max(...endpoints.map(({ since }) => since)))
 }
 
-/** Each reason once. */
+/** Joins the reasons of endpoints, without duplicates. */
 function reasonsOf(endpoints: readonly StoredEndpoint[]): string {
   return [...new Set(endpoints.map(({ reason }) => reason ?? 'down'))].join('; ')
 }
 
-/** `https by IPv4`. */
+/** Returns an endpoint's name, as in `https by IPv4`. */
 function nameOf({ url, family }: StoredEndpoint): string {
   return `${new URL(url).protocol.slice(0, -1)} by ${family === 'ipv4' ? 'IPv4' : 'IPv6'}`
 }

@@ -1,53 +1,51 @@
 import type { EndpointState } from '../../store/states.js'
 import { neededSuccesses, type ProbeOutcome, type StateRules } from './state.js'
 
-/** When mirrors are probed. Milliseconds. */
+/** When mirrors are probed. All values are in milliseconds. */
 export interface Timing {
-  /** From a mirror's death to the first answer without it, at most. */
+  /** Maximum time from a mirror's failure to the first response that omits it. */
   readonly interval: number
-  /** One probe, all in all. */
+  /** Maximum duration of a probe. */
   readonly timeout: number
-  /** Between two probes of a mirror that is as it was, at most. */
+  /** Maximum time between two probes of a mirror whose state does not change. */
   readonly period: number
-  /** To the second try of one that failed, or to the second good answer of one that was down. */
-  readonly again: number
-  /** To the second try where nobody listened. */
+  /** Delay before the second probe of a mirror that failed, or that responds again. */
+  readonly retry: number
+  /** Delay before the second probe after a refused connection. */
   readonly confirm: number
-  /** Between a probe and an early one that somebody asks for, at least. */
+  /** Minimum time between a probe and an early one that was requested. */
   readonly early: number
 }
 
-/** Share of the interval that a probe may take. */
+/** Maximum share of the interval that a probe may take. */
 export const MAX_TIMEOUT_SHARE = 1 / 4
-/** Milliseconds. */
 export const DEFAULT_INTERVAL_MS = 60_000
 const DEFAULT_TIMEOUT_MS = 5000
 const MAX_CONFIRM_MS = 500
-/** Milliseconds kept back for what is slower than it should be. */
+/** Reserve for timers and processes that are late. */
 const MAX_SPARE_MS = 1000
-/** Share of the period by which it is shorter, at random. */
+/** Maximum share of the period that is cut at random. */
 const JITTER = 0.1
-/** Interval by which falls are remembered. */
+/** Number of intervals after which an endpoint's last failure no longer counts as flapping. */
 const MEMORY_INTERVALS = 60
 
 /**
- * Works out the times from the interval: a mirror that dies right after a probe, and then says nothing at all, has to be found
- * out by two probes that each last their whole time, before the interval is over.
+ * Derives all times from the interval. The worst case must fit into one interval: a mirror fails
+ * right after a probe, and then two probes run into their timeouts.
  *
  * @param interval default: a minute
- * @param timeout a quarter of the interval at most; default: 5 s
+ * @param timeout default: 5 s; at most a quarter of the interval
  */
 export function timingOf(interval = DEFAULT_INTERVAL_MS, timeout?: number): Timing {
-  const most = interval * MAX_TIMEOUT_SHARE
-  const given = Math.min(timeout ?? DEFAULT_TIMEOUT_MS, most)
-  const again = interval / 12
+  const limited = Math.min(timeout ?? DEFAULT_TIMEOUT_MS, interval * MAX_TIMEOUT_SHARE)
+  const retry = interval / 12
   const spare = Math.min(MAX_SPARE_MS, interval / 12)
   return {
     interval,
-    timeout: given,
-    period: interval - 2 * given - again - spare,
-    again,
-    confirm: Math.min(MAX_CONFIRM_MS, again),
+    timeout: limited,
+    period: interval - 2 * limited - retry - spare,
+    retry,
+    confirm: Math.min(MAX_CONFIRM_MS, retry),
     early: interval / 6,
   }
 }
@@ -56,16 +54,17 @@ export function rulesOf({ interval }: Timing): StateRules {
   return { failures: 2, successes: 2, maxSuccesses: 32, memoryMs: MEMORY_INTERVALS * interval }
 }
 
-/** What a probe told of one way, and what that made of it. */
+/** Outcome of a probe of one endpoint, and the state that follows from it. */
 export interface ProbeResult {
   readonly outcome: ProbeOutcome
   readonly state: EndpointState | undefined
 }
 
 /**
- * Milliseconds to the next probe of a mirror: to the first that one of its ways needs.
+ * Returns the milliseconds until the next probe of a mirror: the shortest delay that one of its
+ * endpoints needs.
  *
- * @param random 0 ≤ draw < 1
+ * @param random a random number, 0 ≤ random < 1
  */
 export function delayAfter(
   results: readonly ProbeResult[],
@@ -74,12 +73,13 @@ export function delayAfter(
   random: number,
 ): number {
   const usual = timing.period * (1 - JITTER * random)
-  return Math.min(usual, ...results.map((one) => delayOf(one, usual, timing, rules)))
+  return Math.min(usual, ...results.map((result) => delayOf(result, usual, timing, rules)))
 }
 
 function delayOf({ outcome, state }: ProbeResult, usual: number, timing: Timing, rules: StateRules): number {
   if (state === undefined || state.streak === 0 || outcome.kind === 'nothing') return usual
-  if (outcome.kind === 'failed') return outcome.weight === 'refused' ? timing.confirm : timing.again
-  // Of one that fell only once, the second answer is asked for soon; whoever falls again and again has time to do so.
-  return neededSuccesses(state, rules) <= rules.successes ? timing.again : usual
+  if (outcome.kind === 'failed') return outcome.weight === 'refused' ? timing.confirm : timing.retry
+  // Recovery from a single failure is confirmed soon. An endpoint that flaps must respond for
+  // longer.
+  return neededSuccesses(state, rules) <= rules.successes ? timing.retry : usual
 }

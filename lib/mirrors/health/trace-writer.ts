@@ -5,55 +5,60 @@ import type { Clock } from '../../clock.js'
 import { errorMessage, isNotFound, MirroredByError } from '../../errors.js'
 import { splitPath } from '../../paths.js'
 
-/** What trace file is written, and how often. */
+/** Path of the trace file, and how often it is written. */
 export interface TraceSettings {
   /** Repository path. */
   readonly path: string
-  /** Milliseconds. */
+  /** Milliseconds between two writes. */
   readonly interval: number
 }
 
-/** Milliseconds after which what failed is tried again, at most. */
+/** Maximum delay before a failed write is tried again. */
 const RETRY_MS = 60_000
 
 /**
- * Writes the time to a file of the repository, again and again, while this process is the one that indexes: a mirror's copy of
- * it then tells how old the mirror's other files may be.
+ * Writes the time to a file of the repository at an interval, while this process is the leader. A
+ * mirror's copy of that file then shows the age of the mirror's other files.
  */
 export class TraceWriter {
   readonly #root: string
-  readonly #writing: TraceSettings
+  readonly #settings: TraceSettings
   readonly #clock: Clock
   readonly #warning: (error: MirroredByError) => void
   #leads = false
   #closed = false
-  /** Whether it failed, and that was told. */
-  #isTold = false
+  /** Whether the last write failed and a warning was given. */
+  #hasWarned = false
   #cancel: () => void = () => {}
   #working: Promise<void> = Promise.resolve()
 
   /** @param root the real path of the repository */
-  constructor(root: string, writing: TraceSettings, clock: Clock, warning: (error: MirroredByError) => void) {
+  constructor(
+    root: string,
+    settings: TraceSettings,
+    clock: Clock,
+    warning: (error: MirroredByError) => void,
+  ) {
     this.#root = root
-    this.#writing = writing
+    this.#settings = settings
     this.#clock = clock
     this.#warning = warning
   }
 
-  /** This process writes from now on, and at once. */
+  /** Starts writing, the first time at once: this process has become the leader. */
   lead(): void {
     if (this.#leads || this.#closed) return
     this.#leads = true
     this.#next()
   }
 
-  /** Another one does. */
+  /** Stops writing: another process is the leader. */
   follow(): void {
     this.#leads = false
     this.#cancel()
   }
 
-  /** Ends it; what is half written is finished before. */
+  /** Stops writing, and waits for a write that is running. */
   async close(): Promise<void> {
     this.#closed = true
     this.follow()
@@ -63,60 +68,67 @@ export class TraceWriter {
   #next(): void {
     this.#working = this.#working.then(async () => {
       if (!this.#leads) return
-      const { interval } = this.#writing
-      const isDone = await this.#attempt()
+      const { interval } = this.#settings
+      const isWritten = await this.#attempt()
       if (!this.#leads) return
-      // It may have been given up, and taken up again, meanwhile: one plan is enough.
+      // Cancel first: `follow` and `lead` may both have been called during the write.
       this.#cancel()
-      this.#cancel = this.#clock.after(isDone ? interval : Math.min(interval, RETRY_MS), () => this.#next())
+      this.#cancel = this.#clock.after(isWritten ? interval : Math.min(interval, RETRY_MS), () =>
+        this.#next(),
+      )
     })
   }
 
   async #attempt(): Promise<boolean> {
     try {
       await this.#write()
-      this.#isTold = false
+      this.#hasWarned = false
       return true
     } catch (error) {
-      if (!this.#isTold) {
-        const message = `cannot write the trace file ${this.#writing.path} below ${this.#root}: ${errorMessage(error)}`
+      if (!this.#hasWarned) {
+        const message = `cannot write the trace file ${this.#settings.path} below ${this.#root}: ${errorMessage(error)}`
         this.#warning(new MirroredByError('ERR_TRACE', message, error))
       }
-      this.#isTold = true
+      this.#hasWarned = true
       return false
     }
   }
 
-  /** By a rename, so that no mirror ever fetches half of it. */
+  /** Writes by rename, so that no mirror fetches half a file. */
   async #write(): Promise<void> {
-    const [folder, name] = splitPath(this.#writing.path)
-    // A mount point without its disk has to stay as empty as it is, for that is how everybody knows.
+    const [folder, name] = splitPath(this.#settings.path)
+    // The mount point of a missing disk must stay empty: an empty root is how the indexer detects
+    // it.
     if ((await readdir(this.#root)).length === 0) throw new Error('the root is empty, or away')
-    const place = await this.#folder(folder === '' ? [] : folder.split('/'))
-    const temporary = join(place, `.${randomUUID()}`)
+    const realFolder = await this.#folder(folder === '' ? [] : folder.split('/'))
+    const temporary = join(realFolder, `.${randomUUID()}`)
     try {
       await writeFile(temporary, `${Math.floor(this.#clock.wall() / 1000)}\n`, { flag: 'wx' })
-      await rename(temporary, join(place, name))
+      await rename(temporary, join(realFolder, name))
     } catch (error) {
       await rm(temporary, { force: true })
       throw error
     }
   }
 
-  /** The real path of a folder, made where it is missing, one step at a time: a link on the way must not lead out of the root. */
+  /**
+   * Returns the real path of a folder, and creates it if missing. Resolves each step on its own,
+   * because a symbolic link on the way must not lead out of the root.
+   */
   async #folder(names: readonly string[]): Promise<string> {
-    let place = this.#root
+    let folder = this.#root
     for (const name of names) {
-      const next = join(place, name)
+      const next = join(folder, name)
       try {
-        place = await realpath(next)
+        folder = await realpath(next)
       } catch (error) {
         if (!isNotFound(error)) throw error
         await mkdir(next, { recursive: true })
-        place = next
+        folder = next
       }
-      if (relative(this.#root, place).split(sep)[0] === '..') throw new Error(`${next} leads out of the root`)
+      if (relative(this.#root, folder).split(sep)[0] === '..')
+        throw new Error(`${next} leads out of the root`)
     }
-    return place
+    return folder
   }
 }

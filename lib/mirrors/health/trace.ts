@@ -1,34 +1,34 @@
-import { monthOf, utc, zoneMinutes } from '../../dates.js'
-
-/** Bytes of a trace file, at most. */
 export const MAX_TRACE_BYTES = 4096
 
-/** Milliseconds by which the clock of whoever wrote it may be ahead. */
+/** How far a trace may lie in the future, because the writer's clock is ahead. */
 const MAX_AHEAD_MS = 86_400_000
-/** Mirrors were not made of files then. */
-const EARLIEST = Date.UTC(1990)
+/** Earlier times are mistakes, for example a number that is no time. */
+const MIN_TIME_MS = Date.UTC(1990)
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 const CLOCK = String.raw`(?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?`
 const DATE = String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)`
 const DAY_NAME = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const MONTH_NAME = '(?<monthName>[A-Z][a-z]{2})'
-/** Each at the beginning of a line; what follows after a space is somebody's remark. */
+/** Formats of the first line. Text after the time and a space is ignored. */
 const FORMATS: readonly RegExp[] = [
-  // ISO 8601 with a zone; without one, which is UTC, unless one follows by a name of its own; in its short form
+  // ISO 8601: with a zone; without one, which means UTC, unless the name of a zone follows; basic
+  // format
   String.raw`${DATE}[T ]${CLOCK} ?(?<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)`,
   String.raw`${DATE}(?:[T ]${CLOCK})?(?! (?:[A-Z]{2,5}\b|[+-]?\d))`,
   String.raw`(?<year>\d{4})(?<month>\d\d)(?<day>\d\d)T(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?<zone>Z|[+-]\d{4})?`,
-  // `date -u`
+  // Output of `date -u`
   String.raw`${DAY_NAME} ${MONTH_NAME} {1,2}(?<day>\d{1,2}) ${CLOCK} (?:UTC|GMT) (?<year>\d{4})`,
-  // RFC 2822 §3.3, and the date of HTTP
+  // RFC 2822 §3.3, and HTTP-date (RFC 9110 §5.6.7)
   String.raw`(?:${DAY_NAME}, ?)?(?<day>\d{1,2}) ${MONTH_NAME} (?<year>\d{4}) ${CLOCK} (?<zone>UTC?|GMT|Z|[+-]\d{4})`,
 ].map((format) => new RegExp(`^${format}(?=\\s|$)`))
-/** Seconds since 1970, also with a fraction, as AlmaLinux writes them; thirteen digits are milliseconds. */
+/** Seconds since 1970, with a fraction on AlmaLinux mirrors. Thirteen digits are milliseconds. */
 const EPOCH = /^(\d{9,13})(\.\d{1,9})?(?=\s|$)/
 
 /**
- * When a copy was made, by the first line of its trace file: milliseconds since 1970, rounded down. Undefined where it says no
- * time, one that is more than a day ahead, or one before 1990.
+ * Parses the first line of a trace file: the time at which a copy was made. Returns milliseconds
+ * since 1970, rounded down; undefined without a time, for a time before 1990, or more than a day in
+ * the future.
  *
  * @param now milliseconds since 1970
  */
@@ -38,7 +38,7 @@ export function parseTrace(text: string, now: number): number | undefined {
     .trimStart()
     .split(/[\r\n]/, 1)
   const time = epochOf(line) ?? dateOf(line)
-  return time !== undefined && time >= EARLIEST && time <= now + MAX_AHEAD_MS ? time : undefined
+  return time !== undefined && time >= MIN_TIME_MS && time <= now + MAX_AHEAD_MS ? time : undefined
 }
 
 function epochOf(line: string): number | undefined {
@@ -55,20 +55,29 @@ function dateOf(line: string): number | undefined {
   return undefined
 }
 
-/** Returns the time that the groups of a format name; undefined if there is no such time. */
+/** Returns undefined if the day or the time of day does not exist. */
 function timeOf(parts: Readonly<Record<string, string | undefined>>): number | undefined {
   const number = (name: string) => Number(parts[name] ?? 0)
   const { monthName, zone, fraction = '' } = parts
-  const month = monthName === undefined ? number('month') : monthOf(monthName)
-  const time = utc(number('year'), month, number('day'), number('hour'), number('minute'), number('second'))
-  // The other zones are names of UTC.
-  const offset = /^[+-]/.test(zone ?? '') ? zoneMinutes(zone ?? '') : 0
-  return time === undefined || offset === undefined
-    ? undefined
-    : time - offset * 60_000 + thousandths(fraction)
+  const month = monthName === undefined ? number('month') - 1 : MONTHS.indexOf(monthName)
+  const [hour, minute, second] = [number('hour'), number('minute'), number('second')]
+  const midnight = new Date(Date.UTC(number('year'), month, number('day')))
+  const isDay = midnight.getUTCMonth() === month && midnight.getUTCDate() === number('day')
+  const offset = offsetOf(zone)
+  // Second 60 is a leap second.
+  if (!isDay || hour > 23 || minute > 59 || second > 60 || offset === undefined) return undefined
+  return midnight.getTime() + ((hour * 60 + minute - offset) * 60 + second) * 1000 + thousandths(fraction)
 }
 
-/** Of the digits after a point. */
+/** Converts the digits after a decimal point to thousandths. */
 function thousandths(digits: string): number {
   return Number(digits.slice(0, 3).padEnd(3, '0'))
+}
+
+/** Returns the minutes by which a zone is ahead of UTC; undefined if there is no such zone. */
+function offsetOf(zone: string | undefined): number | undefined {
+  const [, sign, hours, minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? '') ?? []
+  if (sign === undefined) return 0
+  if (Number(hours) > 14 || Number(minutes) > 59) return undefined
+  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
 }

@@ -104,7 +104,12 @@ describe('of a file of the index', () => {
     test(endpoint, async (t) => {
       const mirror = await startFaulty(t, endpoint)
       const outcome = await probeUrl(mirror.url, [FILE], SHORT)
-      const expected = { kind: 'failed', reason: 'no answer within 0.3 s', weight: 'normal', doubt: 'silent' }
+      const expected = {
+        kind: 'failed',
+        reason: 'no answer within 0.3 s',
+        weight: 'normal',
+        localFault: 'silent',
+      }
       assert.deepEqual(outcome, expected)
       await until('its connections are closed', () => mirror.connections() === 0)
     })
@@ -324,7 +329,7 @@ describe('below HTTP', () => {
       kind: 'failed',
       reason: 'connection refused',
       weight: 'refused',
-      doubt: undefined,
+      localFault: undefined,
     })
   })
 

@@ -22,7 +22,7 @@ test('the times of a minute', () => {
     interval: 60_000,
     timeout: 5000,
     period: 44_000,
-    again: 5000,
+    retry: 5000,
     confirm: 500,
     early: 10_000,
   })
@@ -60,11 +60,11 @@ describe('the next probe', () => {
   const TABLE: readonly (readonly [what: string, told: readonly ProbeResult[], delay: number])[] = [
     ['of one that is up', [after(GOOD)], timing.period],
     ['of one that nothing is known of', [], timing.period],
-    ['of one that failed', [after(GOOD, BAD)], timing.again],
+    ['of one that failed', [after(GOOD, BAD)], timing.retry],
     ['of one that refused', [after(GOOD, REFUSED)], timing.confirm],
     ['of one that is down', [after(BAD, BAD)], timing.period],
     ['of one that is down and refuses', [after(BAD, REFUSED)], timing.period],
-    ['of one that was down and answers', [after(BAD, BAD, GOOD)], timing.again],
+    ['of one that was down and answers', [after(BAD, BAD, GOOD)], timing.retry],
     ['of one that fell twice and answers', [after(BAD, BAD, GOOD, GOOD, BAD, BAD, GOOD)], timing.period],
     [
       'is the first that some way needs',
