@@ -1,5 +1,6 @@
 import { FAMILIES, type Family, type Mirror } from '../../model.js'
 import { type HostAddresses, hostOf, isLiteral, isPrivate } from '../../network/addresses.js'
+import { whenAborted, withTimeLimit } from '../../network/time-limit.js'
 import type { Endpoint } from '../../store/states.js'
 import { type ProbeDependencies, probe } from './probe.js'
 import type { ProbeTarget } from './probe-target.js'
@@ -125,24 +126,13 @@ function judgeLocalFault(
 
 const UNKNOWN: HostAddresses = { ipv4: undefined, ipv6: undefined }
 
-/**
- * Waits for the resolver, but only up to a time limit or until the signal aborts. Never rejects.
- */
-async function within(
+/** Returns the addresses, or `UNKNOWN` if the time limit passes or `signal` aborts. */
+function within(
   milliseconds: number,
   resolving: Promise<HostAddresses>,
   signal: AbortSignal,
 ): Promise<HostAddresses> {
-  let end = (): void => {}
-  const ended = new Promise<HostAddresses>((resolve) => {
-    end = () => resolve(UNKNOWN)
-  })
-  const timer = setTimeout(end, milliseconds)
-  signal.addEventListener('abort', end, { once: true })
-  try {
-    return await Promise.race([resolving, ended])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
-  }
+  return withTimeLimit(milliseconds, new Error('no addresses'), signal, (controller) =>
+    Promise.race([resolving, whenAborted(controller.signal, UNKNOWN)]),
+  )
 }

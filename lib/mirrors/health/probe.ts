@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import type { Family } from '../../model.js'
 import { type HostResolver, hostOf, isPrivate } from '../../network/addresses.js'
-import { MAX_REDIRECTS, REDIRECT_STATUSES } from '../../network/redirects.js'
+import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../network/redirects.js'
+import { withTimeLimit } from '../../network/time-limit.js'
 import { failureOf } from './failure.js'
 import type { ProbeClient, ProbeResponse } from './http.js'
 import { judge, judgeTrace, type Verdict } from './judge.js'
@@ -48,21 +49,16 @@ export async function probe(
   timeout: number,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  const controller = new AbortController()
-  // Every redirect opens a connection that listens; Node warns of a leak at eleven.
-  setMaxListeners(0, controller.signal)
   const seconds = `${Number((timeout / 1000).toFixed(1))} s`
-  const timer = setTimeout(() => controller.abort(new NoResponse(`no answer within ${seconds}`)), timeout)
-  const end = () => controller.abort(signal.reason)
-  if (signal.aborted) end()
-  signal.addEventListener('abort', end, { once: true })
+  const timedOut = new NoResponse(`no answer within ${seconds}`)
   try {
-    return await probeTargets(endpoint, dependencies, controller.signal)
+    return await withTimeLimit(timeout, timedOut, signal, (controller) => {
+      // Every redirect opens a connection that listens; Node warns of a leak at eleven listeners.
+      setMaxListeners(0, controller.signal)
+      return probeTargets(endpoint, dependencies, controller.signal)
+    })
   } catch (error) {
     return signal.aborted ? { kind: 'nothing', reason: 'ended' } : failed(error)
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
   }
 }
 
@@ -166,19 +162,10 @@ async function request(
 }
 
 function locationOf(from: URL, response: ProbeResponse): URL {
-  const location = response.header('location')
-  const url = location === undefined ? undefined : parse(location, from)
+  const url = nextLocation(from, response.header('location'))
   if (url === undefined) throw new BadResponse('it redirects to nowhere')
   if (!/^https?:$/.test(url.protocol)) throw new BadResponse(`it redirects to ${url.protocol}`)
   return url
-}
-
-function parse(url: string, base: URL): URL | undefined {
-  try {
-    return new URL(url, base)
-  } catch {
-    return undefined
-  }
 }
 
 /** Returns the addresses of another host, of the probed family if it has any. */

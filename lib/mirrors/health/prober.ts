@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.js'
 import { Limiter } from '../../limiter.js'
 import type { Mirror, Random } from '../../model.js'
+import { hostOf } from '../../network/addresses.js'
 import { TokenBucket } from '../../token-bucket.js'
 import type { Timing } from './timing.js'
 
@@ -92,7 +93,7 @@ export class Prober {
   #add(mirror: Mirror): ScheduledMirror {
     const scheduled: ScheduledMirror = {
       mirror,
-      host: new URL(mirror.urls[0] ?? '').hostname,
+      host: hostOf(new URL(mirror.urls[0] ?? '')),
       cancel: () => {},
       dueAt: Number.POSITIVE_INFINITY,
       controller: undefined,

@@ -1,10 +1,11 @@
+import { monthOf, utc, zoneMinutes } from '../../dates.js'
+
 export const MAX_TRACE_BYTES = 4096
 
 /** How far a trace may lie in the future, because the writer's clock is ahead. */
 const MAX_AHEAD_MS = 86_400_000
 /** Earlier times are mistakes, for example a number that is no time. */
 const MIN_TIME_MS = Date.UTC(1990)
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 const CLOCK = String.raw`(?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?`
 const DATE = String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)`
@@ -55,29 +56,20 @@ function dateOf(line: string): number | undefined {
   return undefined
 }
 
-/** Returns undefined if the day or the time of day does not exist. */
+/** Returns the time that the groups of a format name; undefined if there is no such time. */
 function timeOf(parts: Readonly<Record<string, string | undefined>>): number | undefined {
   const number = (name: string) => Number(parts[name] ?? 0)
   const { monthName, zone, fraction = '' } = parts
-  const month = monthName === undefined ? number('month') - 1 : MONTHS.indexOf(monthName)
-  const [hour, minute, second] = [number('hour'), number('minute'), number('second')]
-  const midnight = new Date(Date.UTC(number('year'), month, number('day')))
-  const isDay = midnight.getUTCMonth() === month && midnight.getUTCDate() === number('day')
-  const offset = offsetOf(zone)
-  // Second 60 is a leap second.
-  if (!isDay || hour > 23 || minute > 59 || second > 60 || offset === undefined) return undefined
-  return midnight.getTime() + ((hour * 60 + minute - offset) * 60 + second) * 1000 + thousandths(fraction)
+  const month = monthName === undefined ? number('month') : monthOf(monthName)
+  const time = utc(number('year'), month, number('day'), number('hour'), number('minute'), number('second'))
+  // The other zones are names of UTC.
+  const offset = /^[+-]/.test(zone ?? '') ? zoneMinutes(zone ?? '') : 0
+  return time === undefined || offset === undefined
+    ? undefined
+    : time - offset * 60_000 + thousandths(fraction)
 }
 
 /** Converts the digits after a decimal point to thousandths. */
 function thousandths(digits: string): number {
   return Number(digits.slice(0, 3).padEnd(3, '0'))
-}
-
-/** Returns the minutes by which a zone is ahead of UTC; undefined if there is no such zone. */
-function offsetOf(zone: string | undefined): number | undefined {
-  const [, sign, hours, minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone ?? '') ?? []
-  if (sign === undefined) return 0
-  if (Number(hours) > 14 || Number(minutes) > 59) return undefined
-  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
 }
