@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, statSync } from 'node:fs'
 import { ALGORITHMS, type Algorithm, type Digests, type HashedFile, type Identity } from './model.js'
 
 export function identityOf(stats: BigIntStats): Identity {
@@ -8,6 +8,16 @@ export function identityOf(stats: BigIntStats): Identity {
     ctimeNs: stats.ctimeNs,
     // Signed, so that a 64-bit database column holds every inode number.
     inode: BigInt.asIntN(64, stats.ino),
+  }
+}
+
+/** Returns the identity that a file has on disk now; undefined if there is no regular file, or on an error. */
+export function identityAt(absolute: string): Identity | undefined {
+  try {
+    const stats = statSync(absolute, { bigint: true, throwIfNoEntry: false })
+    return stats?.isFile() ? identityOf(stats) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 export { ERROR_CODES, type ErrorCode, MirroredByError } from './errors.js'
 export type { LocalPlace } from './geo/locator.js'
+export type { Indexed } from './indexing/first-pass.js'
 export type { Progress } from './indexing/indexer.js'
 export type { EndpointHealth, MirrorChange, MirrorHealth } from './mirrors/health/summary.js'
 export type { CorruptFile, MirrorPresence, SurveyReport } from './mirrors/presence/report.js'
@@ -41,13 +42,8 @@ export type {
   Size,
   TraceOptions,
 } from './options.js'
-export {
-  createOrigin,
-  type Indexed,
-  type MirrorReport,
-  type Origin,
-  type OriginEvents,
-} from './origin.js'
+export { createOrigin, type MirrorReport, type Origin } from './origin.js'
+export type { OriginEvents } from './origin-events.js'
 export { type Decoration, decoration, type ResponseView } from './request/decoration.js'
 export {
   type ByteRange,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
+import { realRoot } from '../indexing/repository/on-disk.js'
 import type { OriginOptions } from '../options.js'
-import { realRoot } from '../origin.js'
 import { defaultStoreFile } from '../store/location.js'
 import { recoverableStore } from '../store/recoverable-store.js'
 import type { Output } from './output.js'

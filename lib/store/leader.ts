@@ -59,6 +59,11 @@ export class Leader {
     this.#since = clocks.steady()
   }
 
+  /** Whether this process leads. */
+  get leads(): boolean {
+    return this.#leads === true
+  }
+
   /** Takes the lease or waits for it, from now on. */
   async start(): Promise<void> {
     if (this.#closed) return

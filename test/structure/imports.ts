@@ -35,7 +35,16 @@ const FLOWS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(MIRRORS.map((side, index) => [side, MIRRORS.slice(index + 1)])),
 }
 
-const EDGES = ['cli/', 'adapters/', 'index.ts', 'origin.ts', 'options.ts']
+const EDGES = [
+  'cli/',
+  'adapters/',
+  'index.ts',
+  'origin.ts',
+  'wiring.ts',
+  'options.ts',
+  'origin-events.ts',
+  'warnings.ts',
+]
 
 /** What files of each place may import besides files of the same place. */
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {

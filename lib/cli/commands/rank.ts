@@ -1,5 +1,6 @@
 import { urlPath } from '../../fields/url.js'
 import { openLocator } from '../../geo/locator.js'
+import { changedOnDisk } from '../../indexing/repository/on-disk.js'
 import { mirrorStatusOf } from '../../mirrors/health/summary.js'
 import { nameServers } from '../../mirrors/list/hosts.js'
 import { Registry } from '../../mirrors/list/registry.js'
@@ -7,7 +8,6 @@ import { isChecked, storageKey } from '../../mirrors/presence/persistence.js'
 import { explain, type Ranking } from '../../mirrors/ranking/rank.js'
 import type { Client } from '../../model.js'
 import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
-import { changedBelow } from '../../origin.js'
 import { createPathFilter } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import type { StoredPresence } from '../../store/states.js'
@@ -43,7 +43,7 @@ export async function ranking(
     )
   heedFiles(registry, options, stored?.presence)
   const relative = path.replace(/^\/+/, '')
-  const changed = changedBelow(options.root, relative, createPathFilter(options.ignore))
+  const changed = changedOnDisk(options.root, relative, createPathFilter(options.ignore))
   const number = await numberOf(options, relative).catch(warning)
   const wanted = { path: relative, changed, secure, number: number ?? undefined }
   const result = explain(registry.snapshot, wanted, locate(ip), urlPath(relative))

@@ -1,0 +1,355 @@
+import { resolve, sep } from 'node:path'
+import { SYSTEM_CLOCK } from './clock.js'
+import { MirroredByError } from './errors.js'
+import { etagOf } from './fields/etag.js'
+import type { Locator } from './geo/locator.js'
+import { FirstPass } from './indexing/first-pass.js'
+import { Health } from './mirrors/health/health.js'
+import { undiciProbeClient } from './mirrors/health/http.js'
+import { TraceWriter } from './mirrors/health/trace-writer.js'
+import { nameServers } from './mirrors/list/hosts.js'
+import { Registry } from './mirrors/list/registry.js'
+import { Presence } from './mirrors/presence/presence.js'
+import type { CorruptFile } from './mirrors/presence/report.js'
+import type { MirrorPerformance } from './mirrors/ranking/adaptive-weights.js'
+import { Weigher } from './mirrors/ranking/weigher.js'
+import type { Awaitable, Mirror } from './model.js'
+import { systemResolver } from './network/addresses.js'
+import { loadUndici } from './network/undici.js'
+import { type CheckedOptions, presenceSettingsOf } from './options.js'
+import { EventOutbox } from './origin-events.js'
+import { createPathFilter, type PathFilter } from './paths.js'
+import { FileCache } from './request/file-cache.js'
+import { Planner } from './request/planner.js'
+import { representationsNamed } from './request/representations/representation-set.js'
+import { StatCache } from './request/stat-cache.js'
+import { Leader } from './store/leader.js'
+import { defaultStatesFile, defaultStoreFile } from './store/location.js'
+import { INDEX_STORE, type OpenedStore, openStore, STATE_STORE } from './store/open.js'
+import type { RecoveryEvents } from './store/recovery.js'
+import type { MirrorStateStore } from './store/states.js'
+import { type Store, storeError } from './store/store.js'
+import { Warnings } from './warnings.js'
+
+/** The parts of an origin, ready to be used. */
+export interface OriginParts {
+  readonly events: EventOutbox
+  readonly warnings: Warnings
+  readonly includes: PathFilter
+  readonly locator: Locator
+  readonly registry: Registry
+  readonly store: Store
+  readonly health: Health
+  readonly presence: Presence
+  readonly firstPass: FirstPass
+  readonly planner: Planner
+  readonly leader: Leader
+  /** Closes all parts, each before those that it uses. */
+  close(): Promise<void>
+}
+
+/** A part that works only in the process that leads. */
+interface Duty {
+  lead(): void
+  follow(): void
+}
+
+/**
+ * Builds the parts of an origin, each after those that it uses. What a part tells to parts that
+ * are built later goes through `Listeners`. Nothing is read, probed or surveyed until the leader
+ * is started.
+ *
+ * @param root the real path of the repository
+ * @throws the error of the part that cannot be built, after all parts built before it are closed
+ */
+export async function wire(root: string, options: CheckedOptions, locator: Locator): Promise<OriginParts> {
+  const opened = new Opened()
+  try {
+    return build(root, options, locator, opened)
+  } catch (error) {
+    // An error of closing would hide why construction failed. Stores of the caller stay open.
+    await opened.close([options.store, options.mirrorStates]).catch(() => {})
+    throw error
+  }
+}
+
+function build(root: string, options: CheckedOptions, locator: Locator, opened: Opened): OriginParts {
+  const events = new EventOutbox()
+  const warnings = new Warnings((warning) => events.warn(warning), SYSTEM_CLOCK.steady)
+  const warning = (error: unknown): void => warnings.report(error)
+  const includes = createPathFilter(options.ignore)
+
+  opened.add(locator)
+  locator.begin(options.watch !== false, warning)
+
+  const listReplaced = new Listeners()
+  const hosts = { ...nameServers(), locate: (address: string) => locator.locate(address) }
+  const registry = opened.add(
+    new Registry(
+      options.mirrors,
+      options.watch,
+      options,
+      { replaced: () => listReplaced.call(), warning },
+      options.lookupHosts ? hosts : undefined,
+    ),
+  )
+
+  const indexRebuilt = new Listeners()
+  const { store, file: indexFile } = openIndex(root, options, { rebuilt: () => indexRebuilt.call(), warning })
+  opened.add(store)
+  const files = new FileCache(store, options.etag, representationsNamed(options.representations))
+  listReplaced.add(() => files.clear())
+  indexRebuilt.add(() => files.clear())
+
+  const duties: Duty[] = []
+  const completedElsewhere = new Listeners()
+  const leader = opened.add(
+    new Leader(store, {
+      lead: () => {
+        for (const duty of duties) duty.lead()
+      },
+      follow: () => {
+        for (const duty of duties) duty.follow()
+      },
+      complete: () => completedElsewhere.call(),
+      changed: () => files.clear(),
+      failed: (error) => warning(storeError('cannot be used at the moment', error)),
+    }),
+  )
+
+  const statesRebuilt = new Listeners()
+  const states = openStates(root, options, { rebuilt: () => statesRebuilt.call(), warning })
+  opened.add(states)
+  const resolver = opened.add(systemResolver())
+
+  const surveyRequested = new Listeners<[id: string]>()
+  const health = opened.add(
+    new Health(
+      options.probe,
+      {
+        states,
+        index: store,
+        registry,
+        client: undiciProbeClient,
+        resolver,
+        privateAddresses: options.privateAddresses,
+        clock: SYSTEM_CLOCK,
+        random: Math.random,
+      },
+      {
+        changed: ({ mirror, at, state, reason }) =>
+          events.emit('mirror', { id: mirror, at: new Date(at), state, reason }),
+        probeRequested: (id) => surveyRequested.call(id),
+        warning,
+      },
+    ),
+  )
+  listReplaced.add(() => health.listChanged())
+  statesRebuilt.add(() => health.restore())
+
+  const surveyed = new Listeners<[id: string]>()
+  const presence = opened.add(
+    new Presence(
+      presenceSettingsOf(options),
+      {
+        states,
+        index: store,
+        registry,
+        includes,
+        ignore: options.ignore,
+        indexFile,
+        resolver,
+        clock: SYSTEM_CLOCK,
+        random: Math.random,
+        isUp: (mirror) => health.isUp(mirror),
+        etagOf: ({ identity, digests }) => etagOf(options.etag, identity, digests),
+      },
+      {
+        corrupt: (corrupt) => {
+          warning(corruptWarning(corrupt))
+          events.emit('corrupt', corrupt)
+        },
+        surveyed: (id) => surveyed.call(id),
+        warning,
+      },
+    ),
+  )
+  listReplaced.add(() => presence.listChanged())
+  statesRebuilt.add(() => presence.restore())
+  surveyRequested.add((id) => presence.expedite(id))
+
+  if (options.adaptiveWeights) {
+    const weigher = opened.add(
+      new Weigher({
+        measure: () => registry.snapshot.mirrors.map((mirror) => performanceOf(mirror, { health, presence })),
+        apply: (factors) => registry.setWeightFactors(factors),
+        clock: SYSTEM_CLOCK,
+      }),
+    )
+    surveyed.add(() => weigher.weigh())
+  }
+  surveyed.add((id) => events.emit('surveyed', id))
+
+  const firstPass = opened.add(
+    new FirstPass(
+      { ...options, root, store, includes },
+      {
+        changed: (paths) => {
+          files.forget(paths)
+          presence.changed(paths)
+          events.emit('changed', paths)
+        },
+        removed: (folder) => {
+          files.clear()
+          events.emit('changed', [folder])
+        },
+        completed: () => leader.completed(),
+        indexed: (indexed) => {
+          presence.ready(indexed.files)
+          events.emit('indexed', indexed)
+        },
+        warning,
+      },
+    ),
+  )
+  indexRebuilt.add(() => firstPass.rescan())
+  completedElsewhere.add(() => firstPass.completedElsewhere())
+
+  // Load undici first: loading takes time that would otherwise be counted in the first round
+  // trips.
+  const probing: Duty = {
+    lead: () => {
+      if (options.probe === undefined) return
+      loadUndici().then(() => {
+        if (leader.leads) health.lead()
+      }, warning)
+    },
+    follow: () => health.follow(),
+  }
+  duties.push(firstPass, probing, presence)
+  if (options.writeTrace !== undefined)
+    duties.push(opened.add(new TraceWriter(root, options.writeTrace, SYSTEM_CLOCK, warning)))
+
+  // Paths of the index need no normalization, and `join` costs a request as much as all of
+  // ranking.
+  const below = root.endsWith(sep) ? root : root + sep
+  const statCache = new StatCache(SYSTEM_CLOCK.steady)
+  const planner = new Planner(options, {
+    files,
+    store,
+    includes,
+    snapshot: () => registry.snapshot,
+    locate: (address) => locator.locate(address),
+    identify: (path) => statCache.identify(below + path),
+    absolute: (path) => below + path,
+    invalidate: (path) => firstPass.invalidate(path),
+    reportBroken: (names, path) => {
+      health.reportBroken(names)
+      presence.reportBroken(names, path)
+    },
+    reportUnchecked: (file, candidates) => presence.requestCheck(file, candidates),
+    random: Math.random,
+  })
+
+  return {
+    events,
+    warnings,
+    includes,
+    locator,
+    registry,
+    store,
+    health,
+    presence,
+    firstPass,
+    planner,
+    leader,
+    close: () => opened.close(),
+  }
+}
+
+/**
+ * What was opened. A part is closed before the parts that were opened earlier, because it may use
+ * them.
+ */
+class Opened {
+  readonly #parts: { close(): Awaitable<void> }[] = []
+
+  add<P extends { close(): Awaitable<void> }>(part: P): P {
+    this.#parts.push(part)
+    return part
+  }
+
+  /** Closes all parts but some, and throws the first error at the end. */
+  async close(except: readonly unknown[] = []): Promise<void> {
+    const errors: unknown[] = []
+    for (const part of this.#parts.reverse()) {
+      if (except.includes(part)) continue
+      try {
+        await part.close()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length > 0) throw errors[0]
+  }
+}
+
+/**
+ * Functions that are called together. Because parts add them when they are built, none is called
+ * too early.
+ */
+class Listeners<Values extends readonly unknown[] = []> {
+  readonly #listeners: ((...values: Values) => void)[] = []
+
+  add(listener: (...values: Values) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  call(...values: Values): void {
+    for (const listener of this.#listeners) listener(...values)
+  }
+}
+
+function openIndex(root: string, { store }: CheckedOptions, events: RecoveryEvents): OpenedStore<Store> {
+  if (typeof store === 'object') return { store, file: undefined }
+  return openStore(INDEX_STORE, store === undefined ? defaultStoreFile(root) : resolve(store), events)
+}
+
+/**
+ * Opens the mirror states: in memory if there are no mirrors, or if the index is in no file and
+ * none is named.
+ */
+function openStates(
+  root: string,
+  { store, mirrorStates, mirrors }: CheckedOptions,
+  events: RecoveryEvents,
+): MirrorStateStore {
+  if (typeof mirrorStates === 'object') return mirrorStates
+  const index = typeof store === 'object' ? undefined : resolve(store ?? defaultStoreFile(root))
+  const file = mirrorStates === undefined ? index && defaultStatesFile(index) : resolve(mirrorStates)
+  const hasMirrors = typeof mirrors === 'string' || mirrors.length > 0
+  return openStore(STATE_STORE, hasMirrors ? file : undefined, events).store
+}
+
+function performanceOf(
+  mirror: Mirror,
+  { health, presence }: Pick<OriginParts, 'health' | 'presence'>,
+): MirrorPerformance {
+  const { state, roundTrip } = health.of(mirror)
+  const known = presence.of(mirror)
+  return {
+    id: mirror.id,
+    roundTrip: state === 'up' ? roundTrip : undefined,
+    speed: known.kind === 'checked' ? known.speed : undefined,
+  }
+}
+
+function corruptWarning({ mirror, path, start, end, expected, got }: CorruptFile): MirroredByError {
+  const bytes = `of ${JSON.stringify(path)}, from ${start} to ${end}`
+  const what =
+    got === undefined
+      ? `does not send all bytes ${bytes}`
+      : `sends other bytes than ours ${bytes}: the SHA-256 is ${got} and not ${expected}`
+  const message = `the mirror ${mirror} ${what}; no client is sent there for the file until it is mended`
+  return new MirroredByError('ERR_CORRUPT', message)
+}
