@@ -9,6 +9,9 @@ import { createPathFilter } from '../../lib/paths.js'
 import { FileCache } from '../../lib/request/file-cache.js'
 import type { Plan } from '../../lib/request/plan.js'
 import { Planner, type PlannerOptions } from '../../lib/request/planner.js'
+import type { RenderNeed, Representation } from '../../lib/request/representations/representation.js'
+import { RepresentationSet } from '../../lib/request/representations/representation-set.js'
+import { REPRESENTATIONS } from '../../lib/request/representations/table.js'
 import type { RequestView } from '../../lib/request/view.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
@@ -41,6 +44,8 @@ export interface World {
   readonly locate?: (address: string) => Client
   /** Whether the store answers by promise. */
   readonly byPromise?: boolean
+  /** Default: all of the table. */
+  readonly representations?: readonly Representation[]
 }
 
 export interface Planned {
@@ -50,6 +55,8 @@ export interface Planned {
   readonly stale: string[]
   /** Names of mirrors that clients said are broken, each report joined by commas. */
   readonly broken: string[]
+  /** What the planner has read so far: `mirrors`, `pieces`. */
+  readonly used: ReadonlySet<RenderNeed>
 }
 
 export const FILES: readonly IndexedFile[] = [
@@ -102,6 +109,7 @@ export function planner(world: World = {}): Planned {
     byPromise = false,
     choosing = {},
     locate = (address) => ({ address }),
+    representations = REPRESENTATIONS,
   } = world
   const memory = memoryStore()
   void memory.apply(files.map((file) => put(file, pieces[file.path])))
@@ -112,14 +120,23 @@ export function planner(world: World = {}): Planned {
   const snapshot = world.statuses === undefined ? prepared : prepared.with(world.statuses)
   const stale: string[] = []
   const broken: string[] = []
+  const used = new Set<RenderNeed>()
   const made = () =>
     new Planner(
       { ...OPTIONS, ...world.options },
       {
-        files: new FileCache(store, 'digest'),
-        store,
+        files: new FileCache(store, 'digest', new RepresentationSet(representations)),
+        store: {
+          pieces: (path) => {
+            used.add('pieces')
+            return store.pieces(path)
+          },
+        },
         includes: createPathFilter(['private']),
-        snapshot: () => snapshot,
+        snapshot: () => {
+          used.add('mirrors')
+          return snapshot
+        },
         locate,
         identify: (path) =>
           path in onDisk ? onDisk[path] : files.find((file) => file.path === path)?.identity,
@@ -136,6 +153,7 @@ export function planner(world: World = {}): Planned {
     atOnce: (view) => !(made().plan(view) instanceof Promise),
     stale,
     broken,
+    used,
   }
 }
 
