@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { type OriginOptions, optionEntries } from '../options.js'
 import { mapping, validateYamlFile } from '../validation.js'
 
-/** What a configuration file may say: the options of `createOrigin`, and where `serve` listens. */
+/** The content of a configuration file: options of `createOrigin`, and the address of `serve`. */
 export interface Configuration extends Omit<OriginOptions, 'root'> {
   root?: string | undefined
   port?: number | undefined
@@ -12,7 +12,7 @@ export interface Configuration extends Omit<OriginOptions, 'root'> {
 
 const portMessage = 'must be a port, 0 to 65535'
 
-/** Ports of `serve`; 0 takes a free one. */
+/** Port of `serve`; 0 takes a free port. */
 export const portSchema = v.pipe(
   v.number(portMessage),
   v.integer(portMessage),

@@ -6,5 +6,5 @@ const status = await run(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   progress: process.stderr,
 })
-// Whoever serves goes on; whatever else is still under way is not waited for where something went wrong.
+// After a failure, do not wait for running work. After a success, `serve` continues.
 if (status !== 0) process.exit(status)

@@ -4,34 +4,34 @@ import type { MirrorPresence } from '../mirrors/presence/report.js'
 import { Blocks } from '../mirrors/presence/sets/blocks.js'
 import type { StoredPresence } from '../store/states.js'
 
-/** A mirror, and by what its files are stored: see `storedKey`. */
+/** A mirror, and the key of its files in the state store: see `storageKey`. */
 export interface StoredMirror {
   readonly id: string
-  /** Undefined where it is taken to hold everything. */
+  /** Undefined if the mirror counts as complete without checks. */
   readonly key: string | undefined
 }
 
-/** What is stored of the files of mirrors, by their ids, without those that are taken to hold everything. */
-export function readKept(
+/** Returns the stored files of mirrors, by mirror id. Mirrors without a key are left out. */
+export function restoreFiles(
   mirrors: readonly StoredMirror[],
   presence: StoredPresence | undefined,
 ): ReadonlyMap<string, PersistedMirror> {
   const blocks = new Blocks()
-  const kept = mirrors.flatMap(({ id, key }): readonly PersistedMirror[] =>
+  const restored = mirrors.flatMap(({ id, key }): readonly PersistedMirror[] =>
     key === undefined ? [] : [{ mirror: { id }, key, files: new MirrorFiles(blocks), survey: undefined }],
   )
-  if (presence !== undefined) restore(kept, presence)
-  return new Map(kept.map((one) => [one.mirror.id, one]))
+  if (presence !== undefined) restore(restored, presence)
+  return new Map(restored.map((persisted) => [persisted.mirror.id, persisted]))
 }
 
-/** How many files a mirror holds, for a table. */
+/** Returns the number of files that a mirror holds, for a table. */
 export function filesText(presence: MirrorPresence): string {
   if (presence.kind === 'assumed') return 'assumed'
   const { held, stale, absent, survey } = presence
   return survey === undefined && held + stale + absent === 0 ? '-' : String(held)
 }
 
-/** What is wrong with what a mirror holds, or with how that was looked at; undefined where nothing is. */
+/** Returns the problem of a mirror's files or of the mirror's last survey, if there is one. */
 export function troubleText(presence: MirrorPresence): string | undefined {
   if (presence.kind === 'assumed') return undefined
   const { corrupt, survey } = presence

@@ -14,30 +14,30 @@ import type {
   StoredStates,
 } from '../store/states.js'
 
-/** Milliseconds for which a server that writes at the moment is waited for. */
+/** How long to wait for a server that is writing. */
 const BUSY_TIMEOUT_MS = 5000
 const RETRY_PAUSE_MS = 20
 
 /**
- * The file of the index that a server with these options uses.
+ * Returns the index file of a server with these options.
  *
- * @throws MirroredByError ERR_ROOT where that depends on a root that is not there
+ * @throws MirroredByError ERR_ROOT if the file depends on a root that does not exist
  */
 export function indexFile({ root, store }: CheckedOptions): string {
   return typeof store === 'string' ? resolve(store) : defaultStoreFile(realRoot(root))
 }
 
 /**
- * The same of the states of mirrors.
+ * Returns the file of mirror states of a server with these options.
  *
- * @throws MirroredByError ERR_ROOT
+ * @throws MirroredByError ERR_ROOT if the file depends on a root that does not exist
  */
 export function statesFile(options: CheckedOptions): string {
   const { mirrorStates } = options
   return typeof mirrorStates === 'string' ? resolve(mirrorStates) : defaultStatesFile(indexFile(options))
 }
 
-/** What a server has stored of its mirrors. */
+/** What a server has stored about its mirrors. */
 export interface LocalStates {
   readonly states: StoredStates
   readonly events: readonly StoredEvent[]
@@ -45,7 +45,8 @@ export interface LocalStates {
 }
 
 /**
- * What a server with these options knows of its mirrors; undefined where there was none yet.
+ * Returns what a server with these options has stored about its mirrors; undefined before the first
+ * run of a server.
  *
  * @throws MirroredByError ERR_STORE, ERR_STORE_VERSION
  */
@@ -59,12 +60,12 @@ export async function readStates(options: CheckedOptions): Promise<LocalStates |
   }))
 }
 
-/** Undefined where nobody has stored any states yet, or the root is not there. */
+/** Returns the file of mirror states; undefined if the file or the root does not exist. */
 export function existingStatesFile(options: CheckedOptions): string | undefined {
   return existing(() => statesFile(options))
 }
 
-/** The same of the index. */
+/** Returns the index file; undefined if the file or the root does not exist. */
 export function existingIndexFile(options: CheckedOptions): string | undefined {
   return existing(() => indexFile(options))
 }
@@ -79,7 +80,7 @@ function existing(fileOf: () => string): string | undefined {
   }
 }
 
-/** Opens the states for as long as something is done with them. */
+/** Opens the state store, and closes the store when `use` is done. */
 export async function useStates<T>(file: string, use: (states: MirrorStateStore) => T): Promise<Awaited<T>> {
   const states = sqliteStates(file)
   try {
@@ -89,7 +90,7 @@ export async function useStates<T>(file: string, use: (states: MirrorStateStore)
   }
 }
 
-/** Stores changes, as soon as a server that writes at the moment is done. */
+/** Stores changes. Waits while a server is writing. */
 export async function storeStates(states: MirrorStateStore, changes: readonly StateChange[]): Promise<void> {
   const end = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {

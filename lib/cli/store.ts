@@ -6,8 +6,8 @@ import { recoverableStore } from '../store/recoverable-store.js'
 import type { Output } from './output.js'
 
 /**
- * Makes sure that the index can be kept. A server that embeds mirrored-by comes up without; here it is what was asked
- * for.
+ * Throws if the index cannot be stored. `createOrigin` would continue without a store, but a
+ * command exists to write the index.
  *
  * @throws MirroredByError ERR_ROOT, ERR_STORE, ERR_STORE_VERSION
  */

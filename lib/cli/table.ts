@@ -1,4 +1,4 @@
-/** Rows as lines, their columns aligned. */
+/** Returns rows as lines with aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
   for (const row of rows) {
@@ -12,7 +12,20 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** Milliseconds for a column: `1.9 ms`, `14 ms`. */
-export function roundTripText(roundTrip: number | undefined): string {
-  return roundTrip === undefined ? '-' : `${roundTrip.toFixed(roundTrip < 10 ? 1 : 0)} ms`
+/** Returns milliseconds for a column: `1.9 ms`, `14 ms`. */
+export function roundTripText(roundTripMs: number | undefined): string {
+  return roundTripMs === undefined ? '-' : `${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`
+}
+
+const UNITS = [
+  [86_400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+] as const
+
+/** Returns an age in the largest unit that gives a number of at least two: `90 min`, `3 h`. */
+export function ageText(ageMs: number): string {
+  const seconds = Math.max(0, Math.floor(ageMs / 1000))
+  const [size, name] = UNITS.find(([unit]) => seconds >= 2 * unit) ?? [1, 's']
+  return `${Math.floor(seconds / size)} ${name}`
 }

@@ -1,3 +1,4 @@
+import type { Command } from 'commander'
 import { undiciProbeClient } from '../../mirrors/health/http.js'
 import { probeMirror } from '../../mirrors/health/probe-mirror.js'
 import { ProbeTargets } from '../../mirrors/health/probe-targets.js'
@@ -9,40 +10,57 @@ import { systemResolver } from '../../network/addresses.js'
 import { loadUndici } from '../../network/undici.js'
 import type { CheckedOptions } from '../../options.js'
 import { sqliteStore } from '../../store/sqlite.js'
+import type { CommandContext } from '../command.js'
+import { addServerFlags, JSON_OUTPUT, type ServerFlags, serverOptions } from '../flags.js'
+import { configuredMirrors, findMirror } from '../known-mirrors.js'
 import { existingIndexFile, existingStatesFile, storeStates, useStates } from '../states.js'
 import { roundTripText, table } from '../table.js'
-import { configuredMirrors, findMirror } from './mirrors-list.js'
 
-/** What one probe told, just now and from here. */
-export interface MirrorCheck {
+/** The result of one probe of a mirror from this machine. */
+interface MirrorCheck {
   readonly id: string
-  /** Whether some way to it is open. */
+  /** Whether an endpoint responds. */
   readonly up: boolean
   readonly endpoints: readonly {
     readonly url: string
     readonly family: Family
-    /** `answered`, `failed`, or `nothing` where this machine or its name servers do not work. */
+    /** `answered`, `failed`, or `nothing` if this machine or its name servers do not work. */
     readonly outcome: ProbeOutcome['kind']
     readonly reason?: string
-    /** Milliseconds. */
+    /** In milliseconds. */
     readonly roundTrip?: number | undefined
     readonly ranges?: boolean | undefined
     readonly redirect?: string | undefined
     readonly note?: string | undefined
-    /** When the copy was made, by its trace file. */
+    /** The time of the copy, by its trace file. */
     readonly traced?: Date | undefined
   }[]
 }
 
+/** Adds `mirrored-by mirrors check`: probes a mirror now. */
+export function addCheckCommand(mirrors: Command, { output, fail }: CommandContext): void {
+  addServerFlags(
+    mirrors.command('check').description('probe a mirror now; exit with status 1 if the mirror is down'),
+  )
+    .argument('<id>', 'id of the mirror')
+    .addOption(JSON_OUTPUT)
+    .action(async (id: string, { json: asJson, ...flags }: ServerFlags) => {
+      const check = await checkMirror(serverOptions(flags), id)
+      output.line(asJson ? JSON.stringify(check) : checkText(check))
+      if (!check.up) fail()
+    })
+}
+
 /**
- * Probes a mirror now: `mirrored-by mirrors check`. It changes no state; a running server is asked to look for itself.
+ * Probes a mirror without changing its stored state, and requests a probe by the running server.
  *
- * @throws MirroredByError ERR_OPTIONS where there is no such mirror, ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION
+ * @throws MirroredByError ERR_OPTIONS for an unknown mirror, ERR_MIRRORS_FILE, ERR_STORE,
+ *   ERR_STORE_VERSION
  */
-export async function checkMirror(options: CheckedOptions, id: string): Promise<MirrorCheck> {
+async function checkMirror(options: CheckedOptions, id: string): Promise<MirrorCheck> {
   const mirror = findMirror(id, await configuredMirrors(options))
   const resolver = systemResolver()
-  const parts = {
+  const dependencies = {
     client: undiciProbeClient,
     resolver,
     now: () => performance.now(),
@@ -50,15 +68,15 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
     allowsPrivate: options.privateAddresses,
   }
   const targets = await targetsOf(mirror, options)
-  // Whoever looks on wants to hear of IPv6 that does not work here, too.
+  // Report failures of IPv6 even if IPv6 does not work on this machine.
   const provenFamilies = new Set(['ipv4', 'ipv6'] as const)
-  // Before the clock runs.
+  // Load undici before the clock runs, because loading takes time.
   await loadUndici()
   const { timeout } = timingOf(options.probe?.interval, options.probe?.timeout)
   const { signal } = new AbortController()
   const { results } = await probeMirror(
     { mirror, known: [], targets, provenFamilies, timeout, signal },
-    parts,
+    dependencies,
   )
   resolver.close()
   const file = existingStatesFile(options)
@@ -72,13 +90,13 @@ export async function checkMirror(options: CheckedOptions, id: string): Promise<
     endpoints: results.map(({ endpoint: { url, family }, outcome }) => ({
       url,
       family,
-      ...wordsOf(outcome),
+      ...describeOutcome(outcome),
     })),
   }
 }
 
-/** The same as a person reads it. */
-export function checkText({ id, up, endpoints }: MirrorCheck): string {
+/** Returns the result as text. */
+function checkText({ id, up, endpoints }: MirrorCheck): string {
   if (endpoints.length === 0) return `${id} has no http or https URL: it is not probed`
   const rows = endpoints.map(
     ({ url, family, outcome, reason, roundTrip, ranges, redirect, note, traced }) => [
@@ -104,13 +122,13 @@ export function checkText({ id, up, endpoints }: MirrorCheck): string {
   ].join('\n')
 }
 
-function wordsOf(outcome: ProbeOutcome) {
+function describeOutcome(outcome: ProbeOutcome) {
   if (outcome.kind !== 'answered') return { outcome: outcome.kind, reason: outcome.reason }
   const { kind, trace, ...rest } = outcome
   return { outcome: kind, ...rest, ...(trace === undefined ? {} : { traced: new Date(trace) }) }
 }
 
-/** What a server would ask for, where there is an index to choose from. */
+/** Returns the files to request, chosen from the index if there is one. */
 async function targetsOf(mirror: Mirror, options: CheckedOptions) {
   const index = existingIndexFile(options)
   if (index === undefined) return new ProbeTargets(NO_INDEX, () => 0).of(mirror)

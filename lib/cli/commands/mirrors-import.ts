@@ -1,23 +1,30 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { type Command, Option } from 'commander'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { counted, escapeUnprintable } from '../../message-text.js'
 import { mirrorsFile, written } from '../../mirrors/list/import/document.js'
-import { importMirrors, type ListFormat, type ListSource } from '../../mirrors/list/import/import.js'
+import {
+  importMirrors,
+  LIST_FORMATS,
+  type ListFormat,
+  type ListSource,
+} from '../../mirrors/list/import/import.js'
 import type { Remark } from '../../mirrors/list/import/listed-mirror.js'
+import type { CommandContext } from '../command.js'
 import type { Output } from '../output.js'
 
-/** Bytes of a list. The largest that are known have some hundred thousand. */
+/** Size limit of one list. The largest lists in use have some 100 KB. */
 const MAX_LIST_BYTES = 64 * 1024 * 1024
 
-/** Of the lists' names, in the comment at the top. */
+/** Limits for the names of lists in the comment at the top of a mirrors file. */
 const MAX_NAMES = 5
 const MAX_NAME_LENGTH = 100
 
-/** By these endings, in a folder of lists; where there are none, every file is a list. */
+/** Endings of the lists in a folder, by format. Formats without endings take every file. */
 const ENDINGS: { readonly [F in ListFormat]?: RegExp } = { almalinux: /\.(?:ya?ml|json)$/ }
 
-export interface ImportRequest {
+interface ImportFlags {
   readonly from: ListFormat
   readonly archive?: string
   readonly output?: string
@@ -25,21 +32,37 @@ export interface ImportRequest {
   readonly json?: boolean
 }
 
+/** Adds `mirrored-by mirrors import`: makes a mirrors file of lists in another format. */
+export function addImportCommand(mirrors: Command, { output, fail }: CommandContext): void {
+  mirrors
+    .command('import')
+    .description('make a mirrors file of the lists of another program')
+    .argument('<file...>', 'lists, folders of lists, or - for the standard input')
+    .addOption(
+      new Option('--from <format>', 'format of the lists').choices(LIST_FORMATS).makeOptionMandatory(),
+    )
+    .option('--archive <name>', 'with debian: whose fields to read, as in Archive-http (default: Archive)')
+    .option('--output <file>', 'write to a new file (default: standard output)')
+    .option('--force', 'replace the file of --output where it exists')
+    .option('--json', 'print the list as JSON')
+    .action((files: string[], flags: ImportFlags) => {
+      if (!importLists(files, flags, output)) fail()
+    })
+}
+
 /**
- * Makes a mirrors file of lists in another format: `mirrored-by mirrors import`.
- *
- * @returns whether any mirror came out of them
+ * @returns false if the lists give no mirrors
  * @throws MirroredByError ERR_IMPORT, ERR_OPTIONS
  */
-export function importLists(paths: readonly string[], request: ImportRequest, output: Output): boolean {
-  const { from, archive = 'Archive', output: target, force = false, json = false } = request
-  if (request.archive !== undefined && from !== 'debian') {
+function importLists(paths: readonly string[], flags: ImportFlags, output: Output): boolean {
+  const { from, archive = 'Archive', output: target, force = false, json = false } = flags
+  if (flags.archive !== undefined && from !== 'debian') {
     throw new MirroredByError('ERR_OPTIONS', '--archive is for lists of debian only')
   }
   if (force && target === undefined) {
     throw new MirroredByError('ERR_OPTIONS', '--force is for --output only')
   }
-  const sources = paths.flatMap((path) => filesOf(path, from)).map(read)
+  const sources = paths.flatMap((path) => listFiles(path, from)).map(readList)
   const { mirrors, remarks } = importMirrors(from, sources, { archive })
   for (const remark of remarks) output.warning(remarkText(remark))
   const leftOut = remarks.filter((remark) => remark.leftOut).length
@@ -52,13 +75,13 @@ export function importLists(paths: readonly string[], request: ImportRequest, ou
   const text = json ? JSON.stringify(mirrors.map(written)) : mirrorsFile(mirrors, [origin]).trimEnd()
   if (target === undefined) output.line(text)
   else {
-    write(target, `${text}\n`, force)
+    writeWhole(target, `${text}\n`, force)
     output.line(`wrote ${escapeUnprintable(target)}: ${counts}`)
   }
   return true
 }
 
-/** The first few names, without their folders. */
+/** Returns the first names, without their folders. */
 function namesOf(paths: readonly string[]): string {
   const names = paths.map((path) => (path === '-' ? 'standard input' : basename(path)))
   const first = names.slice(0, MAX_NAMES).map((name) => escapeUnprintable(name, MAX_NAME_LENGTH))
@@ -66,8 +89,8 @@ function namesOf(paths: readonly string[]): string {
   return `${first.join(', ')}${more}`
 }
 
-/** A file, or the files of a folder, by their names. */
-function filesOf(path: string, format: ListFormat): string[] {
+/** Returns a file, or the lists of a folder, sorted by name. */
+function listFiles(path: string, format: ListFormat): string[] {
   if (path === '-') return [path]
   try {
     if (!statSync(path).isDirectory()) return [path]
@@ -81,7 +104,7 @@ function filesOf(path: string, format: ListFormat): string[] {
   }
 }
 
-function read(path: string): ListSource {
+function readList(path: string): ListSource {
   try {
     const size = path === '-' ? 0 : statSync(path).size
     const bytes = size > MAX_LIST_BYTES ? undefined : readFileSync(path === '-' ? 0 : path)
@@ -94,7 +117,7 @@ function read(path: string): ListSource {
   }
 }
 
-/** UTF-8, or else Latin-1, which old lists are written in. */
+/** Decodes UTF-8, or else Latin-1, which old lists use. */
 function decode(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -107,15 +130,15 @@ function unreadable(path: string, error: unknown): MirroredByError {
   return new MirroredByError('ERR_IMPORT', `cannot read ${path}: ${errorMessage(error)}`, error)
 }
 
-/** `FILE:LINE: NAME: REASON`, as far as it is known. What comes from a list is escaped. */
+/** Returns the known parts of `FILE:LINE: NAME: REASON`. Texts of lists are escaped. */
 function remarkText({ file, line, name, reason: text, leftOut }: Remark & { file: string }): string {
   const place = line === undefined ? file : `${file}:${line}`
   const parts = [place, ...(name === undefined ? [] : [name]), ...(leftOut ? ['left out'] : []), text]
   return parts.map((part) => escapeUnprintable(part)).join(': ')
 }
 
-/** A whole file or none: a server may be following it. */
-function write(file: string, text: string, replace: boolean): void {
+/** Writes a whole file or nothing, because a server may be watching the file. */
+function writeWhole(file: string, text: string, replace: boolean): void {
   try {
     if (!replace) {
       writeFileSync(file, text, { flag: 'wx' })
@@ -130,8 +153,8 @@ function write(file: string, text: string, replace: boolean): void {
       throw error
     }
   } catch (error) {
-    const exists = systemCode(error) === 'EEXIST'
-    const why = exists ? 'it exists; name another file, or replace it by --force' : errorMessage(error)
+    const isTaken = systemCode(error) === 'EEXIST'
+    const why = isTaken ? 'it exists; name another file, or replace it by --force' : errorMessage(error)
     throw new MirroredByError('ERR_IMPORT', `cannot write ${file}: ${why}`, error)
   }
 }

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+import { type Command, InvalidArgumentError } from 'commander'
 import { urlPath } from '../../fields/url.js'
 import { openLocator } from '../../geo/locator.js'
 import { changedOnDisk } from '../../indexing/repository/on-disk.js'
@@ -11,18 +13,46 @@ import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
 import { createPathFilter } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import type { StoredPresence } from '../../store/states.js'
+import type { CommandContext } from '../command.js'
+import { CONFIG, GEO, JSON_OUTPUT, MIRRORS, ROOT, type ServerFlags, STORE, serverOptions } from '../flags.js'
+import { storedHealth } from '../known-mirrors.js'
 import type { Output } from '../output.js'
-import { readKept } from '../presence.js'
+import { restoreFiles } from '../presence.js'
 import { existingIndexFile, readStates } from '../states.js'
 import { table } from '../table.js'
-import { knownOf } from './mirrors-list.js'
 
-/**
- * Which mirrors a client would be given for a file: `mirrored-by rank`.
- *
- * @throws MirroredByError ERR_MIRRORS_FILE, ERR_GEO
- */
-export async function ranking(
+interface RankFlags extends ServerFlags {
+  ip: string
+  https?: boolean
+}
+
+/** Adds `mirrored-by rank`: explains which mirrors a client gets for a file. */
+export function addRankCommand(program: Command, { output }: CommandContext): void {
+  program
+    .command('rank')
+    .description('explain which mirrors a client is given for a file')
+    .argument('<path>', 'path of the file in the repository')
+    .requiredOption('--ip <address>', "the client's address", parseAddress)
+    .option('--https', 'rank for a client that uses https')
+    .addOption(MIRRORS)
+    .addOption(GEO)
+    .addOption(ROOT)
+    .addOption(STORE)
+    .addOption(CONFIG)
+    .addOption(JSON_OUTPUT)
+    .action(async (path: string, { ip, https = false, json: asJson, ...flags }: RankFlags) => {
+      const result = await ranking(serverOptions(flags), path, ip, https, output)
+      output.line(asJson ? JSON.stringify(result) : rankingText(result))
+    })
+}
+
+function parseAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('It must be an IPv4 or IPv6 address.')
+  return text
+}
+
+/** @throws MirroredByError ERR_MIRRORS_FILE, ERR_GEO */
+async function ranking(
   options: CheckedOptions,
   path: string,
   ip: string,
@@ -39,31 +69,35 @@ export async function ranking(
   const stored = await readStates(options).catch(warning)
   if (stored !== undefined)
     registry.setStatuses((candidate) =>
-      mirrorStatusOf(candidate, knownOf(candidate.mirror, stored.states, options)),
+      mirrorStatusOf(candidate, storedHealth(candidate.mirror, stored.states, options)),
     )
-  heedFiles(registry, options, stored?.presence)
+  setInventories(registry, options, stored?.presence)
   const relative = path.replace(/^\/+/, '')
   const changed = changedOnDisk(options.root, relative, createPathFilter(options.ignore))
-  const number = await numberOf(options, relative).catch(warning)
-  const wanted = { path: relative, changed, secure, number: number ?? undefined }
-  const result = explain(registry.snapshot, wanted, locate(ip), urlPath(relative))
+  const number = await contentNumber(options, relative).catch(warning)
+  const file = { path: relative, changed, secure, number: number ?? undefined }
+  const result = explain(registry.snapshot, file, locate(ip), urlPath(relative))
   await registry.close()
   return result
 }
 
-/** What mirrors hold counts as it does for a server with these options. */
-function heedFiles(registry: Registry, options: CheckedOptions, presence: StoredPresence | undefined): void {
+/** Gives the registry what mirrors hold, as a server with these options would. */
+function setInventories(
+  registry: Registry,
+  options: CheckedOptions,
+  presence: StoredPresence | undefined,
+): void {
   if (presenceSettingsOf(options) === undefined) return
-  const looked = registry.snapshot.mirrors.filter(isChecked)
-  const kept = readKept(
-    looked.map((mirror) => ({ id: mirror.id, key: storageKey(mirror) })),
+  const mirrors = registry.snapshot.mirrors.filter(isChecked)
+  const restored = restoreFiles(
+    mirrors.map((mirror) => ({ id: mirror.id, key: storageKey(mirror) })),
     presence,
   )
-  registry.setInventories(({ id }) => kept.get(id)?.files)
+  registry.setInventories(({ id }) => restored.get(id)?.files)
 }
 
-/** Of the content that is indexed; undefined where it is not, or nothing is. */
-async function numberOf(options: CheckedOptions, path: string): Promise<number | undefined> {
+/** Returns the number of a file's indexed content; undefined without an index or an entry. */
+async function contentNumber(options: CheckedOptions, path: string): Promise<number | undefined> {
   const file = existingIndexFile(options)
   if (file === undefined) return undefined
   const index = sqliteStore(file)
@@ -74,8 +108,8 @@ async function numberOf(options: CheckedOptions, path: string): Promise<number |
   }
 }
 
-/** The choice as a person reads it. */
-export function rankingText({ path, client, ranked, omitted }: Ranking): string {
+/** Returns the ranking as text. */
+function rankingText({ path, client, ranked, omitted }: Ranking): string {
   const lines = [`${path} for ${client.address} (${placeText(client)})`, '']
   if (ranked.length === 0) lines.push('no mirror: the origin answers')
   else {
@@ -100,7 +134,7 @@ export function rankingText({ path, client, ranked, omitted }: Ranking): string 
   return lines.join('\n')
 }
 
-/** `de, 50.11 north 8.68 east, AS64500`: what is known. */
+/** Returns the known parts of `de, 50.11 north 8.68 east, AS64500`. */
 function placeText({ country, continent, coordinates, approximate, asn }: Client): string {
   const parts: string[] = []
   if (country !== undefined) parts.push(country)

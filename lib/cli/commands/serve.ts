@@ -1,38 +1,71 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import Koa from 'koa'
 import proxyAddr from 'proxy-addr'
+import * as v from 'valibot'
 import { mirroredBy, routes } from '../../adapters/koa.js'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
+import { MODES } from '../../model.js'
 import type { OriginOptions } from '../../options.js'
 import { createOrigin, type Origin } from '../../origin.js'
-import type { Output } from '../output.js'
+import type { CommandContext } from '../command.js'
+import { portSchema } from '../config.js'
+import { FAILED, reportError } from '../exit-status.js'
+import { CONFIG, type CommonFlags, GEO, MIRRORS, mergeFlags, STORE } from '../flags.js'
+import type { Output, Terminal } from '../output.js'
 import { requireStore } from '../store.js'
 
-export interface ServeOptions extends OriginOptions {
+/** Time for running responses to finish after the signal to stop. */
+const STOP_TIMEOUT_MS = 10_000
+
+/** Errors of a client that breaks a response off: no reason for a warning. */
+const ABORT_CODES = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
+
+interface ServeOptions extends OriginOptions {
   port: number
   host: string
 }
 
-/** Milliseconds that running responses have to finish after the signal to stop. */
-const STOP_TIMEOUT_MS = 10_000
+/** Stops a server: waits for running responses, STOP_TIMEOUT_MS at most, and flushes. */
+type Stop = () => Promise<void>
 
-export interface Served {
-  readonly url: string
-  readonly origin: Origin
-  /** Lets running responses finish, for ten seconds at most, and flushes. */
-  stop(): Promise<void>
+/** Adds `mirrored-by serve`: an HTTP server for a repository. */
+export function addServeCommand(program: Command, { output, terminal }: CommandContext): void {
+  program
+    .command('serve')
+    .description('serve a repository')
+    .argument('[root]', 'folder of the repository')
+    .addOption(MIRRORS)
+    .addOption(GEO)
+    .option('--port <number>', 'port to listen on, 0 for a free one (default: 8080)', parsePort)
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .addOption(
+      new Option('--mode <mode>', 'decorate responses, or redirect to a mirror (default: decorate)').choices(
+        MODES,
+      ),
+    )
+    .addOption(STORE)
+    .option('--base-url <url>', "URL of the repository's root on this server")
+    .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-For is trusted')
+    .addOption(CONFIG)
+    .action(async (root: string | undefined, flags: CommonFlags) => {
+      const { port = 8080, host = '127.0.0.1', ...options } = mergeFlags(root, flags)
+      const stop = await serve({ ...options, port, host }, output)
+      stopOnSignal(stop, terminal)
+    })
 }
 
-/**
- * A server of its own for a repository: `mirrored-by serve`.
- *
- * @throws MirroredByError ERR_LISTEN, and those of `createOrigin`
- */
-export async function serve(options: ServeOptions, output: Output): Promise<Served> {
-  const { port, host, ...originOptions } = options
+function parsePort(text: string): number {
+  const port = v.safeParse(portSchema, /^\d+$/.test(text) ? Number(text) : Number.NaN)
+  if (!port.success) throw new InvalidArgumentError('It must be a number from 0 to 65535.')
+  return port.output
+}
+
+/** @throws MirroredByError ERR_LISTEN, and the errors of `createOrigin` */
+async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<Stop> {
   requireStore(originOptions, output)
-  // The port before the origin: on a loopback address it is part of the URLs that answers carry.
+  // Listen first: on a loopback address, the port is part of the URLs in responses.
   const server = createServer()
   const url = await listen(server, port, host)
   let origin: Origin
@@ -49,16 +82,14 @@ export async function serve(options: ServeOptions, output: Output): Promise<Serv
   )
   server.on('request', application(origin).callback())
   output.line(`listening on ${url.slice(0, -1)}`)
-  return { url, origin, stop: () => stop(server, origin) }
+  return () => stop(server, origin)
 }
 
 function application(origin: Origin): Koa {
   const app = new Koa()
   const trust = proxyAddr.compile([...origin.options.trustProxy])
-  // What a client breaks off is no error of the server's.
   app.on('error', (error: unknown) => {
-    if (!['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(systemCode(error) ?? ''))
-      origin.warn(error)
+    if (!ABORT_CODES.includes(systemCode(error) ?? '')) origin.warn(error)
   })
   app.use((ctx, next) => {
     ctx.request.ip = proxyAddr(ctx.req, trust)
@@ -78,9 +109,9 @@ async function listen(server: Server, port: number, host: string): Promise<strin
     server.listen(port, host)
     await once(server, 'listening')
   } catch (error) {
-    const taken = systemCode(error) === 'EADDRINUSE'
-    const why = taken ? 'another server has the port' : errorMessage(error)
-    const remedy = taken
+    const isTaken = systemCode(error) === 'EADDRINUSE'
+    const why = isTaken ? 'another server has the port' : errorMessage(error)
+    const remedy = isTaken
       ? 'stop that one, or name another by --port (0 takes a free one)'
       : 'name another by --host or --port'
     throw new MirroredByError('ERR_LISTEN', `cannot listen on ${host}:${port}: ${why}; ${remedy}`, error)
@@ -102,4 +133,19 @@ async function stop(server: Server, origin: Origin): Promise<void> {
   await closed
   clearTimeout(timer)
   await origin.close()
+}
+
+/** Stops in good order at the first signal, and ends the process at the second. */
+function stopOnSignal(stop: Stop, terminal: Terminal): void {
+  let isStopping = false
+  const onSignal = (): void => {
+    if (isStopping) process.exit(FAILED)
+    isStopping = true
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => process.exit(reportError(error, terminal)),
+    )
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
 }
