@@ -80,7 +80,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   const includes = createPathFilter(options.ignore)
 
   opened.add(locator)
-  locator.begin(options.watch !== false, warning)
+  locator.start(options.watch !== false, warning)
 
   const listReplaced = new Listeners()
   const hosts = { ...nameServers(), locate: (address: string) => locator.locate(address) }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
-import { Blocks } from '../../lib/mirrors/presence/sets/blocks.js'
+import { BlockPool } from '../../lib/mirrors/presence/sets/block-pool.js'
 import { NumberSet } from '../../lib/mirrors/presence/sets/number-set.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 import { seeded } from '../../test/support/random.js'
@@ -42,7 +42,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 const given = setup<HoldingSetup>()
 const random = seeded(1)
-const blocks = new Blocks()
+const blocks = new BlockPool()
 const before = await memory()
 const start = performance.now()
 const known = statSync(given.states, { throwIfNoEntry: false }) === undefined ? await make() : await read()

@@ -1,5 +1,5 @@
 import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
-import { Blocks } from '../../lib/mirrors/presence/sets/blocks.js'
+import { BlockPool } from '../../lib/mirrors/presence/sets/block-pool.js'
 import type { SurveySource } from '../../lib/mirrors/presence/sources.js'
 import { surveyInThread } from '../../lib/mirrors/presence/survey-thread.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
@@ -20,7 +20,7 @@ export interface SurveyResult {
 
 /** What it takes to survey a mirror again and again, as `Presence` does. */
 export class Surveyor {
-  readonly #blocks = new Blocks()
+  readonly #blocks = new BlockPool()
   readonly #source: SurveySource
   readonly #index: string
   readonly #states

@@ -1,7 +1,7 @@
 import { MirrorFiles } from '../mirrors/presence/files.js'
 import { type PersistedMirror, restore } from '../mirrors/presence/persistence.js'
 import type { MirrorPresence } from '../mirrors/presence/report.js'
-import { Blocks } from '../mirrors/presence/sets/blocks.js'
+import { BlockPool } from '../mirrors/presence/sets/block-pool.js'
 import type { StoredPresence } from '../store/states.js'
 
 /** A mirror, and the key of its files in the state store: see `storageKey`. */
@@ -16,7 +16,7 @@ export function restoreFiles(
   mirrors: readonly StoredMirror[],
   presence: StoredPresence | undefined,
 ): ReadonlyMap<string, PersistedMirror> {
-  const blocks = new Blocks()
+  const blocks = new BlockPool()
   const restored = mirrors.flatMap(({ id, key }): readonly PersistedMirror[] =>
     key === undefined ? [] : [{ mirror: { id }, key, files: new MirrorFiles(blocks), survey: undefined }],
   )

@@ -11,7 +11,7 @@ export interface Address {
 }
 
 /** By their names in `ipaddr.js`. */
-const LOCAL: ReadonlySet<string> = new Set([
+const LOCAL_RANGES: ReadonlySet<string> = new Set([
   'loopback',
   'private',
   'linkLocal',
@@ -57,7 +57,7 @@ export function readAddress(text: string): Address | undefined {
 }
 
 function isLocal(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  return LOCAL.has(address.range())
+  return LOCAL_RANGES.has(address.range())
 }
 
 /** The four bytes of the IPv4 address that an IPv6 address carries. */

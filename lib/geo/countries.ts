@@ -50,7 +50,7 @@ export function centroidOf(country: string): Coordinates | undefined {
  * always follows from the country, so that a client and a mirror of one country are never on two
  * continents.
  */
-export function complete(place: Place): Place {
+export function completePlace(place: Place): Place {
   const { country, coordinates } = place
   if (country === undefined) return place
   const continent = continentOf(country)

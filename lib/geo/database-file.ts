@@ -13,22 +13,22 @@ export class DatabaseFile {
   readonly path: string
   #database: Database
   /** State of the file at the last look. */
-  #seen: string
+  #polledState: string
   /** State of the file that was last taken or refused. */
-  #decided: string
+  #settledState: string
 
   private constructor(path: string, database: Database, state: string) {
     this.path = path
     this.#database = database
-    this.#seen = state
-    this.#decided = state
+    this.#polledState = state
+    this.#settledState = state
   }
 
   /** @throws MirroredByError ERR_GEO where the file cannot be read, or is no database that can be used */
   static async open(file: string): Promise<DatabaseFile> {
     const path = resolve(file)
     const state = await stateOf(path)
-    return new DatabaseFile(path, checked(path, await read(path)), state)
+    return new DatabaseFile(path, parseDatabase(path, await read(path)), state)
   }
 
   /** The one in force: read whole, and never changed. */
@@ -43,16 +43,16 @@ export class DatabaseFile {
    * @returns whether another database is in force now
    * @throws MirroredByError ERR_GEO where the content is refused, once; where the file cannot be read, at each look
    */
-  async look(): Promise<boolean> {
+  async poll(): Promise<boolean> {
     const state = await stateOf(this.path)
-    const isQuiet = state === this.#seen
-    this.#seen = state
-    if (!isQuiet || state === this.#decided) return false
+    const isQuiet = state === this.#polledState
+    this.#polledState = state
+    if (!isQuiet || state === this.#settledState) return false
     const bytes = await read(this.path)
     // Written to while it was read: it is another one, of which the next looks see to.
     if ((await stateOf(this.path)) !== state) return false
-    this.#decided = state
-    this.#database = checked(this.path, bytes)
+    this.#settledState = state
+    this.#database = parseDatabase(this.path, bytes)
     return true
   }
 }
@@ -76,7 +76,7 @@ async function read(path: string): Promise<Buffer> {
   }
 }
 
-function checked(path: string, bytes: Buffer): Database {
+function parseDatabase(path: string, bytes: Buffer): Database {
   try {
     return new Database(bytes)
   } catch (error) {

@@ -3,21 +3,21 @@ import { Reader } from 'maxmind'
 import { errorMessage } from '../errors.js'
 import type { Place } from '../model.js'
 import type { Address } from './address.js'
-import { NOWHERE, placeOf } from './record.js'
+import { placeOf, UNKNOWN_PLACE } from './record.js'
 
 /** Records, and parts that they share, kept as they were decoded. */
 const MAX_RECORDS = 2000
 
 const MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
 /** Bytes at the end within which the metadata begin (MaxMind DB format 2.0, "Database Metadata"). */
-const METADATA_REACH = 128 * 1024
+const MAX_METADATA_BYTES = 128 * 1024
 /** Zeros between the search tree and the data. */
-const SEPARATOR = 16
+const SEPARATOR_BYTES = 16
 
 /** Networks looked up before a database is taken, from the first on, and from each of so many places in its range. */
-const FIRST_NETWORKS = 512
-const PLACES = 32
-const NETWORKS_A_PLACE = 4
+const SAMPLED_FIRST_NETWORKS = 512
+const SAMPLE_POINTS = 32
+const NETWORKS_PER_POINT = 4
 
 /** An MMDB database in memory, checked, and never changed. */
 export class Database {
@@ -41,9 +41,9 @@ export class Database {
    */
   find({ text, version }: Address): Place {
     // A database of IPv4 alone reads the first bits of an IPv6 address as if they were one.
-    if (version === 6 && this.#reader.metadata.ipVersion === 4) return NOWHERE
+    if (version === 6 && this.#reader.metadata.ipVersion === 4) return UNKNOWN_PLACE
     const record: unknown = this.#reader.get(text)
-    if (typeof record !== 'object' || record === null) return NOWHERE
+    if (typeof record !== 'object' || record === null) return UNKNOWN_PLACE
     const known = this.#places.get(record)
     if (known !== undefined) return known
     const place = placeOf(record)
@@ -56,7 +56,7 @@ function openReader(bytes: Buffer): Reader<object> {
   if (bytes.length === 0) throw new Error('it is empty; download it again')
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new Error('it is compressed; unpack it')
   const marker = bytes.lastIndexOf(MARKER)
-  if (marker === -1 || marker < bytes.length - METADATA_REACH) {
+  if (marker === -1 || marker < bytes.length - MAX_METADATA_BYTES) {
     throw new Error('it is no MMDB database, or only the beginning of one; download it again')
   }
   let reader: Reader<object>
@@ -69,13 +69,13 @@ function openReader(bytes: Buffer): Reader<object> {
   }
   // Typed by the library, but out of the file.
   const { ipVersion, nodeCount, searchTreeSize, binaryFormatMajorVersion } = reader.metadata
-  const separator = bytes.subarray(searchTreeSize, searchTreeSize + SEPARATOR)
+  const separator = bytes.subarray(searchTreeSize, searchTreeSize + SEPARATOR_BYTES)
   const isWhole =
     binaryFormatMajorVersion === 2 &&
     (ipVersion === 4 || ipVersion === 6) &&
     Number.isInteger(nodeCount) &&
     nodeCount > 0 &&
-    searchTreeSize + SEPARATOR <= marker &&
+    searchTreeSize + SEPARATOR_BYTES <= marker &&
     separator.every((byte) => byte === 0)
   if (!isWhole) throw damage('its parts do not fit together, or it is of another format than version 2')
   return reader
@@ -107,10 +107,10 @@ function damage(what: string, cause?: unknown): Error {
 }
 
 function* sample(reader: Reader<object>): Generator<object> {
-  yield* recordsFrom(reader, 0n, FIRST_NETWORKS)
+  yield* recordsFrom(reader, 0n, SAMPLED_FIRST_NETWORKS)
   const bits = reader.metadata.ipVersion === 4 ? 32n : 128n
-  for (let place = 1n; place < PLACES; place += 1n) {
-    yield* recordsFrom(reader, (place << bits) / BigInt(PLACES), NETWORKS_A_PLACE)
+  for (let place = 1n; place < SAMPLE_POINTS; place += 1n) {
+    yield* recordsFrom(reader, (place << bits) / BigInt(SAMPLE_POINTS), NETWORKS_PER_POINT)
   }
 }
 

@@ -4,10 +4,10 @@ import { BACKGROUND_CLOCK, type Clock } from '../clock.js'
 import { errorMessage, MirroredByError } from '../errors.js'
 import type { Client, Coordinates, Place } from '../model.js'
 import { type Address, readAddress } from './address.js'
-import { complete } from './countries.js'
+import { completePlace } from './countries.js'
 import type { Database } from './database.js'
 import { DatabaseFile } from './database-file.js'
-import { NOWHERE } from './record.js'
+import { UNKNOWN_PLACE } from './record.js'
 
 /** Where clients with local addresses are. */
 export interface LocalPlace {
@@ -34,7 +34,7 @@ const POLL_MS = 1000
 const FREE_DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
 const MAPPED = /^::ffff:\d+\.[\d.]+$/
 /** Whose address is none. */
-const SOMEBODY: Client = { address: '' }
+const UNKNOWN_CLIENT: Client = { address: '' }
 
 /**
  * Reads the databases. Nothing is left open that would have to be closed.
@@ -46,10 +46,10 @@ export async function openLocator({ geo, localPlace }: LocatorOptions): Promise<
     const files = await Promise.all((geo === false ? [] : geo).map((path) => DatabaseFile.open(path)))
     return new Locator(files, localPlace)
   }
-  const free = freeDatabase()
-  if (free === undefined) return new Locator([], localPlace)
+  const freeDatabasePath = freeDatabase()
+  if (freeDatabasePath === undefined) return new Locator([], localPlace)
   try {
-    return new Locator([await DatabaseFile.open(free)], localPlace)
+    return new Locator([await DatabaseFile.open(freeDatabasePath)], localPlace)
   } catch (error) {
     // Nobody asked for it by name.
     return new Locator([], localPlace, error)
@@ -65,19 +65,19 @@ export class Locator {
   /** Databases in which a lookup failed. */
   readonly #damaged = new WeakSet<Database>()
   /** What was told of a file last, so that it is told once. */
-  readonly #told = new WeakMap<DatabaseFile, string>()
-  #trouble: unknown
+  readonly #lastWarnings = new WeakMap<DatabaseFile, string>()
+  #openError: unknown
   #warning: (error: MirroredByError) => void = () => {}
   #clock = BACKGROUND_CLOCK
   #cancelPoll: () => void = () => {}
-  #looking: Promise<void> = Promise.resolve()
+  #polling: Promise<void> = Promise.resolve()
   #isClosed = false
 
   /** @param trouble why a database is not among the files, to be told when there is somebody to hear it */
   constructor(files: readonly DatabaseFile[], home: LocalPlace | undefined, trouble?: unknown) {
     this.#files = files
-    this.#localPlace = home === undefined ? NOWHERE : complete(home)
-    this.#trouble = trouble
+    this.#localPlace = home === undefined ? UNKNOWN_PLACE : completePlace(home)
+    this.#openError = trouble
   }
 
   /**
@@ -87,7 +87,7 @@ export class Locator {
   locate(address: string): Client {
     // Kept under one name, for that is how sockets of both versions give IPv4.
     const text = MAPPED.test(address) ? address.slice('::ffff:'.length) : address
-    return this.#clients.get(text) ?? this.#find(text)
+    return this.#clients.get(text) ?? this.#locateUncached(text)
   }
 
   /**
@@ -96,25 +96,25 @@ export class Locator {
    * @param follow whether the files are followed at all
    * @param clock default: the clock of the system, which does not keep the process alive
    */
-  begin(follow: boolean, warning: (error: MirroredByError) => void, clock: Clock = BACKGROUND_CLOCK): void {
+  start(follow: boolean, warning: (error: MirroredByError) => void, clock: Clock = BACKGROUND_CLOCK): void {
     this.#warning = warning
     this.#clock = clock
-    const trouble = this.#trouble
+    const trouble = this.#openError
     if (trouble !== undefined)
       setImmediate(() => this.#warn(`${errorMessage(trouble)}; it is left out`, trouble))
-    if (follow && this.#files.length > 0) this.#lookLater()
+    if (follow && this.#files.length > 0) this.#schedulePoll()
   }
 
   /** Ends following. Clients can be located still. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelPoll()
-    await this.#looking
+    await this.#polling
   }
 
-  #find(text: string): Client {
+  #locateUncached(text: string): Client {
     const address = readAddress(text)
-    if (address === undefined) return SOMEBODY
+    if (address === undefined) return UNKNOWN_CLIENT
     const client = this.#clients.get(address.text) ?? { address: address.text, ...this.#placeOf(address) }
     this.#clients.set(address.text, client)
     if (text !== address.text) this.#clients.set(text, client)
@@ -123,9 +123,9 @@ export class Locator {
 
   #placeOf(address: Address): Place {
     if (address.local) return this.#localPlace
-    let place = NOWHERE
+    let place = UNKNOWN_PLACE
     for (const file of this.#files) place = fillIn(place, this.#lookUp(file, address))
-    return complete(place)
+    return completePlace(place)
   }
 
   #lookUp({ path, database }: DatabaseFile, address: Address): Place {
@@ -139,25 +139,25 @@ export class Locator {
           error,
         )
       }
-      return NOWHERE
+      return UNKNOWN_PLACE
     }
   }
 
-  #lookLater(): void {
+  #schedulePoll(): void {
     if (this.#isClosed) return
     this.#cancelPoll = this.#clock.after(POLL_MS, () => {
-      this.#looking = this.#look().then(() => this.#lookLater())
+      this.#polling = this.#poll().then(() => this.#schedulePoll())
     })
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     for (const file of this.#files) {
       try {
-        if (await file.look()) this.#clients.clear()
-        this.#told.delete(file)
+        if (await file.poll()) this.#clients.clear()
+        this.#lastWarnings.delete(file)
       } catch (error) {
-        if (this.#told.get(file) === errorMessage(error)) continue
-        this.#told.set(file, errorMessage(error))
+        if (this.#lastWarnings.get(file) === errorMessage(error)) continue
+        this.#lastWarnings.set(file, errorMessage(error))
         this.#warn(`${errorMessage(error)}; the one read before stays in force`, error)
       }
     }
@@ -170,8 +170,8 @@ export class Locator {
 
 /** A place with what it lacks out of another one. */
 function fillIn(place: Place, other: Place): Place {
-  if (place === NOWHERE) return other
-  if (other === NOWHERE) return place
+  if (place === UNKNOWN_PLACE) return other
+  if (other === UNKNOWN_PLACE) return place
   // Whether coordinates are approximate goes with them.
   const { coordinates: _coordinates, approximate: _approximate, ...rest } = other
   return place.coordinates === undefined ? { ...other, ...place } : { ...rest, ...place }

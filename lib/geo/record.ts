@@ -1,12 +1,12 @@
 import type { Coordinates, Place } from '../model.js'
 import { continentCode, countryCode } from './countries.js'
-import { HIGHEST_ASN } from './schema.js'
+import { MAX_ASN } from './schema.js'
 
 /** Nothing is known. */
-export const NOWHERE: Place = {}
+export const UNKNOWN_PLACE: Place = {}
 
 /** Kilometres of `accuracy_radius` from which on coordinates are no more than those of the country. */
-const AS_WIDE_AS_A_COUNTRY = 1000
+const COUNTRY_RADIUS_KM = 1000
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -15,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>
  * and IPinfo, or any mixture. Nothing in it is trusted; what is not as it should be is not there.
  */
 export function placeOf(record: unknown): Place {
-  if (!isFields(record)) return NOWHERE
+  if (!isFields(record)) return UNKNOWN_PLACE
   const country =
     countryCode(record.country_code) ??
     countryCode(record.country) ??
@@ -31,7 +31,7 @@ export function placeOf(record: unknown): Place {
     asnOf(record.asn) ??
     asnOf(within(record.traits, 'autonomous_system_number'))
   const radius = within(record.location, 'accuracy_radius')
-  const approximate = typeof radius === 'number' && radius >= AS_WIDE_AS_A_COUNTRY
+  const approximate = typeof radius === 'number' && radius >= COUNTRY_RADIUS_KM
   return {
     ...(country === undefined ? {} : { country }),
     ...(continent === undefined ? {} : { continent }),
@@ -71,7 +71,7 @@ function asnOf(value: unknown): number | undefined {
   const [, digits] = typeof value === 'string' ? (/^(?:AS)?(\d{1,10})$/i.exec(value) ?? []) : []
   // Integers of 64 bits are bigints.
   const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number(digits)
-  return Number.isInteger(number) && number >= 1 && number <= HIGHEST_ASN ? number : undefined
+  return Number.isInteger(number) && number >= 1 && number <= MAX_ASN ? number : undefined
 }
 
 function within(value: unknown, key: string): unknown {

@@ -3,7 +3,7 @@ import { mapping } from '../validation.js'
 import { countryCode } from './countries.js'
 
 /** The highest number of an autonomous system (RFC 6793). */
-export const HIGHEST_ASN = 4_294_967_295
+export const MAX_ASN = 4_294_967_295
 
 /** A country of ISO 3166-1 by its two letters, in lower case. */
 export const countrySchema = v.pipe(
@@ -25,14 +25,14 @@ function degrees(limit: number) {
 /** Degrees north and east. */
 export const coordinatesSchema = v.tuple([degrees(90), degrees(180)], 'must be [latitude, longitude]')
 
-const asnMessage = `must be a whole number from 1 to ${HIGHEST_ASN}`
+const asnMessage = `must be a whole number from 1 to ${MAX_ASN}`
 
 /** The number of an autonomous system. */
 export const asnSchema = v.pipe(
   v.number(asnMessage),
   v.integer(asnMessage),
   v.minValue(1, asnMessage),
-  v.maxValue(HIGHEST_ASN, asnMessage),
+  v.maxValue(MAX_ASN, asnMessage),
 )
 
 /** Where clients with local addresses are: more than the country. */

@@ -21,9 +21,12 @@ const NONE: HostAddresses = { ipv4: [], ipv6: [] }
 /** The addresses that this machine knows: of the system's name servers, and of its own files where these know no such name. */
 export function systemResolver(): HostResolver {
   const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
-  let asking: Promise<unknown> = Promise.resolve()
+  let lastLookup: Promise<unknown> = Promise.resolve()
 
-  async function ask(host: string, family: Family): Promise<readonly string[] | undefined | 'no such name'> {
+  async function queryNameServers(
+    host: string,
+    family: Family,
+  ): Promise<readonly string[] | undefined | 'no such name'> {
     try {
       return family === 'ipv4' ? await resolver.resolve4(host) : await resolver.resolve6(host)
     } catch (error) {
@@ -34,16 +37,16 @@ export function systemResolver(): HostResolver {
   }
 
   /** By `getaddrinfo`, which reads the system's own files; one at a time, for each holds a thread that reads files for others. */
-  function askSystem(host: string): Promise<HostAddresses> {
-    const asked = asking.then(async () => {
+  function queryHostsFile(host: string): Promise<HostAddresses> {
+    const addresses = lastLookup.then(async () => {
       try {
         return byFamily((await lookup(host, { all: true })).map(({ address }) => address))
       } catch {
         return NONE
       }
     })
-    asking = asked
-    return asked
+    lastLookup = addresses
+    return addresses
   }
 
   return {
@@ -51,10 +54,10 @@ export function systemResolver(): HostResolver {
     find: async (host) => {
       if (isIP(host) !== 0) return byFamily([host])
       // RFC 6761 §6.3, §6.4: whatever name servers say.
-      if (isLiteral(host)) return askSystem(host)
+      if (isLiteral(host)) return queryHostsFile(host)
       if (/(^|\.)invalid$/.test(host)) return NONE
-      const [ipv4, ipv6] = await Promise.all([ask(host, 'ipv4'), ask(host, 'ipv6')])
-      if (ipv4 === 'no such name' || ipv6 === 'no such name') return askSystem(host)
+      const [ipv4, ipv6] = await Promise.all([queryNameServers(host, 'ipv4'), queryNameServers(host, 'ipv6')])
+      if (ipv4 === 'no such name' || ipv6 === 'no such name') return queryHostsFile(host)
       return { ipv4, ipv6 }
     },
   }

@@ -11,7 +11,7 @@ export interface PrivateAddressGuardOptions {
   /** Connections to one origin at a time. Default: 4. */
   readonly connections?: number
   /** Milliseconds without a byte, or until there is a connection. Default: a minute. */
-  readonly silence?: number
+  readonly idleMs?: number
 }
 
 /** Milliseconds that one of several addresses has before the next is tried. */
@@ -29,14 +29,14 @@ export async function guardedAgent(
   resolver: Pick<HostResolver, 'find'>,
   options: PrivateAddressGuardOptions = {},
 ): Promise<Agent> {
-  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, silence = DEFAULT_IDLE_MS } = options
+  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, idleMs = DEFAULT_IDLE_MS } = options
   const undici = await loadUndici()
   return new undici.Agent({
     connections,
-    headersTimeout: silence,
-    bodyTimeout: silence,
+    headersTimeout: idleMs,
+    bodyTimeout: idleMs,
     connect: {
-      timeout: silence,
+      timeout: idleMs,
       lookup: guardedLookup(resolver, allowsPrivate),
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
@@ -45,13 +45,13 @@ export async function guardedAgent(
 }
 
 function guardedLookup(resolver: Pick<HostResolver, 'find'>, allowsPrivate: boolean): LookupFunction {
-  const look = async (host: string): Promise<readonly string[]> => {
-    const found = openAddresses(host, await resolver.find(host), allowsPrivate)
-    if (typeof found === 'string') throw new Error(found)
-    return found
+  const lookUp = async (host: string): Promise<readonly string[]> => {
+    const allowed = allowedAddresses(host, await resolver.find(host), allowsPrivate)
+    if (typeof allowed === 'string') throw new Error(allowed)
+    return allowed
   }
   return (host, { all }, done) => {
-    look(host).then(
+    lookUp(host).then(
       (found) => {
         const [first = ''] = found
         if (all)
@@ -71,7 +71,7 @@ function guardedLookup(resolver: Pick<HostResolver, 'find'>, allowsPrivate: bool
  *
  * @param host without brackets
  */
-export function openAddresses(
+export function allowedAddresses(
   host: string,
   addresses: HostAddresses,
   allowsPrivate: boolean,
@@ -102,8 +102,10 @@ export async function checkHost(
 ): Promise<string | undefined> {
   if (allowsPrivate || isLiteral(host)) return undefined
   const addresses = await resolver.find(host)
-  const open = openAddresses(host, addresses, false)
-  if (typeof open === 'string') return open
-  const closed = FAMILIES.flatMap((family) => addresses[family] ?? []).find(isPrivate)
-  return closed === undefined ? undefined : `its host ${host} has the private address ${closed}`
+  const allowed = allowedAddresses(host, addresses, false)
+  if (typeof allowed === 'string') return allowed
+  const privateAddress = FAMILIES.flatMap((family) => addresses[family] ?? []).find(isPrivate)
+  return privateAddress === undefined
+    ? undefined
+    : `its host ${host} has the private address ${privateAddress}`
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countries } from 'countries-list'
-import { centroidOf, complete, continentCode, continentOf, countryCode } from '../../lib/geo/countries.js'
+import {
+  centroidOf,
+  completePlace,
+  continentCode,
+  continentOf,
+  countryCode,
+} from '../../lib/geo/countries.js'
 
 test('every country has a continent, and one way to be written', () => {
   for (const code of Object.keys(countries)) {
@@ -54,22 +60,22 @@ test('countries have a middle', () => {
 })
 
 test('a place is completed by what follows from its country', () => {
-  assert.deepEqual(complete({}), {})
-  assert.deepEqual(complete({ continent: 'eu' }), { continent: 'eu' })
-  assert.deepEqual(complete({ asn: 5, coordinates: [1, 2] }), { asn: 5, coordinates: [1, 2] })
-  assert.deepEqual(complete({ country: 'de' }), {
+  assert.deepEqual(completePlace({}), {})
+  assert.deepEqual(completePlace({ continent: 'eu' }), { continent: 'eu' })
+  assert.deepEqual(completePlace({ asn: 5, coordinates: [1, 2] }), { asn: 5, coordinates: [1, 2] })
+  assert.deepEqual(completePlace({ country: 'de' }), {
     country: 'de',
     continent: 'eu',
     coordinates: [51, 9],
     approximate: true,
   })
-  assert.deepEqual(complete({ country: 'de', coordinates: [50.1, 8.7], asn: 5 }), {
+  assert.deepEqual(completePlace({ country: 'de', coordinates: [50.1, 8.7], asn: 5 }), {
     country: 'de',
     continent: 'eu',
     coordinates: [50.1, 8.7],
     asn: 5,
   })
   // A client and a mirror in Turkey are on the same continent, whatever a database says.
-  assert.equal(complete({ country: 'tr', continent: 'as' }).continent, 'eu')
-  assert.deepEqual(complete({ country: 'ac' }), { country: 'ac', continent: 'af' })
+  assert.equal(completePlace({ country: 'tr', continent: 'as' }).continent, 'eu')
+  assert.deepEqual(completePlace({ country: 'ac' }), { country: 'ac', continent: 'af' })
 })

@@ -48,7 +48,7 @@ async function following(context: TestContext): Promise<Following> {
       const refused: string[] = []
       for (let left = times; left > 0; left -= 1) {
         try {
-          await file.look()
+          await file.poll()
         } catch (error) {
           assert.ok(error instanceof MirroredByError)
           assert.equal(error.code, 'ERR_GEO')
@@ -63,7 +63,7 @@ async function following(context: TestContext): Promise<Following> {
 test('a file that stays the same is read once', async (context) => {
   const { file } = await following(context)
   const { database } = file
-  for (let look = 0; look < 5; look += 1) assert.equal(await file.look(), false)
+  for (let look = 0; look < 5; look += 1) assert.equal(await file.poll(), false)
   assert.equal(file.database, database)
 })
 
@@ -92,11 +92,11 @@ for (const [how, replace] of [
     for (const country of ['FR', 'IT', 'ES']) {
       const before = one.country()
       replace(one, country)
-      assert.equal(await one.file.look(), false)
+      assert.equal(await one.file.poll(), false)
       assert.equal(one.country(), before)
-      assert.equal(await one.file.look(), true)
+      assert.equal(await one.file.poll(), true)
       assert.equal(one.country(), country.toLowerCase())
-      assert.equal(await one.file.look(), false)
+      assert.equal(await one.file.poll(), false)
     }
   })
 }
@@ -110,7 +110,7 @@ test('a file that grows from look to look is left alone until it is whole', asyn
     assert.deepEqual(await one.look(1), [])
     assert.equal(one.country(), 'de')
   }
-  assert.equal(await one.file.look(), true)
+  assert.equal(await one.file.poll(), true)
   assert.equal(one.country(), 'fr')
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { DEGREE, distance, pointOf } from '../../lib/geo/distance.js'
+import { DEGREE_KM, distance, pointOf } from '../../lib/geo/distance.js'
 import type { Coordinates } from '../../lib/model.js'
 
 const RADIUS = 6371.0088
@@ -63,17 +63,17 @@ for (const [from, to, kilometres] of KNOWN) {
 }
 
 test('a degree is 111.195 km, along the equator and along every meridian', () => {
-  assertAbout(DEGREE, 111.195, 0.001)
-  assertAbout(between([0, 0], [0, 1]), DEGREE, 1e-9)
-  assertAbout(between([0, 179.5], [0, -179.5]), DEGREE, 1e-9)
+  assertAbout(DEGREE_KM, 111.195, 0.001)
+  assertAbout(between([0, 0], [0, 1]), DEGREE_KM, 1e-9)
+  assertAbout(between([0, 179.5], [0, -179.5]), DEGREE_KM, 1e-9)
   for (const longitude of [-180, -77, 0, 90, 179]) {
-    assertAbout(between([0, longitude], [1, longitude]), DEGREE, 1e-9)
-    assertAbout(between([89, longitude], [90, longitude]), DEGREE, 1e-9)
+    assertAbout(between([0, longitude], [1, longitude]), DEGREE_KM, 1e-9)
+    assertAbout(between([89, longitude], [90, longitude]), DEGREE_KM, 1e-9)
   }
 })
 
 test('a degree of longitude is half as long at 60 degrees', () => {
-  assertAbout(between([60, 0], [60, 1]), DEGREE / 2, 0.01)
+  assertAbout(between([60, 0], [60, 1]), DEGREE_KM / 2, 0.01)
 })
 
 test('a place is at no distance from itself, by whatever longitude a pole or the antimeridian is named', () => {

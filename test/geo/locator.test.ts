@@ -305,7 +305,7 @@ test('a record that cannot be read is nowhere, told once, and harms no other', a
   writeFileSync(file, partlyDamaged())
   const opened = await openLocator({ geo: [file] })
   const warnings: MirroredByError[] = []
-  opened.begin(false, (error) => warnings.push(error))
+  opened.start(false, (error) => warnings.push(error))
   const { locate } = bound(opened)
   assert.deepEqual(locate('8.50.0.1'), { address: '8.50.0.1' })
   assert.deepEqual(locate('8.50.0.2'), { address: '8.50.0.2' })
@@ -338,7 +338,7 @@ describe('a locator that follows its file', () => {
     context.after(() => locator.close())
     const clock = new FakeClock()
     const warnings: MirroredByError[] = []
-    locator.begin(follow, (error) => warnings.push(error), clock)
+    locator.start(follow, (error) => warnings.push(error), clock)
     return {
       file,
       locator,
@@ -411,7 +411,7 @@ describe('the free database', () => {
   test('is told of when it cannot be used, and left out', async () => {
     const warnings: string[] = []
     const without = new Locator([], { country: 'de' }, new Error('it is empty'))
-    without.begin(true, (error) => warnings.push(`${error.code}: ${error.message}`))
+    without.start(true, (error) => warnings.push(`${error.code}: ${error.message}`))
     assert.equal(without.locate('10.0.0.1').country, 'de')
     await until('there is a warning', () => warnings.length > 0)
     assert.deepEqual(warnings, ['ERR_GEO: it is empty; it is left out'])

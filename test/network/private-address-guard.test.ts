@@ -7,9 +7,9 @@ import { checkFile } from '../../lib/mirrors/presence/file/head.js'
 import { listHttp } from '../../lib/mirrors/presence/listings/http.js'
 import { type HostAddresses, isPrivate } from '../../lib/network/addresses.js'
 import {
+  allowedAddresses,
   checkHost,
   guardedAgent,
-  openAddresses,
   type PrivateAddressGuardOptions,
 } from '../../lib/network/private-address-guard.js'
 import type { Scope } from '../support/folder.js'
@@ -148,12 +148,12 @@ describe('the addresses of a name that may be connected to', () => {
     fc.assert(
       fc.property(of(address), of(address6), (ipv4, ipv6) => {
         const all = [...(ipv4 ?? []), ...(ipv6 ?? [])]
-        const open = openAddresses('mirror.example', { ipv4, ipv6 }, false)
+        const open = allowedAddresses('mirror.example', { ipv4, ipv6 }, false)
         assert.deepEqual(
           typeof open === 'string' ? [] : open,
           all.filter((one) => !isPrivate(one)),
         )
-        if (all.length > 0) assert.deepEqual(openAddresses('mirror.example', { ipv4, ipv6 }, true), all)
+        if (all.length > 0) assert.deepEqual(allowedAddresses('mirror.example', { ipv4, ipv6 }, true), all)
       }),
     )
   })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { DEGREE } from '../../lib/geo/distance.js'
+import { DEGREE_KM } from '../../lib/geo/distance.js'
 import type { Choice, Proximity } from '../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Coordinates, Mirror } from '../../lib/model.js'
 
@@ -55,7 +55,7 @@ export const SOMEONE: Client = {
 
 /** So many kilometres from there, along a meridian. */
 export function north(kilometres: number): Coordinates {
-  return [HERE[0] + kilometres / DEGREE, HERE[1]]
+  return [HERE[0] + kilometres / DEGREE_KM, HERE[1]]
 }
 
 export function ids(ranked: readonly { readonly mirror: Mirror }[]): string[] {

@@ -61,7 +61,7 @@ async function ranking(
 ): Promise<Ranking> {
   const warning = (error: Error): void => output.warning(error.message)
   const locator = await openLocator(options)
-  locator.begin(false, warning)
+  locator.start(false, warning)
   const locate = (address: string): Client => locator.locate(address)
   const hosts = options.lookupHosts ? { ...nameServers(), locate } : undefined
   const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)

@@ -6,7 +6,7 @@ import {
   type StoredCorruptFile,
 } from '../../store/states.js'
 import type { Inventory } from '../ranking/inventory.js'
-import type { Blocks } from './sets/blocks.js'
+import type { BlockPool } from './sets/block-pool.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 
 /** What is known of a file on a mirror: see `docs/mirrors.md`. `unknown`: nobody has looked. */
@@ -46,7 +46,7 @@ export class MirrorFiles implements Inventory {
   #lately: Map<number, FileState> | undefined
 
   /** @param blocks what mirrors that hold the same share */
-  constructor(blocks: Blocks) {
+  constructor(blocks: BlockPool) {
     const set = () => new NumberSet(blocks)
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
   }

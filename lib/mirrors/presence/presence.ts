@@ -29,7 +29,7 @@ import { NewFileQueue } from './new-file-queue.js'
 import { isChecked, type PersistedMirror, restore, sourceKey, storageKey } from './persistence.js'
 import { type CorruptFile, corruptFile, type MirrorPresence, presenceOf } from './report.js'
 import { Schedule } from './schedule.js'
-import { Blocks } from './sets/blocks.js'
+import { BlockPool } from './sets/block-pool.js'
 import { httpUrlOf, type SurveySource, sourcesOf } from './sources.js'
 import type { SurveyResult } from './survey.js'
 import { surveySource } from './survey-source.js'
@@ -116,7 +116,7 @@ export class Presence {
   readonly #settings: PresenceSettings | undefined
   readonly #dependencies: PresenceDependencies
   readonly #events: PresenceEvents
-  readonly #blocks = new Blocks()
+  readonly #blocks = new BlockPool()
   /** What requests go through; none before it is first needed. */
   #agent: Promise<Dispatcher> | undefined
   readonly #known = new Map<string, Known>()
@@ -492,15 +492,15 @@ export class Presence {
     const base = httpUrlOf(known.mirror)
     const file = await this.#file(path)
     if (base === undefined || file === undefined || !known.carries(path)) return undefined
-    const { timeout = 0, privateAddresses = false } = this.#settings ?? {}
+    const { timeout: timeoutMs = 0, privateAddresses = false } = this.#settings ?? {}
     const dispatcher = await this.#dispatcher()
     const check = await checkFile(base + urlPath(path), {
       dispatcher,
-      timeout,
+      timeoutMs,
       redirects: known.mirror.redirects,
       allowsPrivate: privateAddresses,
     })
-    if (check.state === 'unknown' && check.status === undefined) known.silentUntil = now + 10 * timeout
+    if (check.state === 'unknown' && check.status === undefined) known.silentUntil = now + 10 * timeoutMs
     const etag = this.#dependencies.etagOf(file)
     const indexed = { ...timesOf(file.identity), etag, digests: file.digests }
     const state = judgeCheck(indexed, check)

@@ -6,7 +6,7 @@ import type { PathFilter } from '../../paths.js'
 import type { Store } from '../../store/store.js'
 import { IndexReader } from './index-reader.js'
 import { createListing, ListingAborted } from './listings/listing-reader.js'
-import type { Blocks } from './sets/blocks.js'
+import type { BlockPool } from './sets/block-pool.js'
 import { listSource, type SurveySource } from './sources.js'
 import { type SurveyResult, type SurveyTarget, survey } from './survey.js'
 
@@ -26,7 +26,7 @@ export interface SourceSurveyDependencies {
   readonly index: Pick<Store, 'sample'>
   readonly resolver: HostResolver
   readonly dispatcher: Dispatcher
-  readonly blocks: Blocks
+  readonly blocks: BlockPool
   readonly random: Random
   readonly signal: AbortSignal
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { errorMessage, MirroredByError } from '../../errors.js'
 import type { MirrorFiles } from './files.js'
-import type { Blocks } from './sets/blocks.js'
+import type { BlockPool } from './sets/block-pool.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 import type { SurveyResult } from './survey.js'
 import type { SurveyJob, SurveyMessage } from './survey-work.js'
@@ -18,7 +18,7 @@ const STOP_TIMEOUT_MS = 5000
 export async function surveyInThread(
   job: Omit<SurveyJob, 'held'>,
   files: MirrorFiles,
-  blocks: Blocks,
+  blocks: BlockPool,
   signal: AbortSignal,
 ): Promise<SurveyResult> {
   const worker = new Worker(new URL('./survey-worker.js', import.meta.url), {
@@ -47,7 +47,11 @@ export async function surveyInThread(
   }
 }
 
-function take(message: Exclude<SurveyMessage, { kind: 'done' }>, files: MirrorFiles, blocks: Blocks): void {
+function take(
+  message: Exclude<SurveyMessage, { kind: 'done' }>,
+  files: MirrorFiles,
+  blocks: BlockPool,
+): void {
   if (message.kind === 'marks') {
     for (const number of message.held) files.markListed(number, 'held')
     for (const number of message.stale) files.markListed(number, 'stale')

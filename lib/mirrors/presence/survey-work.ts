@@ -5,7 +5,7 @@ import { createPathFilter } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import { carriesOf } from '../ranking/paths.js'
 import type { FileState, SurveyedSets } from './files.js'
-import { Blocks } from './sets/blocks.js'
+import { BlockPool } from './sets/block-pool.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 import type { SurveySource } from './sources.js'
 import type { SurveyResult, SurveyTarget } from './survey.js'
@@ -79,7 +79,7 @@ const controller = new AbortController()
 port.once('message', () => controller.abort())
 
 const { index, source, ignore, paths, previousOffset, allowsPrivate, held } = job
-const blocks = new Blocks()
+const blocks = new BlockPool()
 const known = new NumberSet(blocks)
 for (const { block, content } of held) known.put(block, content)
 const sink = new MessageSink(known)

@@ -7,7 +7,7 @@ import type { IndexedName, IndexReader } from './index-reader.js'
 import type { Listing, ListingOutcome, RemoteFile } from './listings/listing.js'
 import type { SymlinkMap } from './listings/symlinks.js'
 import { findOffset, type TimePair } from './offset.js'
-import type { Blocks } from './sets/blocks.js'
+import type { BlockPool } from './sets/block-pool.js'
 import { NumberSet } from './sets/number-set.js'
 import { yieldToRequests } from './yield-to-requests.js'
 
@@ -23,7 +23,7 @@ export interface SurveyDependencies {
   /** Whether its times are in no time zone of the mirror's. */
   readonly isUtc: boolean
   /** Shared by all sets. */
-  readonly blocks: Blocks
+  readonly blocks: BlockPool
   readonly random: Random
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createBits, fillBits, SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
+import { BLOCK_NUMBERS, createBits, fillBits } from '../../../lib/mirrors/presence/sets/bits.js'
 import {
   type Block,
   blockOf,
@@ -22,17 +22,22 @@ function blockWith(members: Iterable<number>): Block {
 
 /** Half-open ranges, each with members or without, one over the other. */
 const ranges = fc.array(
-  fc.record({ from: fc.nat(SPAN - 1), length: fc.oneof(fc.nat(70), fc.nat(SPAN)), on: fc.boolean() }),
+  fc.record({
+    from: fc.nat(BLOCK_NUMBERS - 1),
+    length: fc.oneof(fc.nat(70), fc.nat(BLOCK_NUMBERS)),
+    on: fc.boolean(),
+  }),
   { maxLength: 12 },
 )
 /** Every number with a chance of its own, by seed: as many edges as there may be. */
 const noise = fc.record({ seed: fc.nat(), share: fc.constantFrom(0, 0, 0.001, 0.02, 0.04, 0.5, 0.97) })
 const members = fc.tuple(ranges, noise).map(([list, { seed, share }]) => {
-  const flags = new Uint8Array(SPAN)
-  for (const { from, length, on } of list) flags.fill(on ? 1 : 0, from, Math.min(from + length, SPAN))
+  const flags = new Uint8Array(BLOCK_NUMBERS)
+  for (const { from, length, on } of list)
+    flags.fill(on ? 1 : 0, from, Math.min(from + length, BLOCK_NUMBERS))
   const random = seededDraw(seed)
   if (share > 0)
-    for (let low = 0; low < SPAN; low += 1) if (random() < share) flags[low] = 1 - (flags[low] ?? 0)
+    for (let low = 0; low < BLOCK_NUMBERS; low += 1) if (random() < share) flags[low] = 1 - (flags[low] ?? 0)
   return [...flags.keys()].filter((low) => flags[low] === 1)
 })
 const someMembers = members.filter((list) => list.length > 0)
@@ -49,7 +54,7 @@ describe('whatever its members, a block', () => {
         const block = blockWith(list)
         seen[block.bits === undefined ? 'edges' : 'bits'] += 1
         const set = new Set(list)
-        for (let low = 0; low < SPAN; low += 1)
+        for (let low = 0; low < BLOCK_NUMBERS; low += 1)
           if (block.has(low) !== set.has(low)) assert.fail(`${low} is ${set.has(low)}`)
         assert.equal(block.size, list.length)
         assert.ok(Buffer.from(Uint16Array.from(list).buffer).equals(Buffer.from(block.members().buffer)))
@@ -71,7 +76,7 @@ describe('whatever its members, a block', () => {
         assert.equal(read.size, block.size)
         const others = new OpenBlock(WHOLE_BLOCK)
         const set = new Set(list)
-        for (let low = SPAN - 1; low >= 0; low -= 1) if (!set.has(low)) others.delete(low)
+        for (let low = BLOCK_NUMBERS - 1; low >= 0; low -= 1) if (!set.has(low)) others.delete(low)
         const other = others.close()
         assert.ok(other !== undefined)
         assert.ok(other.equals(block))
@@ -86,8 +91,8 @@ describe('whatever its members, a block', () => {
       fc.property(someMembers, fc.nat(), (list, number) => {
         const block = blockWith(list)
         for (const place of [0, list.length - 1, number % list.length]) {
-          assert.equal(block.member(place), list[place])
-          assert.equal(new OpenBlock(block).member(place), list[place])
+          assert.equal(block.memberAt(place), list[place])
+          assert.equal(new OpenBlock(block).memberAt(place), list[place])
         }
       }),
       { numRuns: 40 },
@@ -97,12 +102,12 @@ describe('whatever its members, a block', () => {
   test('stays as it is while a copy changes', () => {
     for (const block of [
       blockWith(range(5, 900)),
-      blockWith(range(0, SPAN).filter((low) => low % 3 === 0)),
+      blockWith(range(0, BLOCK_NUMBERS).filter((low) => low % 3 === 0)),
     ]) {
       const bytes = encodeBlock(block)
       const open = new OpenBlock(block)
-      open.fill(0, SPAN, true)
-      assert.equal(open.size, SPAN)
+      open.fill(0, BLOCK_NUMBERS, true)
+      assert.equal(open.size, BLOCK_NUMBERS)
       assert.ok(open.close()?.equals(WHOLE_BLOCK))
       assert.deepEqual(encodeBlock(block), bytes)
     }
@@ -110,7 +115,7 @@ describe('whatever its members, a block', () => {
 
   test('is another one with one member more or less', () => {
     fc.assert(
-      fc.property(someMembers, fc.nat(SPAN - 1), (list, low) => {
+      fc.property(someMembers, fc.nat(BLOCK_NUMBERS - 1), (list, low) => {
         const block = blockWith(list)
         const open = new OpenBlock(block)
         if (!open.delete(low)) open.add(low)
@@ -125,12 +130,16 @@ describe('whatever its members, a block', () => {
 describe('a block takes', () => {
   const holes = (count: number) => new Set(range(0, count).map((index) => 100 + index * 600))
   for (const [what, list, most] of [
-    ['two bytes for everything', range(0, SPAN), 2],
+    ['two bytes for everything', range(0, BLOCK_NUMBERS), 2],
     ['four for everything up to somewhere', range(0, 40_000), 4],
     ['four for each of few members', [3, 77, 5000, 60_000], 16],
-    ['four for each of few that are missing', range(0, SPAN).filter((low) => !holes(50).has(low)), 202],
+    [
+      'four for each of few that are missing',
+      range(0, BLOCK_NUMBERS).filter((low) => !holes(50).has(low)),
+      202,
+    ],
     ['the same below where the numbers end', range(0, 40_000).filter((low) => !holes(50).has(low)), 204],
-    ['8 KiB for every other', range(0, SPAN).filter((low) => low % 2 === 0), 8192],
+    ['8 KiB for every other', range(0, BLOCK_NUMBERS).filter((low) => low % 2 === 0), 8192],
   ] as const) {
     test(what, () => {
       assert.equal(encodeBlock(blockWith(list)).length, most)
@@ -140,7 +149,7 @@ describe('a block takes', () => {
   test('8 KiB from 4,096 edges on', () => {
     const lone = (count: number) => range(0, count).map((index) => index * 3)
     assert.equal(encodeBlock(blockWith(lone(2047))).length, 4094 * 2)
-    assert.equal(encodeBlock(blockWith([...lone(2047), SPAN - 1])).length, 4095 * 2)
+    assert.equal(encodeBlock(blockWith([...lone(2047), BLOCK_NUMBERS - 1])).length, 4095 * 2)
     assert.equal(encodeBlock(blockWith(lone(2048))).length, 8192)
   })
 })
@@ -149,7 +158,7 @@ test('bytes have their places: the lower ones first, on every machine', () => {
   assert.deepEqual(encodeBlock(blockWith([0x1234])), Uint8Array.of(0x34, 0x12, 0x35, 0x12))
   assert.deepEqual(encodeBlock(WHOLE_BLOCK), Uint8Array.of(0, 0))
   const bitmap = encodeBlock(
-    blockWith([...range(0, 7), 9, ...range(16, SPAN).filter((low) => low % 2 === 1)]),
+    blockWith([...range(0, 7), 9, ...range(16, BLOCK_NUMBERS).filter((low) => low % 2 === 1)]),
   )
   assert.deepEqual(bitmap.slice(0, 4), Uint8Array.of(0b0111_1111, 0b0000_0010, 0b1010_1010, 0b1010_1010))
 })
@@ -160,15 +169,15 @@ test('a bitmap is filled from bit to bit', () => {
     [31, 33],
     [32, 64],
     [5, 5],
-    [0, SPAN],
-    [SPAN - 1, SPAN],
+    [0, BLOCK_NUMBERS],
+    [BLOCK_NUMBERS - 1, BLOCK_NUMBERS],
   ] as const) {
     const bits = createBits()
     fillBits(bits, from, to, true)
     assert.deepEqual([...(blockOf(bits)?.members() ?? [])], range(from, to))
     const rest = createBits().fill(-1)
     fillBits(rest, from, to, false)
-    assert.equal(blockOf(rest)?.size ?? 0, SPAN - (to - from))
+    assert.equal(blockOf(rest)?.size ?? 0, BLOCK_NUMBERS - (to - from))
   }
 })
 
@@ -193,7 +202,7 @@ describe('what no block can have written', () => {
 
   test('is refused, and whatever is not is written just so', () => {
     const ascending = fc
-      .uniqueArray(fc.nat(SPAN - 1), { maxLength: 60 })
+      .uniqueArray(fc.nat(BLOCK_NUMBERS - 1), { maxLength: 60 })
       .map((list) => new Uint8Array(Uint16Array.from(list.sort((a, b) => a - b)).buffer))
     const bitmap = fc.tuple(fc.nat(), fc.constantFrom(0.01, 0.2, 0.5)).map(([seed, share]) => {
       const random = seededDraw(seed)

@@ -53,7 +53,7 @@ async function ask(
   limits: Partial<ChallengeLimits> = {},
 ): Promise<ChallengeResult> {
   const { url } = await listen(scope, listener)
-  return challenge(targetAt(`${url}file`, 1), parts, { timeout: 5000, ...limits })
+  return challenge(targetAt(`${url}file`, 1), parts, { timeoutMs: 5000, ...limits })
 }
 
 function reasonOf(result: ChallengeResult): string {
@@ -147,7 +147,7 @@ describe('a challenge of a mirror', { timeout: 60_000 }, () => {
   for (const [fault, expected] of faults) {
     test(`that ${fault.kind} ${'by' in fault ? (fault.by ?? '') : ''} is told from one with wrong bytes`, async (t) => {
       const mirror = await start(t, fault)
-      expected(await challenge(targetAt(`${mirror.url}big.iso`, 1), {}, { silence: 300, timeout: 3000 }))
+      expected(await challenge(targetAt(`${mirror.url}big.iso`, 1), {}, { silenceMs: 300, timeoutMs: 3000 }))
     })
   }
 
@@ -375,12 +375,15 @@ describe('a challenge costs no more than a piece', { timeout: 60_000 }, () => {
       const timer = setInterval(() => response.write('x'), 20)
       response.once('close', () => clearInterval(timer))
     }
-    const limits = { timeout: 500, silence: 300 }
+    const limits = { timeoutMs: 500, silenceMs: 300 }
     assert.equal(reasonOf(await ask(t, slow, {}, limits)), 'no answer within 0.5 s')
     const mute: RequestListener = (_, response) => {
       response.writeHead(206, { 'Content-Range': RANGE, 'Content-Length': LENGTH }).write('x')
     }
-    assert.equal(reasonOf(await ask(t, mute, {}, { timeout: 5000, silence: 300 })), 'nothing came for 0.3 s')
+    assert.equal(
+      reasonOf(await ask(t, mute, {}, { timeoutMs: 5000, silenceMs: 300 })),
+      'nothing came for 0.3 s',
+    )
   })
 
   test('and can be ended at once', async (t) => {

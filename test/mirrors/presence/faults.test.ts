@@ -37,7 +37,7 @@ interface Expected {
 const HTTP: Readonly<Record<HttpFault, Expected>> = {
   hangs: { reason: /the root: nothing came for 0\.3 s/ },
   'hangs in a page': { reason: /the root: nothing came for 0\.3 s/, files: ['one'] },
-  drips: { reason: /it took longer than 1 s/, files: (count) => count <= 2, limits: { total: 1000 } },
+  drips: { reason: /it took longer than 1 s/, files: (count) => count <= 2, limits: { totalMs: 1000 } },
   fails: { reason: /the root: the answer is 500/ },
   'fails below': {
     reason: /"folder \d+": the answer is 500/,
@@ -50,17 +50,17 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
   'lists on and on': {
     reason: /it took longer than 1 s/,
     files: (count) => count > 0,
-    limits: { total: 1000 },
+    limits: { totalMs: 1000 },
   },
   'lists JSON for ever': { reason: /more than 50000 files/, files: (count) => count === 50_000 },
   'writes one object for ever': { reason: /the root: the JSON is no index of a folder/ },
   'writes one tag for ever': {
     reason: /more than 5000000 bytes/,
-    limits: { bytes: 5_000_000 },
+    limits: { maxBytes: 5_000_000 },
   },
   'writes one comment for ever': {
     reason: /more than 5000000 bytes/,
-    limits: { bytes: 5_000_000 },
+    limits: { maxBytes: 5_000_000 },
   },
   'sends one head for ever': { reason: /the root: Headers Overflow/ },
   'leads on for ever': {
@@ -73,7 +73,7 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
   'nests for ever': {
     reason: /"(deeper\/){7}deeper" has folders deeper than 8/,
     files: (count) => count === 9,
-    limits: { depth: 8 },
+    limits: { maxDepth: 8 },
   },
   'repeats for ever': { reason: /^$/, files: (count) => count === 111 },
   welcomes: { reason: /the root: the page is no index of a folder/ },
@@ -85,7 +85,7 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
 }
 
 function limited(limits: Partial<ListingLimits> = {}): ListingOptions {
-  return { limits: { idle: IDLE, total: TOTAL, files: 50_000, ...limits } }
+  return { limits: { idleMs: IDLE, totalMs: TOTAL, maxFiles: 50_000, ...limits } }
 }
 
 /** Reads a listing that must end by itself. */
@@ -117,14 +117,14 @@ describe('a web server that', { timeout: 60_000 }, () => {
 
   test('sends more than the limit is read no further', async (t) => {
     const server = await startFaultyHttp(t, 'lists for ever')
-    const { outcome } = await collect(listHttp(server.url, limited({ bytes: 100_000 })))
+    const { outcome } = await collect(listHttp(server.url, limited({ maxBytes: 100_000 })))
     assert.equal(outcome.reason, 'it sends more than 100000 bytes')
     assert.ok(outcome.bytes < 1_000_000)
   })
 
   test('lists more folders than the limit is read no further', async (t) => {
     const server = await startFaultyHttp(t, 'repeats for ever')
-    const { outcome } = await collect(listHttp(server.url, limited({ folders: 25 })))
+    const { outcome } = await collect(listHttp(server.url, limited({ maxFolders: 25 })))
     assert.equal(outcome.reason, 'it lists more than 25 folders')
   })
 
@@ -142,13 +142,13 @@ const FTP: Readonly<Partial<Record<FtpBehaviour, Expected>>> = {
   },
   'refuses the listing': { reason: /the root: the server says "450 not now"/ },
   'lists for ever': { reason: /more than 50000 files/, files: (count) => count === 50_000 },
-  'writes one line for ever': { reason: /more than 5000000 bytes/, limits: { bytes: 5_000_000 } },
+  'writes one line for ever': { reason: /more than 5000000 bytes/, limits: { maxBytes: 5_000_000 } },
   'greets for ever': { reason: /exceeded maximum allowed size/ },
   'names no port that can be': { reason: /the root: .*port.*70000/i },
   'nests for ever': {
     reason: /"(deeper\/){7}deeper" has folders deeper than 8/,
     files: (count) => count === 9,
-    limits: { depth: 8 },
+    limits: { maxDepth: 8 },
   },
   'repeats for ever': { reason: /^$/, files: (count) => count === 111 },
   'lists what is outside': { reason: /^$/, files: ['one', 'two'] },
@@ -177,7 +177,7 @@ test('memory does not grow with a listing', { timeout: 60_000 }, async (t) => {
   const before = process.memoryUsage().heapUsed
   let most = 0
   let count = 0
-  for await (const batch of listHttp(server.url, { limits: { files: 300_000 } })) {
+  for await (const batch of listHttp(server.url, { limits: { maxFiles: 300_000 } })) {
     count += batch.length
     most = Math.max(most, process.memoryUsage().heapUsed - before)
   }
@@ -242,7 +242,7 @@ const RSYNC: Readonly<Record<string, Expected & { readonly script: string }>> = 
     script: `while true; do echo '${LINE} one'; sleep 0.05; done`,
     reason: /it took longer than 1 s/,
     files: (count) => count > 0,
-    limits: { total: 1000 },
+    limits: { totalMs: 1000 },
   },
   'lists for ever': {
     script: `yes -- '${LINE} one'`,
@@ -252,7 +252,7 @@ const RSYNC: Readonly<Record<string, Expected & { readonly script: string }>> = 
   'writes one line for ever': {
     script: 'yes x | tr -d "\\n"',
     reason: /more than 5000000 bytes/,
-    limits: { bytes: 5_000_000 },
+    limits: { maxBytes: 5_000_000 },
   },
   'complains for ever': { script: 'yes complaint >&2', reason: /nothing came for 0\.3 s/ },
   'is killed': {
@@ -274,18 +274,18 @@ const RSYNC: Readonly<Record<string, Expected & { readonly script: string }>> = 
   'lists folders for ever': {
     script: `echo '${ROOT}'; yes 'drwxr-xr-x 4096 2024/02/03 04:05:06 folder'`,
     reason: /more than 1000 folders/,
-    limits: { folders: 1000 },
+    limits: { maxFolders: 1000 },
   },
   'lists links for ever': {
     script: `echo '${ROOT}'; awk 'BEGIN { for (;;) print "lrwxrwxrwx 3 2024/02/03 04:05:06 " n++ " -> ../" }'`,
     reason: /more than 1000 links/,
-    limits: { links: 1000 },
+    limits: { maxLinks: 1000 },
   },
   'lists what is too deep': {
     script: `echo '${ROOT}'; echo '${LINE} a/b/c'; echo '${LINE} a/b/c/d'`,
     reason: /"a\/b\/c\/d" is deeper than 2 folders/,
     files: ['a/b/c'],
-    limits: { depth: 2 },
+    limits: { maxDepth: 2 },
   },
   'vanishes in part': {
     script: `echo '${ROOT}'; echo '${LINE} one'; echo 'file has vanished: "two"' >&2; exit 24`,
@@ -344,7 +344,7 @@ describe('an abort', { timeout: 60_000 }, () => {
   for (const [what, start] of Object.entries(starts)) {
     test(`${what} ends it at once`, async (t) => {
       const controller = new AbortController()
-      const listing = await start(t, { signal: controller.signal, limits: { depth: 1_000_000 } })
+      const listing = await start(t, { signal: controller.signal, limits: { maxDepth: 1_000_000 } })
       const reading = collect(listing)
       setTimeout(() => controller.abort(), 200)
       const { outcome } = await until('the listing ends', () => reading)

@@ -25,7 +25,7 @@ async function check(
   options: CheckOptions = {},
 ): Promise<FileCheck> {
   const { url } = await listen(scope, listener)
-  return checkFile(`${url}file`, { timeout: 2000, ...options })
+  return checkFile(`${url}file`, { timeoutMs: 2000, ...options })
 }
 
 describe('a check of one file', { timeout: 60_000 }, () => {
@@ -231,7 +231,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
 
   test('tells why it cannot be told', async (t) => {
     const unknown = async (url: string, options: CheckOptions = {}): Promise<string> => {
-      const said = await checkFile(url, { timeout: 300, ...options })
+      const said = await checkFile(url, { timeoutMs: 300, ...options })
       return said.state === 'unknown' ? said.reason : said.state
     }
     assert.match(await unknown(`http://127.0.0.1:${await freePort('127.0.0.1')}/`), /ECONNREFUSED/)
@@ -241,7 +241,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
     assert.equal(await unknown(mute.url), 'no answer within 0.3 s')
     assert.equal(await unknown(mute.url, { signal: AbortSignal.abort() }), 'it was aborted')
     const controller = new AbortController()
-    const waiting = unknown(mute.url, { signal: controller.signal, timeout: 60_000 })
+    const waiting = unknown(mute.url, { signal: controller.signal, timeoutMs: 60_000 })
     setTimeout(() => controller.abort(), 100)
     assert.equal(await waiting, 'it was aborted')
     await until('no connection is left', async () => (await mute.connections()) === 0)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { unusable } from '../../../lib/mirrors/presence/listings/file-names.js'
+import { nameProblem } from '../../../lib/mirrors/presence/listings/file-names.js'
 import { HtmlIndex } from '../../../lib/mirrors/presence/listings/html-index.js'
 import type {
   IndexEntry,
@@ -314,7 +314,7 @@ describe('an index in HTML', () => {
     fc.assert(
       fc.property(text, parts, (some, lengths) => {
         for (const { name } of read(inParts(some.join(''), lengths), html).entries)
-          assert.equal(unusable(name), undefined)
+          assert.equal(nameProblem(name), undefined)
       }),
       { numRuns: 3000 },
     )
@@ -454,7 +454,7 @@ describe('an index in JSON', () => {
     fc.assert(
       fc.property(text, parts, (some, lengths) => {
         for (const { name } of read(inParts(some.join(''), lengths), json).entries)
-          assert.equal(unusable(name), undefined)
+          assert.equal(nameProblem(name), undefined)
       }),
       { numRuns: 3000 },
     )

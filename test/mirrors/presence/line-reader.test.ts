@@ -22,7 +22,7 @@ describe('lines', () => {
           found,
           expected.map((line) => line.replace(/\r$/, '')),
         )
-        assert.equal(lines.unfinished, last !== '')
+        assert.equal(lines.endsWithinLine, last !== '')
       }),
     )
   })
@@ -31,8 +31,8 @@ describe('lines', () => {
     const lines = new LineReader(3)
     const found = ['ab\nabc', 'd', 'efg\n', 'abc\n', 'abcd'].flatMap((part) => [...lines.feed(part)])
     assert.deepEqual(found, ['ab', 'abc'])
-    assert.equal(lines.leftOut, 2)
-    assert.equal(lines.unfinished, true)
+    assert.equal(lines.skippedLines, 2)
+    assert.equal(lines.endsWithinLine, true)
   })
 })
 

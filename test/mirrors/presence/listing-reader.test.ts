@@ -16,7 +16,7 @@ describe('a listing', () => {
     const listing = createListing({}, async (scan) => {
       for (; given < 20_500; given += 1) {
         scan.addFile(`file ${given}`, UNLISTED)
-        await scan.room()
+        await scan.waitForRoom()
       }
     })
     await sleep(10)
@@ -49,9 +49,9 @@ describe('a listing', () => {
 
   test('tells its first trouble, and remembers so many', async () => {
     const listing = createListing({}, async (scan) => {
-      scan.hide('secret')
+      scan.redact('secret')
       scan.remark('odd')
-      for (let index = 0; index < 1000; index += 1) scan.lose(`lost secret ${index}`)
+      for (let index = 0; index < 1000; index += 1) scan.markIncomplete(`lost secret ${index}`)
       throw new ListingAborted('ended')
     })
     const { outcome } = await collect(listing)
@@ -67,13 +67,13 @@ describe('a listing', () => {
   })
 
   test('ends when its time is over', async () => {
-    const listing = createListing({ limits: { total: 50 } }, (scan) => aborted(scan))
+    const listing = createListing({ limits: { totalMs: 50 } }, (scan) => aborted(scan))
     const { outcome } = await collect(listing)
     assert.equal(outcome.reason, 'it took longer than 0.05 s')
   })
 
   test('may have all the time in the world', async () => {
-    const listing = createListing({ limits: { total: Number.POSITIVE_INFINITY } }, async () => {
+    const listing = createListing({ limits: { totalMs: Number.POSITIVE_INFINITY } }, async () => {
       await sleep(20)
     })
     assert.equal((await collect(listing)).outcome.complete, true)
@@ -85,7 +85,7 @@ describe('a listing', () => {
       try {
         for (let index = 0; ; index += 1) {
           scan.addFile(`file ${index}`, UNLISTED)
-          await scan.room()
+          await scan.waitForRoom()
         }
       } finally {
         ended = true

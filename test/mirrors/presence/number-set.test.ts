@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
-import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { BLOCK_NUMBERS } from '../../../lib/mirrors/presence/sets/bits.js'
+import { BlockPool } from '../../../lib/mirrors/presence/sets/block-pool.js'
 import { type BlockChange, NumberSet } from '../../../lib/mirrors/presence/sets/number-set.js'
 import { seededDraw } from '../../support/mirrors.js'
 
 const LIMIT = 2 ** 52
 const FAR = 2 ** 51
 
-function setOf(blocks: Blocks, numbers: Iterable<number>): NumberSet {
+function setOf(blocks: BlockPool, numbers: Iterable<number>): NumberSet {
   const set = new NumberSet(blocks)
   for (const number of numbers) set.add(number)
   return set
@@ -28,7 +28,7 @@ function store(stored: Map<number, Uint8Array>, changes: readonly BlockChange[])
 }
 
 function load(stored: ReadonlyMap<number, Uint8Array>): NumberSet {
-  const set = new NumberSet(new Blocks())
+  const set = new NumberSet(new BlockPool())
   for (const [block, content] of stored) assert.ok(set.put(block, content))
   return set
 }
@@ -71,10 +71,13 @@ class Step implements fc.Command<Model, Real> {
 
 /** Near the borders of few blocks: the first, two neighbours, those around 2^51, the last. */
 const number = fc
-  .tuple(fc.constantFrom(SPAN, 5 * SPAN, 6 * SPAN, FAR, FAR + SPAN, LIMIT), fc.integer({ min: -9, max: 9 }))
+  .tuple(
+    fc.constantFrom(BLOCK_NUMBERS, 5 * BLOCK_NUMBERS, 6 * BLOCK_NUMBERS, FAR, FAR + BLOCK_NUMBERS, LIMIT),
+    fc.integer({ min: -9, max: 9 }),
+  )
   .map(([border, step]) => Math.min(border + step, LIMIT - 1))
 
-const span = fc.tuple(number, fc.oneof(fc.nat(20), fc.nat(2 * SPAN))).map(([from, length]) => ({
+const span = fc.tuple(number, fc.oneof(fc.nat(20), fc.nat(2 * BLOCK_NUMBERS))).map(([from, length]) => ({
   from,
   to: Math.min(from + length, LIMIT),
 }))
@@ -145,7 +148,7 @@ const step = fc.oneof(
       const differing = [
         ...[...model.numbers].filter((n) => !before.has(n)),
         ...[...before].filter((n) => !model.numbers.has(n)),
-      ].map((n) => Math.floor(n / SPAN))
+      ].map((n) => Math.floor(n / BLOCK_NUMBERS))
       assert.deepEqual(
         changes.map(({ block }) => block),
         sorted(new Set(differing)),
@@ -159,11 +162,11 @@ const step = fc.oneof(
   fc.nat(6).map(
     (which) =>
       new Step(`put the stored block ${which} back`, ({ numbers, taken }, { set, stored }) => {
-        const block = sorted(new Set([...stored.keys(), Math.floor(FAR / SPAN)]))[which]
+        const block = sorted(new Set([...stored.keys(), Math.floor(FAR / BLOCK_NUMBERS)]))[which]
         if (block === undefined) return
         assert.equal(set.put(block, stored.get(block)), true)
-        for (const n of numbers) if (Math.floor(n / SPAN) === block) numbers.delete(n)
-        for (const n of taken) if (Math.floor(n / SPAN) === block) numbers.add(n)
+        for (const n of numbers) if (Math.floor(n / BLOCK_NUMBERS) === block) numbers.delete(n)
+        for (const n of taken) if (Math.floor(n / BLOCK_NUMBERS) === block) numbers.add(n)
       }),
   ),
 )
@@ -172,7 +175,7 @@ describe('a set of numbers', () => {
   test('is like any other set, whatever is done to it', () => {
     fc.assert(
       fc.property(fc.commands([step], { maxCommands: 25 }), (commands) => {
-        const blocks = new Blocks()
+        const blocks = new BlockPool()
         fc.modelRun(
           () => ({
             model: { numbers: new Set<number>(), others: new Set<number>(), taken: new Set<number>() },
@@ -187,7 +190,7 @@ describe('a set of numbers', () => {
 
   test('takes a million numbers one by one, in any order', () => {
     const base = 3 * 2 ** 40
-    const set = new NumberSet(new Blocks())
+    const set = new NumberSet(new BlockPool())
     // Prime to a million, so that each is met once.
     for (let index = 0; index < 1_000_000; index += 1) set.add(base + ((index * 617_411) % 1_000_000))
     assert.equal(set.size, 1_000_000)
@@ -196,16 +199,26 @@ describe('a set of numbers', () => {
     const changes = set.takeChanges()
     assert.equal(changes.length, 16)
     assert.ok(changes.every(({ content }) => content !== undefined && content.length <= 4))
-    const ranged = new NumberSet(new Blocks())
+    const ranged = new NumberSet(new BlockPool())
     ranged.addRange(base, base + 1_000_000)
     assert.deepEqual(ranged.takeChanges(), changes)
   })
 
   test('finds its numbers where blocks are missing between others', () => {
-    const borders = [0, 1, 2, 5, 6, 1000, FAR / SPAN, FAR / SPAN + 1, LIMIT / SPAN - 1].map((n) => n * SPAN)
+    const borders = [
+      0,
+      1,
+      2,
+      5,
+      6,
+      1000,
+      FAR / BLOCK_NUMBERS,
+      FAR / BLOCK_NUMBERS + 1,
+      LIMIT / BLOCK_NUMBERS - 1,
+    ].map((n) => n * BLOCK_NUMBERS)
     const random = seededDraw(7)
     for (const order of [borders, borders.toReversed(), borders.toSorted(() => random() - 0.5)]) {
-      const set = setOf(new Blocks(), order)
+      const set = setOf(new BlockPool(), order)
       assert.deepEqual([...set], borders)
       for (const border of borders) assert.equal(set.delete(border), true)
       assert.deepEqual([...set], [])
@@ -213,7 +226,7 @@ describe('a set of numbers', () => {
   })
 
   test('holds none but whole numbers below 2^52', () => {
-    const set = new NumberSet(new Blocks())
+    const set = new NumberSet(new BlockPool())
     for (const wrong of [-1, 0.5, LIMIT, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.throws(() => set.add(wrong), RangeError, `${wrong}`)
       assert.equal(set.has(wrong), false)
@@ -236,72 +249,72 @@ describe('a set of numbers', () => {
   })
 
   test('may change while it is read', () => {
-    const set = setOf(new Blocks(), [1, SPAN, 2 * SPAN])
+    const set = setOf(new BlockPool(), [1, BLOCK_NUMBERS, 2 * BLOCK_NUMBERS])
     const read: number[] = []
     for (const number of set) {
       read.push(number)
       if (number === 1) {
-        set.delete(SPAN)
-        set.add(2 * SPAN + 1)
+        set.delete(BLOCK_NUMBERS)
+        set.add(2 * BLOCK_NUMBERS + 1)
         set.settle()
       }
     }
-    assert.deepEqual(read, [1, 2 * SPAN, 2 * SPAN + 1])
+    assert.deepEqual(read, [1, 2 * BLOCK_NUMBERS, 2 * BLOCK_NUMBERS + 1])
   })
 })
 
 describe('changes', () => {
   test('that are undone are none', () => {
-    const set = setOf(new Blocks(), [1, 2, SPAN])
+    const set = setOf(new BlockPool(), [1, 2, BLOCK_NUMBERS])
     set.takeChanges()
     set.delete(1)
     set.settle()
     set.add(1)
-    set.keepOnly(0, SPAN)
-    set.add(SPAN)
+    set.keepOnly(0, BLOCK_NUMBERS)
+    set.add(BLOCK_NUMBERS)
     assert.deepEqual(set.takeChanges(), [])
   })
 
   test('of a replacement are the blocks that differ, whichever blocks the other shares', () => {
-    const full = new NumberSet(new Blocks())
+    const full = new NumberSet(new BlockPool())
     full.addRange(FAR, FAR + 1_000_000)
-    const set = new NumberSet(new Blocks())
+    const set = new NumberSet(new BlockPool())
     set.replace(full)
     assert.equal(set.takeChanges().length, 16)
-    const lacking = new NumberSet(new Blocks())
+    const lacking = new NumberSet(new BlockPool())
     lacking.addRange(FAR, FAR + 1_000_000)
-    lacking.delete(FAR + 5 * SPAN)
+    lacking.delete(FAR + 5 * BLOCK_NUMBERS)
     lacking.add(3)
     set.replace(lacking)
     assert.deepEqual(
       set.takeChanges().map(({ block }) => block),
-      [0, FAR / SPAN + 5],
+      [0, FAR / BLOCK_NUMBERS + 5],
     )
     set.replace(set)
     assert.deepEqual(set.takeChanges(), [])
     assert.deepEqual([...set].length, 1_000_000)
-    lacking.add(FAR + 5 * SPAN)
-    assert.equal(set.has(FAR + 5 * SPAN), false, 'a replacement does not tie them together')
+    lacking.add(FAR + 5 * BLOCK_NUMBERS)
+    assert.equal(set.has(FAR + 5 * BLOCK_NUMBERS), false, 'a replacement does not tie them together')
   })
 })
 
 test('a replacement takes nothing of blocks that were emptied, and all of those behind them', () => {
-  const blocks = new Blocks()
-  const other = setOf(blocks, [1, SPAN, 2 * SPAN, 3 * SPAN])
+  const blocks = new BlockPool()
+  const other = setOf(blocks, [1, BLOCK_NUMBERS, 2 * BLOCK_NUMBERS, 3 * BLOCK_NUMBERS])
   other.settle()
   other.delete(1)
-  other.delete(SPAN)
-  const set = setOf(blocks, [2, SPAN + 2])
+  other.delete(BLOCK_NUMBERS)
+  const set = setOf(blocks, [2, BLOCK_NUMBERS + 2])
   set.replace(other)
-  assert.deepEqual([...set], [2 * SPAN, 3 * SPAN])
+  assert.deepEqual([...set], [2 * BLOCK_NUMBERS, 3 * BLOCK_NUMBERS])
   assert.deepEqual([...other], [...set])
 })
 
 describe('what was stored', () => {
   test('takes the place of changes, which are none then', () => {
-    const set = setOf(new Blocks(), [1, SPAN])
+    const set = setOf(new BlockPool(), [1, BLOCK_NUMBERS])
     assert.equal(set.put(0, Uint8Array.of(8, 0, 10, 0)), true)
-    assert.deepEqual([...set], [8, 9, SPAN])
+    assert.deepEqual([...set], [8, 9, BLOCK_NUMBERS])
     assert.deepEqual(
       set.takeChanges().map(({ block }) => block),
       [1],
@@ -309,32 +322,32 @@ describe('what was stored', () => {
   })
 
   test('is refused where it is no block, and nothing is changed', () => {
-    const set = setOf(new Blocks(), [1, SPAN])
+    const set = setOf(new BlockPool(), [1, BLOCK_NUMBERS])
     for (const content of [new Uint8Array(0), Uint8Array.of(1), new Uint8Array(8192)])
       assert.equal(set.put(0, content), false)
-    for (const block of [-1, 0.5, LIMIT / SPAN, Number.NaN]) {
+    for (const block of [-1, 0.5, LIMIT / BLOCK_NUMBERS, Number.NaN]) {
       assert.equal(set.put(block, Uint8Array.of(0, 0)), false)
       assert.equal(set.put(block, undefined), false)
     }
-    assert.deepEqual([...set], [1, SPAN])
-    assert.equal(set.put(LIMIT / SPAN - 1, Uint8Array.of(255, 255)), true)
+    assert.deepEqual([...set], [1, BLOCK_NUMBERS])
+    assert.equal(set.put(LIMIT / BLOCK_NUMBERS - 1, Uint8Array.of(255, 255)), true)
     assert.equal(set.has(LIMIT - 1), true)
     assert.equal(set.put(0, undefined), true)
-    assert.deepEqual([...set], [SPAN, LIMIT - 1])
+    assert.deepEqual([...set], [BLOCK_NUMBERS, LIMIT - 1])
   })
 })
 
 describe('a draw', () => {
   test('of nothing gives nothing', () => {
-    const set = setOf(new Blocks(), [4])
+    const set = setOf(new BlockPool(), [4])
     set.delete(4)
     assert.equal(set.random(Math.random), undefined)
   })
 
   test('gives each number, as often as others, wherever they are', () => {
-    const numbers = [0, 7, 8, SPAN - 1, SPAN, FAR - 1, FAR, FAR + 9, LIMIT - 1]
+    const numbers = [0, 7, 8, BLOCK_NUMBERS - 1, BLOCK_NUMBERS, FAR - 1, FAR, FAR + 9, LIMIT - 1]
     for (const settled of [true, false]) {
-      const set = setOf(new Blocks(), numbers)
+      const set = setOf(new BlockPool(), numbers)
       set.add(9)
       set.delete(9)
       if (settled) set.settle()

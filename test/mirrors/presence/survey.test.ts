@@ -6,7 +6,7 @@ import { type FileState, MirrorFiles } from '../../../lib/mirrors/presence/files
 import { IndexReader } from '../../../lib/mirrors/presence/index-reader.js'
 import type { Listing, RemoteFile } from '../../../lib/mirrors/presence/listings/listing.js'
 import { createListing } from '../../../lib/mirrors/presence/listings/listing-reader.js'
-import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { BlockPool } from '../../../lib/mirrors/presence/sets/block-pool.js'
 import { survey } from '../../../lib/mirrors/presence/survey.js'
 import { createPathFilter } from '../../../lib/paths.js'
 
@@ -37,7 +37,7 @@ function world(ours: Readonly<Record<string, Ours>>) {
       },
     })),
   )
-  const blocks = new Blocks()
+  const blocks = new BlockPool()
   const files = new MirrorFiles(blocks)
   const numberOf = async (path: string): Promise<number> => (await store.get(path))?.number ?? -1
   return {

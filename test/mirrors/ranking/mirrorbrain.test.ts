@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { DEGREE } from '../../../lib/geo/distance.js'
+import { DEGREE_KM } from '../../../lib/geo/distance.js'
 import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { mirrorbrain } from '../../../lib/mirrors/ranking/strategies/mirrorbrain.js'
@@ -64,7 +64,7 @@ describe('without coordinates', () => {
 
 describe('with coordinates', () => {
   /** Kilometres of so many degrees: a degree is 1000 of its units. */
-  const degrees = (count: number) => count * DEGREE
+  const degrees = (count: number) => count * DEGREE_KM
   const A = near('a', degrees(3))
   const B = near('b', degrees(7), {}, { weight: 200 })
 
@@ -126,9 +126,9 @@ describe('through a snapshot', () => {
   })
 
   test('distance and score are summed as by hand', () => {
-    const near = mirror('near', { location: 'de', coordinates: north(3 * DEGREE) })
-    const heavy = mirror('heavy', { location: 'de', coordinates: north(7 * DEGREE), weight: 200 })
-    const light = mirror('light', { location: 'de', coordinates: north(7 * DEGREE), weight: 150 })
+    const near = mirror('near', { location: 'de', coordinates: north(3 * DEGREE_KM) })
+    const heavy = mirror('heavy', { location: 'de', coordinates: north(7 * DEGREE_KM), weight: 200 })
+    const light = mirror('light', { location: 'de', coordinates: north(7 * DEGREE_KM), weight: 150 })
     // 13,000 and 12,000; and 7000 + 1,000,000 / 150 = 13,667.
     assert.deepEqual(list(SOMEONE, near, heavy), ['heavy', 'near'])
     assert.deepEqual(list(SOMEONE, near, light), ['near', 'light'])

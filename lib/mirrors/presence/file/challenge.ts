@@ -5,7 +5,7 @@ import type { Random } from '../../../model.js'
 import { REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { loadUndici } from '../../../network/undici.js'
 import { pieceLength } from '../../../pieces.js'
-import { type Deadline, type Unknown, within } from './deadline.js'
+import { type Deadline, type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
 import { isIdentityCoded, parseContentRange, parseLength, singleValue } from './response-head.js'
 
@@ -70,15 +70,15 @@ export interface ChallengeDependencies extends RedirectRules {
 
 export interface ChallengeLimits {
   /** Milliseconds for all of it. Default: 60 s. */
-  readonly timeout: number
+  readonly timeoutMs: number
   /** Milliseconds without a byte. Default: 15 s. */
-  readonly silence: number
+  readonly silenceMs: number
 }
 
-const DEFAULT_LIMITS: ChallengeLimits = { timeout: 60_000, silence: 15_000 }
+const DEFAULT_LIMITS: ChallengeLimits = { timeoutMs: 60_000, silenceMs: 15_000 }
 /** Bytes of an answer that are read to keep its connection. */
 const MAX_PASSED_BYTES = 16 * 1024
-const GONE: ReadonlySet<number> = new Set([404, 410])
+const ABSENT_STATUSES: ReadonlySet<number> = new Set([404, 410])
 const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (check of content)' }
 
 /**
@@ -87,24 +87,29 @@ const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (chec
  */
 export async function challenge(
   target: PieceTarget,
-  parts: ChallengeDependencies = {},
+  dependencies: ChallengeDependencies = {},
   limits: Partial<ChallengeLimits> = {},
 ): Promise<ChallengeResult> {
-  const { now = () => performance.now() } = parts
+  const { now = () => performance.now() } = dependencies
   const range = pieceRange(target.size, target.length, target.piece)
   if (range === undefined) return { state: 'unknown', reason: 'the file has no such piece' }
-  const patience = { ...DEFAULT_LIMITS, ...limits }
-  return within(patience, parts.dispatcher, parts.signal, async (dispatcher, deadline) => {
-    const answer = await follow(target.url, parts, (url) => send(url, range, dispatcher, deadline))
-    if ('state' in answer) return answer
-    try {
-      const verdict = judge(target, range, answer)
-      if (verdict !== undefined) return verdict
-      return await compare(target, range, answer, deadline, now)
-    } finally {
-      await pass(answer.body, deadline)
-    }
-  })
+  const allLimits = { ...DEFAULT_LIMITS, ...limits }
+  return withDeadline(
+    allLimits,
+    dependencies.dispatcher,
+    dependencies.signal,
+    async (dispatcher, deadline) => {
+      const response = await follow(target.url, dependencies, (url) => send(url, range, dispatcher, deadline))
+      if ('state' in response) return response
+      try {
+        const verdict = judge(target, range, response)
+        if (verdict !== undefined) return verdict
+        return await compare(target, range, response, deadline, now)
+      } finally {
+        await drain(response.body, deadline)
+      }
+    },
+  )
 }
 
 /** First and last byte of a piece. */
@@ -137,7 +142,7 @@ export function choosePiece(size: number, random: Random, length = pieceLength(s
   return count > 0 ? Math.min(count - 1, Math.floor(random() * count)) : undefined
 }
 
-interface Answer extends ResponseHead {
+interface PieceResponse extends ResponseHead {
   readonly body: Dispatcher.ResponseData['body']
 }
 
@@ -146,7 +151,7 @@ async function send(
   { start, end }: PieceRange,
   dispatcher: Dispatcher,
   deadline: Deadline,
-): Promise<Answer> {
+): Promise<PieceResponse> {
   const { request } = await loadUndici()
   const { statusCode, headers, body } = await request(url, {
     dispatcher,
@@ -157,15 +162,15 @@ async function send(
     headersTimeout: 0,
     bodyTimeout: 0,
   })
-  deadline.heard()
+  deadline.restartSilence()
   // What is broken off after the head is told to whoever reads, and to nobody else.
   body.on('error', () => {})
-  if (REDIRECT_STATUSES.has(statusCode)) await pass(body, deadline)
+  if (REDIRECT_STATUSES.has(statusCode)) await drain(body, deadline)
   return { status: statusCode, headers, body }
 }
 
 /** Reads what is left of an answer, if that is little, so that its connection can be used again. */
-async function pass(body: Answer['body'], { signal }: Deadline): Promise<void> {
+async function drain(body: PieceResponse['body'], { signal }: Deadline): Promise<void> {
   if (body.destroyed) return
   if (signal.aborted) body.destroy()
   // What the head said stands, however the rest ends.
@@ -173,39 +178,39 @@ async function pass(body: Answer['body'], { signal }: Deadline): Promise<void> {
 }
 
 /** What the head of an answer says; undefined where the piece follows. */
-function judge(target: PieceTarget, range: PieceRange, answer: Answer): ChallengeResult | undefined {
-  const { status, headers } = answer
+function judge(target: PieceTarget, range: PieceRange, response: PieceResponse): ChallengeResult | undefined {
+  const { status, headers } = response
   const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
-  if (GONE.has(status)) return { state: 'absent', status }
+  if (ABSENT_STATUSES.has(status)) return { state: 'absent', status }
   if (status !== 200 && status !== 206 && status !== 416) return unknown(`the answer is ${status}`)
   if (!isIdentityCoded(headers)) return unknown('the answer is encoded')
-  const size = sizeIn(answer)
+  const size = sizeIn(response)
   // With 416, a page is of the error.
-  if (status !== 416 && size !== target.size && isOtherPage(target, answer)) return unknown(PAGE)
+  if (status !== 416 && size !== target.size && isErrorPage(target, response)) return unknown(HTML_PAGE)
   const part = parseContentRange(singleValue(headers, 'content-range'))?.part
   if (status === 206 && part === undefined) return unknown('it sends a part, and does not say which')
   if (size !== undefined && size !== target.size) return { state: 'resized', size }
   if (status === 416) return unknown('it says that it has no such piece')
-  const wanted = lengthOf(range)
+  const expectedLength = lengthOf(range)
   if (status === 200)
-    return wanted === target.size ? undefined : unknown('it sends all of the file for a piece of it')
+    return expectedLength === target.size ? undefined : unknown('it sends all of the file for a piece of it')
   if (part?.start !== range.start || part.end !== range.end)
     return unknown('it sends another part than it was asked for')
   const length = parseLength(singleValue(headers, 'content-length'))
-  if (length === undefined || length === wanted) return undefined
+  if (length === undefined || length === expectedLength) return undefined
   return { state: 'broken', reason: 'it sends a part of another length', ...range, bytes: 0 }
 }
 
-const PAGE = 'it sends a page of HTML in the place of the file'
+const HTML_PAGE = 'it sends a page of HTML in the place of the file'
 
 /** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
-function isOtherPage({ url }: PieceTarget, { headers }: Answer): boolean {
+function isErrorPage({ url }: PieceTarget, { headers }: PieceResponse): boolean {
   const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(singleValue(headers, 'content-type') ?? '')
   return isHtml && mime.lookup(new URL(url).pathname) !== 'text/html'
 }
 
 /** Bytes of the whole file there; undefined where the answer does not say. */
-function sizeIn({ status, headers }: Answer): number | undefined {
+function sizeIn({ status, headers }: PieceResponse): number | undefined {
   if (status === 200) return parseLength(singleValue(headers, 'content-length'))
   return parseContentRange(singleValue(headers, 'content-range'))?.total
 }
@@ -214,39 +219,39 @@ function sizeIn({ status, headers }: Answer): number | undefined {
 async function compare(
   target: PieceTarget,
   range: PieceRange,
-  answer: Answer,
+  response: PieceResponse,
   deadline: Deadline,
   now: () => number,
 ): Promise<ChallengeResult> {
-  const { status, headers, body } = answer
+  const { status, headers, body } = response
   const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
-  const begun = now()
+  const startedAt = now()
   const hash = createHash('sha256')
-  const wanted = lengthOf(range)
+  const expectedLength = lengthOf(range)
   let bytes = 0
   const broken = (reason: string): ChallengeResult => ({ state: 'broken', reason, ...range, bytes })
   try {
     for await (const chunk of body) {
       if (!Buffer.isBuffer(chunk)) continue
-      deadline.heard()
+      deadline.restartSilence()
       bytes += chunk.length
-      if (bytes > wanted) return broken('it sends more than the piece')
+      if (bytes > expectedLength) return broken('it sends more than the piece')
       hash.update(chunk)
     }
   } catch (error) {
     // Too slow is not broken.
     if (deadline.signal.aborted) throw error
-    return broken(`it breaks off after ${bytes} bytes of ${wanted}`)
+    return broken(`it breaks off after ${bytes} bytes of ${expectedLength}`)
   }
-  const milliseconds = now() - begun
-  if (bytes < wanted) return broken(`it sends ${bytes} bytes of ${wanted}`)
+  const milliseconds = now() - startedAt
+  if (bytes < expectedLength) return broken(`it sends ${bytes} bytes of ${expectedLength}`)
   const etag = singleValue(headers, 'etag')
   const digest = hash.digest()
   if (digest.equals(target.sha256)) return { state: 'same', bytes, milliseconds, etag }
   // Bytes that are not ours accuse nobody who does not say that they are of a file as long as ours.
-  if (sizeIn(answer) === undefined)
+  if (sizeIn(response) === undefined)
     return unknown('the piece is another, and it does not say of what size of file')
-  if (isOtherPage(target, answer)) return unknown(PAGE)
+  if (isErrorPage(target, response)) return unknown(HTML_PAGE)
   const expected = Buffer.from(target.sha256).toString('hex')
   return { state: 'differs', ...range, expected, got: digest.toString('hex'), bytes, etag }
 }

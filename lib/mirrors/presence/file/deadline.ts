@@ -13,9 +13,9 @@ export interface Unknown {
 
 export interface TimeLimits {
   /** Milliseconds for all of it. */
-  readonly timeout: number
+  readonly timeoutMs: number
   /** Milliseconds without a byte. Default: as long as all of it. */
-  readonly silence?: number
+  readonly silenceMs?: number
 }
 
 /** The time that a question to a mirror has. */
@@ -23,7 +23,7 @@ export interface Deadline {
   /** Aborts when it is over, or when somebody else has ended it. */
   readonly signal: AbortSignal
   /** Something has come: the silence begins anew. */
-  heard(): void
+  restartSilence(): void
 }
 
 /**
@@ -31,26 +31,26 @@ export interface Deadline {
  *
  * @param dispatcher is not closed; undefined: one of its own, which goes with the question
  */
-export async function within<T>(
+export async function withDeadline<T>(
   patience: TimeLimits,
   dispatcher: Dispatcher | undefined,
   outside: AbortSignal | undefined,
   ask: (through: Dispatcher, deadline: Deadline) => Promise<T>,
 ): Promise<T | Unknown> {
-  const { timeout, silence } = patience
-  const late = new Error(`no answer within ${timeout / 1000} s`)
-  return withTimeLimit(timeout, late, outside, async (controller) => {
+  const { timeoutMs, silenceMs } = patience
+  const late = new Error(`no answer within ${timeoutMs / 1000} s`)
+  return withTimeLimit(timeoutMs, late, outside, async (controller) => {
     const { signal } = controller
     const quiet =
-      silence === undefined
+      silenceMs === undefined
         ? undefined
         : setTimeout(
-            () => controller.abort(new Error(`nothing came for ${silence / 1000} s`)),
-            timerDelay(silence),
+            () => controller.abort(new Error(`nothing came for ${silenceMs / 1000} s`)),
+            timerDelay(silenceMs),
           )
     const through = dispatcher ?? new (await loadUndici()).Agent()
     try {
-      return await ask(through, { signal, heard: () => void quiet?.refresh() })
+      return await ask(through, { signal, restartSilence: () => void quiet?.refresh() })
     } catch (error) {
       return { state: 'unknown', reason: replaceUnprintable(reasonOf(error, signal, outside)) }
     } finally {
@@ -61,7 +61,7 @@ export async function within<T>(
   })
 }
 
-function reasonOf(error: unknown, signal: AbortSignal, outside: AbortSignal | undefined): string {
+function reasonOf(error: unknown, signal: AbortSignal, outer: AbortSignal | undefined): string {
   if (!signal.aborted) return errorMessage(error)
-  return outside?.aborted && signal.reason === outside.reason ? 'it was aborted' : errorMessage(signal.reason)
+  return outer?.aborted && signal.reason === outer.reason ? 'it was aborted' : errorMessage(signal.reason)
 }

@@ -3,7 +3,7 @@ import { parseImfFixdate } from '../../../dates.js'
 import { parseDigestFields } from '../../../fields/received-digests.js'
 import type { Digests } from '../../../model.js'
 import { loadUndici } from '../../../network/undici.js'
-import { type Unknown, within } from './deadline.js'
+import { type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
 import {
   isIdentityCoded,
@@ -36,11 +36,11 @@ export interface CheckOptions extends RedirectRules {
   /** What requests go through. It is not closed. Default: one of its own. */
   readonly dispatcher?: Dispatcher
   /** Milliseconds for all of it. Default: 30 s. */
-  readonly timeout?: number
+  readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
-const DEFAULT_TIMEOUT = 30_000
+const DEFAULT_TIMEOUT_MS = 30_000
 /** Bytes of an answer that are read to keep its connection. */
 const MAX_PASSED_BYTES = 16 * 1024
 const GONE = new Set([404, 410])
@@ -57,16 +57,16 @@ const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by' }
  * @param url http or https
  */
 export async function checkFile(url: string, options: CheckOptions = {}): Promise<FileCheck> {
-  const { dispatcher, timeout = DEFAULT_TIMEOUT, signal, ...rules } = options
-  return within({ timeout }, dispatcher, signal, async (through, deadline) => {
-    const said = await follow(url, rules, (at) => ask(at, through, deadline.signal))
-    return 'state' in said ? said : judge(said)
+  const { dispatcher, timeoutMs = DEFAULT_TIMEOUT_MS, signal, ...rules } = options
+  return withDeadline({ timeoutMs }, dispatcher, signal, async (through, deadline) => {
+    const response = await follow(url, rules, (at) => ask(at, through, deadline.signal))
+    return 'state' in response ? response : judge(response)
   })
 }
 
 async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promise<ResponseHead> {
-  const said = await send(url, 'HEAD', FIELDS, dispatcher, signal)
-  if (!HEAD_REFUSED.has(said.status) && !lacksLength(said)) return said
+  const response = await send(url, 'HEAD', FIELDS, dispatcher, signal)
+  if (!HEAD_REFUSED.has(response.status) && !lacksLength(response)) return response
   return send(url, 'GET', { ...FIELDS, Range: 'bytes=0-0' }, dispatcher, signal)
 }
 
@@ -93,26 +93,26 @@ async function send(
 
 function judge({ status, headers }: ResponseHead): FileCheck {
   if (GONE.has(status)) return { state: 'absent', status }
-  const partial = firstByteOf(headers)
+  const partial = sizeByFirstByte(headers)
   // Of an empty file there is no first byte.
   const empty = status === 416 && partial === 0
   if (status !== 200 && status !== 206 && !empty)
     return { state: 'unknown', reason: `the answer is ${status}`, status }
-  const plain = isIdentityCoded(headers)
-  const whole = status === 200 ? parseLength(singleValue(headers, 'content-length')) : partial
+  const isPlain = isIdentityCoded(headers)
+  const size = status === 200 ? parseLength(singleValue(headers, 'content-length')) : partial
   const modified = singleValue(headers, 'last-modified')
   return {
     state: 'present',
-    size: plain ? whole : undefined,
+    size: isPlain ? size : undefined,
     mtime: modified === undefined ? undefined : parseImfFixdate(modified),
     etag: singleValue(headers, 'etag'),
     ranges: status !== 200 || singleValue(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
-    digests: plain ? digestsIn(headers) : {},
+    digests: isPlain ? digestsIn(headers) : {},
   }
 }
 
 /** The whole length in `bytes 0-0/1234`, or in what an empty file gets: a star in the place of `0-0`. */
-function firstByteOf(headers: ResponseHeaders): number | undefined {
+function sizeByFirstByte(headers: ResponseHeaders): number | undefined {
   const range = parseContentRange(singleValue(headers, 'content-range'))
   return range?.part === undefined || range.part.end === 0 ? range?.total : undefined
 }

@@ -32,9 +32,9 @@ export async function follow<Answer extends ResponseHead>(
   if (!URL.canParse(text)) return { state: 'unknown', reason: 'the URL is not one' }
   let url = new URL(text)
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const answer = await ask(url)
-    const { status, headers } = answer
-    if (!REDIRECT_STATUSES.has(status)) return answer
+    const response = await ask(url)
+    const { status, headers } = response
+    if (!REDIRECT_STATUSES.has(status)) return response
     const target = targetOf(url, headers, rules)
     if (typeof target === 'string') return { state: 'unknown', reason: target, status }
     url = target
@@ -51,8 +51,9 @@ function targetOf(from: URL, headers: ResponseHeaders, rules: RedirectRules): UR
   if (!/^https?:$/.test(to.protocol)) return `the answer is a redirect to ${quote(to.protocol)}`
   // A mirror names it, not its operator: that it is written out makes it no better.
   const host = hostOf(to)
-  const isClosed = to.hostname !== from.hostname && isLiteral(host) && isPrivate(host) && !rules.allowsPrivate
-  return isClosed ? `the answer is a redirect to ${quote(to.host)}, a private address` : to
+  const isPrivateTarget =
+    to.hostname !== from.hostname && isLiteral(host) && isPrivate(host) && !rules.allowsPrivate
+  return isPrivateTarget ? `the answer is a redirect to ${quote(to.host)}, a private address` : to
 }
 
 function isSameHost(from: URL, to: URL): boolean {

@@ -16,7 +16,7 @@ const DAY_FIRST = /(?<!\d)(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2})(?::(\d
 
 /** `1.2K`, `34 MiB`, `567`. */
 const SIZE = /^\s*(\d{1,16}(?:\.\d{1,3})?) ?(?:([KMGTPE])(i?B)?|B)?(?=\s|$)/i
-const UNITS = 'KMGTPE'
+const UNIT_LETTERS = 'KMGTPE'
 
 /**
  * Reads the columns that stand behind a name: the time, and the size behind it. Without a time, or before it, a size is
@@ -56,8 +56,8 @@ function findTime(text: string): FoundTime | undefined {
 }
 
 function parseOnlySize(text: string): ListedSize | undefined {
-  const alone = text.trim()
-  return SIZE.exec(alone)?.[0] === alone ? parseSize(alone) : undefined
+  const trimmed = text.trim()
+  return SIZE.exec(trimmed)?.[0] === trimmed ? parseSize(trimmed) : undefined
 }
 
 export type ListedSize = Pick<Listed, 'size' | 'sizePrecision'>
@@ -72,12 +72,12 @@ export function parseSize(text: string): ListedSize | undefined {
   const [, digits = '', unit, bytes = ''] = match
   const value = Number(digits)
   if (unit === undefined) return Number.isSafeInteger(value) ? { size: value, sizePrecision: 0 } : undefined
-  const power = UNITS.indexOf(unit.toUpperCase()) + 1
+  const power = UNIT_LETTERS.indexOf(unit.toUpperCase()) + 1
   const step = 10 ** -(digits.split('.')[1]?.length ?? 0)
   // `kB` and `MB` may be of 1000 each or of 1024; a letter alone is of 1024 wherever it was seen.
-  const least = (value - step) * (bytes.toUpperCase() === 'B' ? 1000 : 1024) ** power
-  const most = (value + step) * 1024 ** power
-  const size = Math.round((least + most) / 2)
+  const minSize = (value - step) * (bytes.toUpperCase() === 'B' ? 1000 : 1024) ** power
+  const maxSize = (value + step) * 1024 ** power
+  const size = Math.round((minSize + maxSize) / 2)
   if (!Number.isSafeInteger(size)) return undefined
-  return { size, sizePrecision: Math.ceil((most - least) / 2) }
+  return { size, sizePrecision: Math.ceil((maxSize - minSize) / 2) }
 }

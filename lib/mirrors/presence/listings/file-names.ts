@@ -7,7 +7,7 @@ const MAX_NAME_LENGTH = 1024
  * Why a name in a listing cannot be that of a file or folder; undefined where it can. A name that passes is one step
  * down, and no other.
  */
-export function unusable(name: string): string | undefined {
+export function nameProblem(name: string): string | undefined {
   if (name === '' || name === '.' || name === '..') return 'is no name'
   if (name.includes('/')) return 'has a slash in it'
   if (name.includes('\0')) return 'has a zero byte in it'

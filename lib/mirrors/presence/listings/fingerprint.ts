@@ -26,15 +26,15 @@ export class Fingerprint {
    * @param above fingerprints of the folders on the way down to this one
    * @returns those on the way down to its folders; undefined where that ends here
    */
-  wayDown(scan: ListingReader, path: string, above: readonly string[]): readonly string[] | undefined {
+  checkDescent(scan: ListingReader, path: string, above: readonly string[]): readonly string[] | undefined {
     if (this.#folders === 0) return undefined
     const digest = this.#hash.digest('base64')
     if (this.#entries > 1 && above.filter((other) => other === digest).length >= 2) {
       scan.remark(`${quoteFolder(path)} lists the same as folders above: a link that goes round`)
       return undefined
     }
-    if (above.length >= scan.limits.depth) {
-      scan.lose(`${quoteFolder(path)} has folders deeper than ${scan.limits.depth}`)
+    if (above.length >= scan.limits.maxDepth) {
+      scan.markIncomplete(`${quoteFolder(path)} has folders deeper than ${scan.limits.maxDepth}`)
       return undefined
     }
     return [...above, digest]

@@ -32,7 +32,7 @@ export function parseMlsdLine(line: string): FtpLine | undefined {
   if (type === 'cdir' || type === 'pdir') return 'nothing'
   const name = line.slice(space + 1)
   const size = /^\d{1,16}$/.test(facts.get('size') ?? '') ? Number(facts.get('size')) : undefined
-  const listed = { ...UNLISTED, size: exact(size), mtime: parseModify(facts.get('modify') ?? '') }
+  const listed = { ...UNLISTED, size: safeInteger(size), mtime: parseModify(facts.get('modify') ?? '') }
   if (type === 'file') return { kind: 'file', name, target: undefined, listed }
   if (type === 'dir') return { kind: 'folder', name, target: undefined, listed }
   // Links were left to the systems: `OS.unix=slink:target` is what most write.
@@ -89,26 +89,26 @@ function parseUnixLine(line: string, now: number): FtpEntry | undefined {
     isoDay,
     isoHour,
     isoMinute,
-    name = '',
+    written = '',
   ] = match
   const kind = UNIX_KINDS[mode[1] ?? ''] ?? 'other'
-  const [own, target] = kind === 'link' ? splitLink(name) : [name, undefined]
-  const rest = { size: exact(Number(size)), sizePrecision: 0 }
-  if (kind === 'link') return { kind, name: own, target, listed: UNLISTED }
+  const [name, target] = kind === 'link' ? splitLink(written) : [written, undefined]
+  const rest = { size: safeInteger(Number(size)), sizePrecision: 0 }
+  if (kind === 'link') return { kind, name: name, target, listed: UNLISTED }
   if (isoYear !== undefined) {
     const mtime = utc(Number(isoYear), Number(isoMonth), Number(isoDay), Number(isoHour), Number(isoMinute))
-    return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+    return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
   }
   const month = monthOf(monthName ?? '')
   if (year !== undefined) {
     const mtime = utc(Number(year), month, Number(day))
-    return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'day' } }
+    return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'day' } }
   }
-  const mtime = lastBefore(now, month, Number(day), Number(hour), Number(minute))
-  return { kind, name: own, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+  const mtime = latestBefore(now, month, Number(day), Number(hour), Number(minute))
+  return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
 }
 
-function lastBefore(
+function latestBefore(
   now: number,
   month: number | undefined,
   day: number,
@@ -133,22 +133,22 @@ function splitLink(text: string): readonly [name: string, target: string | undef
 function parseDosLine(line: string): FtpEntry | undefined {
   const match = DOS.exec(line)
   if (match === null) return undefined
-  const [, month, day, written = '', hours, minute, half, size = '', name = ''] = match
-  const short = Number(written)
-  const year = written.length === 4 ? short : short + (short < 70 ? 2000 : 1900)
+  const [, month, day, yearDigits = '', hours, minute, meridiem, size = '', name = ''] = match
+  const yearNumber = Number(yearDigits)
+  const year = yearDigits.length === 4 ? yearNumber : yearNumber + (yearNumber < 70 ? 2000 : 1900)
   const hour =
-    half === undefined ? Number(hours) : (Number(hours) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0)
+    meridiem === undefined ? Number(hours) : (Number(hours) % 12) + (meridiem.toUpperCase() === 'PM' ? 12 : 0)
   const mtime = utc(year, Number(month), Number(day), hour, Number(minute))
   const folder = size.toUpperCase() === '<DIR>'
   const listed = {
     ...UNLISTED,
-    size: folder ? undefined : exact(Number(size)),
+    size: folder ? undefined : safeInteger(Number(size)),
     mtime,
     mtimePrecision: 'minute',
   } as const
   return { kind: folder ? 'folder' : 'file', name, target: undefined, listed }
 }
 
-function exact(size: number | undefined): number | undefined {
+function safeInteger(size: number | undefined): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
 }

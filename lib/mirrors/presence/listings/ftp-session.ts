@@ -4,7 +4,7 @@ import { quote } from '../../../message-text.js'
 import { IdleTimer } from './idle-timer.js'
 import type { ListingReader } from './listing-reader.js'
 
-export interface FtpPlace {
+export interface FtpSource {
   readonly host: string
   readonly port: number
   readonly user: string
@@ -15,53 +15,53 @@ export interface FtpPlace {
 
 /** A control connection, with a data connection for each listing. Both end when the scan does. */
 export class FtpSession {
-  readonly #scan: ListingReader
+  readonly #reader: ListingReader
   /** Without a limit of its own: it would run on while the reader takes its time. */
   readonly #client = new Client(0)
   readonly #idle: IdleTimer
   readonly #close = (): void => this.close()
   #data: Socket | undefined
-  #extended = true
+  #usesEpsv = true
 
   constructor(scan: ListingReader) {
-    this.#scan = scan
+    this.#reader = scan
     this.#idle = new IdleTimer(scan)
     scan.signal.addEventListener('abort', this.#close)
   }
 
-  get lost(): boolean {
+  get isClosed(): boolean {
     return this.#client.closed
   }
 
   close(): void {
     this.#idle.stop()
-    this.#scan.signal.removeEventListener('abort', this.#close)
+    this.#reader.signal.removeEventListener('abort', this.#close)
     this.#data?.destroy()
     this.#client.close()
   }
 
   /** @returns the absolute path of the login folder, and whether the server knows MLSD */
-  async login(place: FtpPlace): Promise<{ readonly home: string; readonly mlsd: boolean }> {
-    const { host, port, user, password } = place
-    await this.#timed(this.#client.access({ host, port, user, password }))
-    const home = await this.#timed(this.#client.pwd())
+  async login(source: FtpSource): Promise<{ readonly home: string; readonly mlsd: boolean }> {
+    const { host, port, user, password } = source
+    await this.#withIdleTimer(this.#client.access({ host, port, user, password }))
+    const home = await this.#withIdleTimer(this.#client.pwd())
     return { home, mlsd: this.#client.availableListCommands.includes('MLSD') }
   }
 
   async enter(path: string): Promise<void> {
-    await this.#timed(this.#client.send(`CWD ${path}`))
+    await this.#withIdleTimer(this.#client.send(`CWD ${path}`))
   }
 
   /** What a command sends over a data connection, in parts. */
   async *read(command: 'MLSD' | 'LIST'): AsyncGenerator<Buffer> {
-    const socket = await this.#timed(this.#openData())
-    const answered = this.#client.ftp.handle(command, (response, task) => {
+    const socket = await this.#withIdleTimer(this.#openData())
+    const response = this.#client.ftp.handle(command, (response, task) => {
       if (response instanceof Error) task.reject(response)
       // What comes first says that the listing begins.
       else if (response.code >= 200) task.resolve(response)
     })
     // A refusal may come while the data connection is read, or never used.
-    const refused = answered.then(
+    const refusal = response.then(
       () => undefined,
       (error: unknown) => {
         socket.destroy()
@@ -69,7 +69,7 @@ export class FtpSession {
       },
     )
     try {
-      let broken: { readonly error: unknown } | undefined
+      let dataError: { readonly error: unknown } | undefined
       try {
         this.#idle.start()
         for await (const chunk of socket) {
@@ -78,11 +78,11 @@ export class FtpSession {
           this.#idle.start()
         }
       } catch (error) {
-        broken = { error }
+        dataError = { error }
       }
       // What the server says of it comes before what the connection says. Either way it has to be waited for.
-      const failed = (await this.#timed(refused)) ?? broken
-      if (failed !== undefined) throw failed.error
+      const failure = (await this.#withIdleTimer(refusal)) ?? dataError
+      if (failure !== undefined) throw failure.error
     } finally {
       this.#idle.stop()
       socket.destroy()
@@ -104,7 +104,7 @@ export class FtpSession {
   }
 
   async #passivePort(): Promise<number> {
-    if (this.#extended) {
+    if (this.#usesEpsv) {
       try {
         const { message } = await this.#client.send('EPSV')
         const match = /\(([!-~])\1\1(\d{1,5})\1\)/.exec(message)
@@ -112,7 +112,7 @@ export class FtpSession {
       } catch (error) {
         if (!(error instanceof FTPError)) throw error
       }
-      this.#extended = false
+      this.#usesEpsv = false
     }
     const { message } = await this.#client.send('PASV')
     const match = /(?<!\d)(?:\d{1,3},){4}(\d{1,3}),(\d{1,3})(?!\d)/.exec(message)
@@ -120,7 +120,7 @@ export class FtpSession {
     return (Number(match[1]) % 256) * 256 + (Number(match[2]) % 256)
   }
 
-  async #timed<T>(waiting: Promise<T>): Promise<T> {
+  async #withIdleTimer<T>(waiting: Promise<T>): Promise<T> {
     this.#idle.start()
     try {
       return await waiting

@@ -7,7 +7,7 @@ import { yieldToRequests } from '../yield-to-requests.js'
 import { quoteFolder } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { type FtpEntry, type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
-import { type FtpPlace, FtpSession } from './ftp-session.js'
+import { FtpSession, type FtpSource } from './ftp-session.js'
 import { LineReader } from './line-reader.js'
 import type { Listing, ListingOptions } from './listing.js'
 import { createListing, ListingAborted, type ListingReader } from './listing-reader.js'
@@ -33,8 +33,8 @@ const MAX_LINE_LENGTH = 16 * 1024
  */
 export function listFtp(url: string, options: FtpListingOptions = {}): Listing {
   return createListing(options, async (scan) => {
-    const place = placeOf(url, options)
-    scan.hide(place.password)
+    const place = sourceOf(url, options)
+    scan.redact(place.password)
     const session = new FtpSession(scan)
     try {
       await new Walk(scan, session, options.now ?? Date.now).run(place)
@@ -45,7 +45,7 @@ export function listFtp(url: string, options: FtpListingOptions = {}): Listing {
 }
 
 /** @throws Halt where the URL is none that can be listed */
-function placeOf(text: string, options: FtpListingOptions): FtpPlace {
+function sourceOf(text: string, options: FtpListingOptions): FtpSource {
   const url = parseUrl(text, 'ftp:')
   const user = options.user ?? decodePart(url.username)
   const password = options.password ?? decodePart(url.password)
@@ -66,29 +66,29 @@ interface Folder {
   /** Repository path; the root is empty. */
   readonly path: string
   /** Fingerprints of the folders above. */
-  readonly above: readonly string[]
+  readonly ancestors: readonly string[]
 }
 
 class Walk {
-  readonly #scan: ListingReader
+  readonly #reader: ListingReader
   readonly #session: FtpSession
   readonly #now: () => number
-  readonly #waiting: Folder[] = [{ path: '', above: [] }]
-  #mlsd = false
+  readonly #pending: Folder[] = [{ path: '', ancestors: [] }]
+  #usesMlsd = false
   /** Absolute path of the repository there; empty where that is the root of the server. */
   #base = ''
 
   constructor(scan: ListingReader, session: FtpSession, now: () => number) {
-    this.#scan = scan
+    this.#reader = scan
     this.#session = session
     this.#now = now
   }
 
-  async run(place: FtpPlace): Promise<void> {
-    const { home, mlsd } = await this.#session.login(place)
-    this.#mlsd = mlsd
-    this.#base = `${home}/${place.path}`.replace(/\/+/g, '/').replace(/\/$/, '')
-    for (let folder = this.#waiting.pop(); folder !== undefined; folder = this.#waiting.pop())
+  async run(source: FtpSource): Promise<void> {
+    const { home, mlsd } = await this.#session.login(source)
+    this.#usesMlsd = mlsd
+    this.#base = `${home}/${source.path}`.replace(/\/+/g, '/').replace(/\/$/, '')
+    for (let folder = this.#pending.pop(); folder !== undefined; folder = this.#pending.pop())
       await this.#visit(folder)
   }
 
@@ -96,93 +96,95 @@ class Walk {
     try {
       await this.#list(folder)
     } catch (error) {
-      this.#scan.signal.throwIfAborted()
+      this.#reader.signal.throwIfAborted()
       if (error instanceof ListingAborted) throw error
-      const problem = `${quoteFolder(folder.path)}: ${explain(error)}`
-      if (this.#session.lost) throw new ListingAborted(problem)
-      this.#scan.lose(problem)
+      const problem = `${quoteFolder(folder.path)}: ${describeError(error)}`
+      if (this.#session.isClosed) throw new ListingAborted(problem)
+      this.#reader.markIncomplete(problem)
     }
   }
 
   async #list(folder: Folder): Promise<void> {
     await this.#session.enter(folder.path === '' ? this.#base || '/' : `${this.#base}/${folder.path}`)
-    if (this.#mlsd) {
+    if (this.#usesMlsd) {
       try {
         return await this.#read(folder, 'MLSD')
       } catch (error) {
         // It said that it knows the command, and does not.
         if (!(error instanceof FTPError) || ![500, 502, 504].includes(error.code)) throw error
-        this.#mlsd = false
+        this.#usesMlsd = false
       }
     }
     await this.#read(folder, 'LIST')
   }
 
   async #read(folder: Folder, command: 'MLSD' | 'LIST'): Promise<void> {
-    const page = new Page(this.#scan, folder, this.#base)
+    const page = new Page(this.#reader, folder, this.#base)
     const now = this.#now()
     const parse = command === 'MLSD' ? parseMlsdLine : (line: string) => parseListLine(line, now)
     const lines = new LineReader(MAX_LINE_LENGTH)
     const text = new TextDecoder()
     try {
       for await (const chunk of this.#session.read(command)) {
-        this.#scan.addBytes(chunk.length)
+        this.#reader.addBytes(chunk.length)
         for (const line of lines.feed(text.decode(chunk, { stream: true }))) {
           const pause = yieldToRequests()
           if (pause !== undefined) await pause
-          page.line(line, parse(line))
+          page.addLine(line, parse(line))
         }
-        await this.#scan.room()
+        await this.#reader.waitForRoom()
       }
     } finally {
       this.#descend(folder, page)
     }
-    if (lines.leftOut > 0) throw new Error('it has lines of absurd length')
-    if (lines.unfinished) throw new Error('the listing ends within a line')
+    if (lines.skippedLines > 0) throw new Error('it has lines of absurd length')
+    if (lines.endsWithinLine) throw new Error('the listing ends within a line')
   }
 
   #descend(folder: Folder, page: Page): void {
-    const above = page.print.wayDown(this.#scan, folder.path, folder.above)
-    if (above === undefined) return
-    for (const name of page.folders) this.#waiting.push({ path: joinPath(folder.path, name), above })
+    const ancestors = page.fingerprint.checkDescent(this.#reader, folder.path, folder.ancestors)
+    if (ancestors === undefined) return
+    for (const name of page.folders) this.#pending.push({ path: joinPath(folder.path, name), ancestors })
   }
 }
 
 /** Gives the files of one folder to the scan, and keeps its folders. */
 class Page {
   readonly folders: string[] = []
-  readonly print = new Fingerprint()
-  readonly #scan: ListingReader
+  readonly fingerprint = new Fingerprint()
+  readonly #reader: ListingReader
   readonly #folder: Folder
   readonly #base: string
 
   constructor(scan: ListingReader, folder: Folder, base: string) {
-    this.#scan = scan
+    this.#reader = scan
     this.#folder = folder
     this.#base = base
   }
 
-  line(line: string, entry: FtpLine | undefined): void {
+  addLine(line: string, entry: FtpLine | undefined): void {
     if (entry === 'nothing' || line.trim() === '') return
     if (entry === undefined)
-      this.#scan.lose(`${quoteFolder(this.#folder.path)}: a line is not understood: ${quote(line)}`)
-    else if (entry.name !== '.' && entry.name !== '..') this.#entry(entry)
+      this.#reader.markIncomplete(
+        `${quoteFolder(this.#folder.path)}: a line is not understood: ${quote(line)}`,
+      )
+    else if (entry.name !== '.' && entry.name !== '..') this.#addEntry(entry)
   }
 
-  #entry(entry: FtpEntry): void {
+  #addEntry(entry: FtpEntry): void {
     const { kind, name, target, listed } = entry
-    const path = this.#scan.pathOf(this.#folder.path, name)
+    const path = this.#reader.pathOf(this.#folder.path, name)
     if (path === undefined) return
-    this.print.add({ name, folder: kind === 'folder', listed })
-    if (kind === 'file') this.#scan.addFile(path, listed)
-    if (kind === 'link') this.#scan.addLink(path, this.#fromHere(target))
+    this.fingerprint.add({ name, folder: kind === 'folder', listed })
+    if (kind === 'file') this.#reader.addFile(path, listed)
+    if (kind === 'link') this.#reader.addLink(path, this.#relativeTarget(target))
     if (kind !== 'folder') return
-    this.#scan.addFolder()
+    this.#reader.addFolder()
     this.folders.push(name)
   }
 
   /** An absolute target counts from the root of the server, of which the repository is a part. */
-  #fromHere(target: string | undefined): string | undefined {
+  #relativeTarget(target: string | undefined): string | undefined {
     const base = `${this.#base}/`
     if (target === undefined || !target.startsWith(base)) return target
     const up = this.#folder.path === '' ? '' : '../'.repeat(this.#folder.path.split('/').length)
@@ -190,6 +192,6 @@ class Page {
   }
 }
 
-function explain(error: unknown): string {
+function describeError(error: unknown): string {
   return error instanceof FTPError ? `the server says ${quote(error.message)}` : errorMessage(error)
 }

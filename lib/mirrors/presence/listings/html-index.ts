@@ -11,7 +11,7 @@ const MAX_TITLE_LENGTH = 200
 /** Columns behind a name are short; a description may follow them. */
 const MAX_COLUMNS_LENGTH = 400
 /** Tags that end the line of a file. */
-const ROW_ENDS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'])
+const ROW_END_TAGS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'])
 
 /**
  * Reads the HTML of nginx, Apache (plain, fancy and as a table), lighttpd, Caddy, and of servers that write alike: links,
@@ -28,7 +28,7 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
   #inLink = false
   #row: Row | undefined
   /** Whether it says that it is an index, or looks like one. */
-  #recognised = false
+  #isIndex = false
   #ended = false
 
   /** @param page the folder's own URL, ending in `/` */
@@ -44,8 +44,8 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
   end(): string | undefined {
     // Without an end, the last row may have lost digits of its size.
     if (!this.#ended) return 'the page breaks off'
-    if (this.#html.leftOut > 0) return 'the page has tags of absurd length'
-    return this.#recognised ? undefined : 'the page is no index of a folder'
+    if (this.#html.skippedTags > 0) return 'the page has tags of absurd length'
+    return this.#isIndex ? undefined : 'the page is no index of a folder'
   }
 
   text(text: string): void {
@@ -58,13 +58,13 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
     else if (name === 'title' || name === 'h1') this.#openTitle()
     else if (name === 'td') this.#row?.addCell(attributes)
     else if (name === 'time') this.#row?.addTime(attributes)
-    else if (ROW_ENDS.has(name)) this.#endRow()
+    else if (ROW_END_TAGS.has(name)) this.#endRow()
   }
 
   close(name: string): void {
     if (name === 'a') this.#inLink = false
     else if (name === 'title' || name === 'h1') this.#closeTitle()
-    else if (ROW_ENDS.has(name)) this.#endRow()
+    else if (ROW_END_TAGS.has(name)) this.#endRow()
     if (name === 'body' || name === 'html') this.#ended = true
   }
 
@@ -75,7 +75,7 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
 
   #closeTitle(): void {
     this.#inTitle = false
-    if (TITLES.test(resolveReferences(this.#title))) this.#recognised = true
+    if (TITLES.test(resolveReferences(this.#title))) this.#isIndex = true
   }
 
   #openLink(attributes: string): void {
@@ -101,8 +101,8 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
     if (child.kind !== 'file' && child.kind !== 'folder') return
     const listed = row.listed()
     // Any page has links. Those with a time behind them are an index's.
-    if (listed.mtime !== undefined) this.#recognised = true
-    if (this.#recognised) this.#sink.entry({ name: child.name, folder: child.kind === 'folder', listed })
+    if (listed.mtime !== undefined) this.#isIndex = true
+    if (this.#isIndex) this.#sink.entry({ name: child.name, folder: child.kind === 'folder', listed })
   }
 }
 

@@ -10,7 +10,7 @@ export interface HtmlSink {
 /** A longer tag is left out: nothing of an index needs one. */
 const MAX_TAG_LENGTH = 64 * 1024
 /** Their content is no HTML. */
-const RAW = new Set(['script', 'style', 'textarea'])
+const RAW_TEXT_ELEMENTS = new Set(['script', 'style', 'textarea'])
 
 /**
  * Cuts HTML that comes in parts into tags and text, in linear time and bounded memory, whatever it is. It knows as much
@@ -19,41 +19,42 @@ const RAW = new Set(['script', 'style', 'textarea'])
 export class HtmlReader {
   readonly #sink: HtmlSink
   /** What has begun and did not end with the last part: a tag, a comment, or the end of a script. */
-  #begun = ''
+  #pending = ''
   /** How much of `#begun` need not be looked at again. */
-  #seen = 0
+  #examined = 0
   /** The quote that an attribute in `#begun` waits for. */
   #quote = ''
   /** What ends the raw text or comment that is being passed over. */
-  #until: string | undefined
+  #skipUntil: string | undefined
   /** Tags that were left out for their length. */
-  leftOut = 0
+  skippedTags = 0
 
   constructor(sink: HtmlSink) {
     this.#sink = sink
   }
 
   feed(part: string): void {
-    const text = this.#begun + part
+    const text = this.#pending + part
     let at = 0
     while (at < text.length) {
-      const next = this.#until === undefined ? this.#read(text, at) : this.#pass(text, at, this.#until)
+      const next =
+        this.#skipUntil === undefined ? this.#read(text, at) : this.#skip(text, at, this.#skipUntil)
       if (next === undefined) break
       at = next
-      this.#seen = 0
+      this.#examined = 0
     }
-    this.#begun = text.slice(at)
-    if (this.#begun.length > MAX_TAG_LENGTH) {
-      this.leftOut += 1
-      this.#begun = ''
-      this.#seen = 0
+    this.#pending = text.slice(at)
+    if (this.#pending.length > MAX_TAG_LENGTH) {
+      this.skippedTags += 1
+      this.#pending = ''
+      this.#examined = 0
       this.#quote = ''
     }
   }
 
   /** Reads text or a tag from `at`; undefined where its end has not come. */
   #read(text: string, at: number): number | undefined {
-    const start = this.#seen > 0 ? at : text.indexOf('<', at)
+    const start = this.#examined > 0 ? at : text.indexOf('<', at)
     if (start === -1) {
       this.#sink.text(text.slice(at))
       return text.length
@@ -63,7 +64,7 @@ export class HtmlReader {
       return start
     }
     if (text.startsWith('<!--', at)) {
-      this.#until = '-->'
+      this.#skipUntil = '-->'
       return at + 4
     }
     // It may yet become a comment.
@@ -75,10 +76,10 @@ export class HtmlReader {
   }
 
   /** Passes over what is no HTML, up to and with what ends it. */
-  #pass(text: string, at: number, until: string): number | undefined {
+  #skip(text: string, at: number, until: string): number | undefined {
     const end = indexOfIgnoringCase(text, until, at)
     if (end !== -1) {
-      this.#until = undefined
+      this.#skipUntil = undefined
       // The end of a comment belongs to it; that of a script is a tag.
       return until === '-->' ? end + until.length : end
     }
@@ -89,7 +90,7 @@ export class HtmlReader {
 
   /** Where the tag's `>` is: the first outside of quotes. */
   #endOfTag(text: string, at: number): number | undefined {
-    for (let index = at + Math.max(1, this.#seen); index < text.length; index += 1) {
+    for (let index = at + Math.max(1, this.#examined); index < text.length; index += 1) {
       const character = text[index]
       if (this.#quote !== '') {
         if (character === this.#quote) this.#quote = ''
@@ -100,7 +101,7 @@ export class HtmlReader {
       }
       // Elsewhere a quote is but a character.
     }
-    this.#seen = text.length - at
+    this.#examined = text.length - at
     return undefined
   }
 
@@ -114,7 +115,7 @@ export class HtmlReader {
       this.#sink.close(name)
       return
     }
-    if (RAW.has(name)) this.#until = `</${name}`
+    if (RAW_TEXT_ELEMENTS.has(name)) this.#skipUntil = `</${name}`
     this.#sink.open(name, content.slice(end))
   }
 }
@@ -124,10 +125,10 @@ function isLetterOrDigit(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
 
-function indexOfIgnoringCase(text: string, wanted: string, from: number): number {
-  const first = wanted.slice(0, 2)
+function indexOfIgnoringCase(text: string, lowerCase: string, from: number): number {
+  const first = lowerCase.slice(0, 2)
   for (let at = text.indexOf(first, from); at !== -1; at = text.indexOf(first, at + 1))
-    if (text.slice(at, at + wanted.length).toLowerCase() === wanted) return at
+    if (text.slice(at, at + lowerCase.length).toLowerCase() === lowerCase) return at
   return -1
 }
 
@@ -135,15 +136,15 @@ function indexOfIgnoringCase(text: string, wanted: string, from: number): number
 export function attribute(attributes: string, name: string): string | undefined {
   ATTRIBUTE.lastIndex = 0
   for (let match = ATTRIBUTE.exec(attributes); match !== null; match = ATTRIBUTE.exec(attributes)) {
-    const [, found = '', double, single, bare] = match
-    if (found.toLowerCase() === name) return resolveReferences(double ?? single ?? bare ?? '')
+    const [, attributeName = '', double, single, bare] = match
+    if (attributeName.toLowerCase() === name) return resolveReferences(double ?? single ?? bare ?? '')
   }
   return undefined
 }
 
 const ATTRIBUTE = /([^\s"'<>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/g
 
-const NAMED: Readonly<Record<string, string>> = {
+const NAMED_REFERENCES: Readonly<Record<string, string>> = {
   amp: '&',
   lt: '<',
   gt: '>',
@@ -156,7 +157,7 @@ const NAMED: Readonly<Record<string, string>> = {
 export function resolveReferences(text: string): string {
   if (!text.includes('&')) return text
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,4}));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return NAMED[String(name).toLowerCase()] ?? whole
+    if (name !== undefined) return NAMED_REFERENCES[String(name).toLowerCase()] ?? whole
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
     return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
   })

@@ -5,10 +5,10 @@ import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network
 import { loadUndici } from '../../../network/undici.js'
 import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
-import { quoteFolder, unusable } from './file-names.js'
+import { nameProblem, quoteFolder } from './file-names.js'
 import { Fingerprint } from './fingerprint.js'
 import { HtmlIndex } from './html-index.js'
-import { below, decode } from './index-link.js'
+import { decodeStep, pathBelow } from './index-link.js'
 import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
 import { JsonIndex } from './json-index.js'
 import type { Listing, ListingOptions } from './listing.js'
@@ -26,10 +26,10 @@ const DEFAULT_CONCURRENCY = 4
 /** Bytes of an answer that are read to keep its connection. */
 const MAX_PASSED_BYTES = 16 * 1024
 /** So many folders in a row that cannot be read are no accident. */
-const MAX_FAILURES = 10
+const MAX_FAILURES_IN_ROW = 10
 const MAX_ATTEMPTS = 2
 /** Bytes of an index that are read in one go: some twenty names. */
-const STEP = 2048
+const FEED_BYTES = 2048
 const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
@@ -67,9 +67,9 @@ function baseOf(text: string): URL {
 }
 
 async function createAgent(scan: ListingReader): Promise<Agent> {
-  const { idle } = scan.limits
+  const { idleMs } = scan.limits
   const undici = await loadUndici()
-  return new undici.Agent({ connect: { timeout: idle }, headersTimeout: idle, bodyTimeout: idle })
+  return new undici.Agent({ connect: { timeout: idleMs }, headersTimeout: idleMs, bodyTimeout: idleMs })
 }
 
 /** A folder that is to be listed. */
@@ -78,42 +78,42 @@ interface Folder {
   readonly path: string
   readonly url: URL
   /** Fingerprints of the folders above. */
-  readonly above: readonly string[]
+  readonly ancestors: readonly string[]
 }
 
 /** The answer for a folder, and the folder that it is for: another, where the server redirected. */
-interface Answer {
+interface FolderResponse {
   readonly folder: Folder
   readonly response: Dispatcher.ResponseData
 }
 
 /** A folder could not be read. The others may be. */
-class Unreadable extends Error {}
+class UnreadableFolder extends Error {}
 
 class Walk {
-  readonly #scan: ListingReader
+  readonly #reader: ListingReader
   readonly #base: URL
   readonly #dispatcher: Dispatcher
   /** Last in, first out, so that a wide tree is not all waiting at once. */
-  readonly #waiting: Folder[] = []
+  readonly #pending: Folder[] = []
   /** Paths of folders that are or were waiting: a redirect may lead to one of them. */
-  readonly #known = new Set<string>()
+  readonly #enqueuedPaths = new Set<string>()
   #failuresInRow = 0
 
   constructor(scan: ListingReader, base: URL, dispatcher: Dispatcher) {
-    this.#scan = scan
+    this.#reader = scan
     this.#base = base
     this.#dispatcher = dispatcher
   }
 
   /** Ends when nothing waits any more, and no request is under way. */
   async run(concurrency: number): Promise<void> {
-    this.#enqueue({ path: '', url: this.#base, above: [] })
+    this.#enqueue({ path: '', url: this.#base, ancestors: [] })
     let running = 0
     await new Promise<void>((resolve) => {
       const fill = (): void => {
-        while (running < Math.max(1, concurrency) && !this.#scan.signal.aborted) {
-          const folder = this.#waiting.pop()
+        while (running < Math.max(1, concurrency) && !this.#reader.signal.aborted) {
+          const folder = this.#pending.pop()
           if (folder === undefined) break
           running += 1
           void this.#visit(folder).finally(() => {
@@ -128,9 +128,9 @@ class Walk {
   }
 
   #enqueue(folder: Folder): void {
-    if (this.#known.has(folder.path)) return
-    this.#known.add(folder.path)
-    this.#waiting.push(folder)
+    if (this.#enqueuedPaths.has(folder.path)) return
+    this.#enqueuedPaths.add(folder.path)
+    this.#pending.push(folder)
   }
 
   /** Never rejects: a folder that cannot be read is told, and what ends the scan stops the other requests too. */
@@ -139,60 +139,62 @@ class Walk {
       await this.#list(folder)
       this.#failuresInRow = 0
     } catch (error) {
-      if (this.#scan.signal.aborted) return
-      if (error instanceof ListingAborted) return this.#scan.stop(error.message)
-      const problem = `${quoteFolder(folder.path)}: ${this.#explain(error)}`
-      this.#scan.lose(problem)
+      if (this.#reader.signal.aborted) return
+      if (error instanceof ListingAborted) return this.#reader.stop(error.message)
+      const problem = `${quoteFolder(folder.path)}: ${this.#describeError(error)}`
+      this.#reader.markIncomplete(problem)
       this.#failuresInRow += 1
-      if (this.#failuresInRow === MAX_FAILURES)
-        this.#scan.stop(`${MAX_FAILURES} folders in a row could not be read, the last one ${problem}`)
+      if (this.#failuresInRow === MAX_FAILURES_IN_ROW)
+        this.#reader.stop(
+          `${MAX_FAILURES_IN_ROW} folders in a row could not be read, the last one ${problem}`,
+        )
     }
   }
 
   /** @throws Unreadable, Halt, or what the client says */
-  async #list(asked: Folder): Promise<void> {
-    const answer = await this.#open(asked)
+  async #list(requested: Folder): Promise<void> {
+    const answer = await this.#open(requested)
     if (answer === undefined) return
     const { folder, response } = answer
-    const page = new Page(this.#scan, folder)
-    const reader = readerFor(response, folder.url, page)
-    if (typeof reader === 'string') return this.#refuse(response, reader)
+    const page = new Page(this.#reader, folder)
+    const pageReader = pageReaderFor(response, folder.url, page)
+    if (typeof pageReader === 'string') return this.#refuse(response, pageReader)
     const text = new TextDecoder()
     try {
       for await (const chunk of response.body) {
-        this.#scan.addBytes(chunk.length)
-        for (let at = 0; at < chunk.length && !reader.broken; at += STEP) {
+        this.#reader.addBytes(chunk.length)
+        for (let at = 0; at < chunk.length && !pageReader.broken; at += FEED_BYTES) {
           const pause = yieldToRequests()
           if (pause !== undefined) await pause
-          reader.feed(text.decode(chunk.subarray(at, at + STEP), { stream: true }))
+          pageReader.feed(text.decode(chunk.subarray(at, at + FEED_BYTES), { stream: true }))
         }
-        if (reader.broken) break
-        await this.#scan.room()
+        if (pageReader.broken) break
+        await this.#reader.waitForRoom()
       }
     } finally {
       // What was listed before a page broke off is there.
       this.#descend(folder, page)
     }
-    const problem = reader.end()
-    if (problem !== undefined) throw new Unreadable(problem)
+    const problem = pageReader.end()
+    if (problem !== undefined) throw new UnreadableFolder(problem)
   }
 
   /** Reads what is left of an answer, if that is little, so that its connection can be used again. */
-  async #pass(response: Dispatcher.ResponseData): Promise<void> {
-    await response.body.dump({ limit: MAX_PASSED_BYTES, signal: this.#scan.signal })
+  async #drain(response: Dispatcher.ResponseData): Promise<void> {
+    await response.body.dump({ limit: MAX_PASSED_BYTES, signal: this.#reader.signal })
   }
 
   async #refuse(response: Dispatcher.ResponseData, why: string): Promise<never> {
-    await this.#pass(response)
-    throw new Unreadable(why)
+    await this.#drain(response)
+    throw new UnreadableFolder(why)
   }
 
   #descend(folder: Folder, page: Page): void {
-    const above = page.print.wayDown(this.#scan, folder.path, folder.above)
-    if (above === undefined) return
+    const ancestors = page.fingerprint.checkDescent(this.#reader, folder.path, folder.ancestors)
+    if (ancestors === undefined) return
     for (const name of page.folders) {
       const url = new URL(`${encodeURIComponent(name)}/`, folder.url)
-      this.#enqueue({ path: joinPath(folder.path, name), url, above })
+      this.#enqueue({ path: joinPath(folder.path, name), url, ancestors })
     }
   }
 
@@ -202,56 +204,58 @@ class Walk {
    *
    * @returns undefined where another visit lists what it leads to, or nobody is to
    */
-  async #open(folder: Folder): Promise<Answer | undefined> {
-    let at = folder
+  async #open(folder: Folder): Promise<FolderResponse | undefined> {
+    let current = folder
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-      const response = await this.#request(at.url)
+      const response = await this.#request(current.url)
       const { statusCode } = response
-      if (statusCode === 200) return { folder: at, response }
+      if (statusCode === 200) return { folder: current, response }
       if (!REDIRECT_STATUSES.has(statusCode)) return this.#refuse(response, `the answer is ${statusCode}`)
-      await this.#pass(response)
-      const url = this.#redirection(at, response)
+      await this.#drain(response)
+      const url = this.#redirectTarget(current, response)
       const path = this.#pathOf(url)
-      if (path !== at.path) {
-        if (folder.path === '') throw new Unreadable(`the answer is a redirect to ${quote(url.pathname)}`)
-        this.#scan.addLink(folder.path, undefined)
-        if (path === undefined || this.#known.has(path)) return undefined
-        this.#known.add(path)
+      if (path !== current.path) {
+        if (folder.path === '')
+          throw new UnreadableFolder(`the answer is a redirect to ${quote(url.pathname)}`)
+        this.#reader.addLink(folder.path, undefined)
+        if (path === undefined || this.#enqueuedPaths.has(path)) return undefined
+        this.#enqueuedPaths.add(path)
       }
-      at = { ...folder, path, url }
+      current = { ...folder, path, url }
     }
-    throw new Unreadable('there are too many redirects')
+    throw new UnreadableFolder('there are too many redirects')
   }
 
   /** One that stays within the mirror's base. */
-  #redirection(folder: Folder, response: Dispatcher.ResponseData): URL {
+  #redirectTarget(folder: Folder, response: Dispatcher.ResponseData): URL {
     const { location } = response.headers
     const url = nextLocation(folder.url, typeof location === 'string' ? location : undefined)
-    if (url === undefined) throw new Unreadable('the answer is a redirect to nowhere')
-    const within = url.origin === this.#base.origin && below(this.#base.pathname, url.pathname) !== undefined
+    if (url === undefined) throw new UnreadableFolder('the answer is a redirect to nowhere')
+    const within =
+      url.origin === this.#base.origin && pathBelow(this.#base.pathname, url.pathname) !== undefined
     if (!within || url.search !== '' || !url.pathname.endsWith('/'))
-      throw new Unreadable(`the answer is a redirect to ${quote(url.origin + url.pathname)}`)
+      throw new UnreadableFolder(`the answer is a redirect to ${quote(url.origin + url.pathname)}`)
     return new URL(url.pathname, url.origin)
   }
 
   /** The repository path of a folder's URL; undefined where it does not belong to the repository. */
   #pathOf(url: URL): string | undefined {
-    const rest = below(this.#base.pathname, url.pathname) ?? ''
-    const names = rest.split('/').slice(0, -1).map(decode)
+    const rest = pathBelow(this.#base.pathname, url.pathname) ?? ''
+    const names = rest.split('/').slice(0, -1).map(decodeStep)
     if (names.length === 0) return ''
-    if (names.some((name) => name === undefined || unusable(name) !== undefined))
-      throw new Unreadable('the answer is a redirect to a name that cannot be')
-    return this.#scan.wholePathOf(names.join('/'))
+    if (names.some((name) => name === undefined || nameProblem(name) !== undefined))
+      throw new UnreadableFolder('the answer is a redirect to a name that cannot be')
+    return this.#reader.wholePathOf(names.join('/'))
   }
 
-  #explain(error: unknown): string {
+  #describeError(error: unknown): string {
     const timedOut = TIMEOUTS.has(systemCode(error) ?? '')
-    return timedOut ? `nothing came for ${this.#scan.limits.idle / 1000} s` : errorMessage(error)
+    return timedOut ? `nothing came for ${this.#reader.limits.idleMs / 1000} s` : errorMessage(error)
   }
 
   /** A server may close a connection just when it is used again: that is tried once more. */
   async #request(url: URL): Promise<Dispatcher.ResponseData> {
-    const { signal } = this.#scan
+    const { signal } = this.#reader
     const { request } = await loadUndici()
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -264,7 +268,11 @@ class Walk {
 }
 
 /** What reads an answer, or why nothing can. */
-function readerFor(response: Dispatcher.ResponseData, url: URL, sink: IndexSink): IndexPageReader | string {
+function pageReaderFor(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  sink: IndexSink,
+): IndexPageReader | string {
   const coding = String(response.headers['content-encoding'] ?? 'identity')
   if (coding !== 'identity') return `the answer is encoded as ${quote(coding)}`
   const written = String(response.headers['content-type'] ?? '')
@@ -277,29 +285,29 @@ function readerFor(response: Dispatcher.ResponseData, url: URL, sink: IndexSink)
 /** Gives the files of one page to the scan, and keeps its folders. */
 class Page implements IndexSink {
   readonly folders: string[] = []
-  readonly print = new Fingerprint()
-  readonly #scan: ListingReader
+  readonly fingerprint = new Fingerprint()
+  readonly #reader: ListingReader
   readonly #folder: Folder
 
   constructor(scan: ListingReader, folder: Folder) {
-    this.#scan = scan
+    this.#reader = scan
     this.#folder = folder
   }
 
   entry(entry: IndexEntry): void {
     const { name, folder, listed } = entry
-    const path = this.#scan.pathOf(this.#folder.path, name)
+    const path = this.#reader.pathOf(this.#folder.path, name)
     if (path === undefined) return
-    this.print.add(entry)
+    this.fingerprint.add(entry)
     if (!folder) {
-      this.#scan.addFile(path, listed)
+      this.#reader.addFile(path, listed)
       return
     }
-    this.#scan.addFolder()
+    this.#reader.addFolder()
     this.folders.push(name)
   }
 
   remark(problem: string): void {
-    this.#scan.remark(`${quoteFolder(this.#folder.path)}: ${problem}`)
+    this.#reader.remark(`${quoteFolder(this.#folder.path)}: ${problem}`)
   }
 }

@@ -2,18 +2,18 @@ import type { ListingReader } from './listing-reader.js'
 
 /** Ends a scan when its server has been silent for too long. It runs only while something is waited for. */
 export class IdleTimer {
-  readonly #scan: ListingReader
+  readonly #reader: ListingReader
   #timer: NodeJS.Timeout | undefined
 
   constructor(scan: ListingReader) {
-    this.#scan = scan
+    this.#reader = scan
   }
 
   /** Begins, or begins anew: something is waited for, or has come. */
   start(): void {
-    const { idle } = this.#scan.limits
+    const { idleMs } = this.#reader.limits
     if (this.#timer === undefined)
-      this.#timer = setTimeout(() => this.#scan.stop(`nothing came for ${idle / 1000} s`), idle)
+      this.#timer = setTimeout(() => this.#reader.stop(`nothing came for ${idleMs / 1000} s`), idleMs)
     else this.#timer.refresh()
   }
 

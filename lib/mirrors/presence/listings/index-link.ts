@@ -1,5 +1,5 @@
 import { quote } from '../../../message-text.js'
-import { unusable } from './file-names.js'
+import { nameProblem } from './file-names.js'
 
 /** What a link in an index leads to. */
 export type IndexLink =
@@ -30,12 +30,12 @@ export function parseIndexLink(href: string, page: URL): IndexLink {
   const simple = ONE_STEP.exec(link) ?? ONE_STEP_WITH_COLON.exec(link)
   const step = simple ?? lastStep(link, page)
   if (step === undefined) return ELSEWHERE
-  const [, written = '', slash] = step
-  if (written === '.' || written === '..') return ELSEWHERE
-  const name = decode(written)
+  const [, encodedName = '', slash] = step
+  if (encodedName === '.' || encodedName === '..') return ELSEWHERE
+  const name = decodeStep(encodedName)
   if (name === undefined) return { kind: 'odd', problem: `a link is not UTF-8: ${quote(link)}` }
-  const why = unusable(name)
-  if (why !== undefined) return { kind: 'odd', problem: `the name in a link ${why}: ${quote(link)}` }
+  const problem = nameProblem(name)
+  if (problem !== undefined) return { kind: 'odd', problem: `the name in a link ${problem}: ${quote(link)}` }
   return { kind: slash === '/' ? 'folder' : 'file', name }
 }
 
@@ -44,7 +44,7 @@ function lastStep(link: string, page: URL): RegExpExecArray | undefined {
   if (!URL.canParse(link, page.href)) return undefined
   const { origin, username, pathname, search, hash } = new URL(link, page)
   if (origin !== page.origin || username + search + hash !== '') return undefined
-  const rest = below(page.pathname, pathname)
+  const rest = pathBelow(page.pathname, pathname)
   return rest === undefined
     ? undefined
     : (ONE_STEP.exec(`./${rest}`) ?? ONE_STEP_WITH_COLON.exec(`./${rest}`) ?? undefined)
@@ -54,20 +54,20 @@ function lastStep(link: string, page: URL): RegExpExecArray | undefined {
  * What a URL's path adds to a folder's, which ends in `/`; undefined where it is not below. Servers differ in what they
  * escape, so that two spellings may be one path.
  */
-export function below(folder: string, path: string): string | undefined {
+export function pathBelow(folder: string, path: string): string | undefined {
   if (path.startsWith(folder)) return path.slice(folder.length)
   const steps = folder.split('/').slice(0, -1)
   const others = path.split('/')
   if (others.length <= steps.length) return undefined
   for (const [index, step] of steps.entries()) {
-    const name = decode(step)
-    if (name === undefined || name !== decode(others[index] ?? '')) return undefined
+    const name = decodeStep(step)
+    if (name === undefined || name !== decodeStep(others[index] ?? '')) return undefined
   }
   return others.slice(steps.length).join('/')
 }
 
 /** The text of a step in a URL's path; undefined where it is not UTF-8. */
-export function decode(step: string): string | undefined {
+export function decodeStep(step: string): string | undefined {
   if (!step.includes('%')) return step
   try {
     return decodeURIComponent(step)

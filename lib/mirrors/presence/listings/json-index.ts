@@ -1,7 +1,7 @@
 import { parseImfFixdate, parseIsoTime } from '../../../dates.js'
 import { quote } from '../../../message-text.js'
 import { UNLISTED } from './columns.js'
-import { unusable } from './file-names.js'
+import { nameProblem } from './file-names.js'
 import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
 
 /** A longer object is none of a file. */
@@ -80,7 +80,7 @@ export class JsonIndex implements IndexPageReader {
       return
     }
     if (entry === 'other') return
-    const why = unusable(entry.name)
+    const why = nameProblem(entry.name)
     if (why === undefined) this.#sink.entry(entry)
     else this.#sink.remark(`the name ${quote(entry.name)} ${why}`)
   }

@@ -1,14 +1,14 @@
 /** Cuts text that comes in parts into lines, which end in LF or CRLF. Lines beyond a length are left out. */
 export class LineReader {
-  readonly #longest: number
-  #begun = ''
+  readonly #maxLength: number
+  #partial = ''
   #tooLong = false
   /** How many were left out. */
-  leftOut = 0
+  skippedLines = 0
 
   /** @param longest characters */
   constructor(longest: number) {
-    this.#longest = longest
+    this.#maxLength = longest
   }
 
   /** The lines that are complete with this part. */
@@ -24,22 +24,22 @@ export class LineReader {
   }
 
   /** Whether a line has begun and did not end. */
-  get unfinished(): boolean {
-    return this.#tooLong || this.#begun !== ''
+  get endsWithinLine(): boolean {
+    return this.#tooLong || this.#partial !== ''
   }
 
   #append(text: string): void {
     if (this.#tooLong) return
-    this.#begun += text
-    if (this.#begun.length <= this.#longest) return
+    this.#partial += text
+    if (this.#partial.length <= this.#maxLength) return
     this.#tooLong = true
-    this.#begun = ''
-    this.leftOut += 1
+    this.#partial = ''
+    this.skippedLines += 1
   }
 
   #take(): string | undefined {
-    const line = this.#tooLong ? undefined : this.#begun
-    this.#begun = ''
+    const line = this.#tooLong ? undefined : this.#partial
+    this.#partial = ''
     this.#tooLong = false
     return line?.endsWith('\r') ? line.slice(0, -1) : line
   }

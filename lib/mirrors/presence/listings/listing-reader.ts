@@ -2,23 +2,23 @@ import { errorMessage } from '../../../errors.js'
 import { quote, replaceUnprintable } from '../../../message-text.js'
 import { timerDelay } from '../../../network/time-limit.js'
 import { createPathFilter, includesWholePath, joinPath, type PathFilter, splitPath } from '../../../paths.js'
-import { quoteFolder, unusable } from './file-names.js'
+import { nameProblem, quoteFolder } from './file-names.js'
 import type { Listed, Listing, ListingLimits, ListingOptions, ListingOutcome, RemoteFile } from './listing.js'
 import { SymlinkMap } from './symlinks.js'
 
 const DEFAULT_LIMITS: ListingLimits = {
-  total: 3_600_000,
-  idle: 60_000,
-  files: 10_000_000,
-  folders: 250_000,
-  links: 100_000,
-  bytes: 4 * 1024 ** 3,
-  depth: 64,
+  totalMs: 3_600_000,
+  idleMs: 60_000,
+  maxFiles: 10_000_000,
+  maxFolders: 250_000,
+  maxLinks: 100_000,
+  maxBytes: 4 * 1024 ** 3,
+  maxDepth: 64,
 }
 
-const BATCH = 250
+const BATCH_FILES = 250
 /** Batches that wait for the reader before the scanner does. */
-const MAX_WAITING_FILES = 4
+const MAX_WAITING_BATCHES = 4
 const MAX_PROBLEMS = 50
 const MAX_MESSAGE_LENGTH = 1000
 
@@ -33,7 +33,7 @@ export class ListingAborted extends Error {}
  */
 export function createListing(
   options: ListingOptions,
-  work: (scan: ListingReader) => Promise<void>,
+  work: (reader: ListingReader) => Promise<void>,
 ): Listing {
   let settle: (outcome: ListingOutcome) => void
   const outcome = new Promise<ListingOutcome>((resolve) => {
@@ -64,8 +64,8 @@ export class ListingReader {
   readonly signal: AbortSignal
   readonly #includes: PathFilter
   readonly #controller = new AbortController()
-  readonly #outside: AbortSignal | undefined
-  readonly #full: (readonly RemoteFile[])[] = []
+  readonly #outerSignal: AbortSignal | undefined
+  readonly #batches: (readonly RemoteFile[])[] = []
   readonly #problems: string[] = []
   #batch: RemoteFile[] = []
   #ended = false
@@ -77,39 +77,39 @@ export class ListingReader {
   #secret = ''
   #lastFolder = ''
   #lastIncluded = true
-  #wakeReader = (): void => {}
-  #wakeWorkers: (() => void)[] = []
+  #wakeConsumer = (): void => {}
+  #wakeProducers: (() => void)[] = []
 
   constructor(options: ListingOptions) {
-    const { total, idle, ...others } = { ...DEFAULT_LIMITS, ...options.limits }
-    this.limits = { ...others, total: timerDelay(total), idle: timerDelay(idle) }
+    const { totalMs, idleMs, ...counts } = { ...DEFAULT_LIMITS, ...options.limits }
+    this.limits = { ...counts, totalMs: timerDelay(totalMs), idleMs: timerDelay(idleMs) }
     this.signal = this.#controller.signal
-    this.#outside = options.signal
+    this.#outerSignal = options.signal
     this.#includes = options.includes ?? createPathFilter([])
     this.links = new SymlinkMap(this.#includes)
   }
 
   /** Does the work within the time that it has. Never rejects. */
   async run(work: (scan: ListingReader) => Promise<void>): Promise<void> {
-    const { total } = this.limits
-    const timer = setTimeout(() => this.stop(`it took longer than ${total / 1000} s`), total)
+    const { totalMs } = this.limits
+    const timer = setTimeout(() => this.stop(`it took longer than ${totalMs / 1000} s`), totalMs)
     const abort = (): void => this.stop('it was aborted')
-    this.#outside?.addEventListener('abort', abort)
+    this.#outerSignal?.addEventListener('abort', abort)
     try {
-      if (this.#outside?.aborted) abort()
+      if (this.#outerSignal?.aborted) abort()
       else await work(this)
     } catch (error) {
       this.stop(errorMessage(error))
     }
     clearTimeout(timer)
-    this.#outside?.removeEventListener('abort', abort)
-    if (this.#batch.length > 0) this.#full.push(this.#batch)
+    this.#outerSignal?.removeEventListener('abort', abort)
+    if (this.#batch.length > 0) this.#batches.push(this.#batch)
     this.#ended = true
-    this.#wakeReader()
+    this.#wakeConsumer()
   }
 
   /** What no message may show. */
-  hide(secret: string): void {
+  redact(secret: string): void {
     this.#secret = secret
   }
 
@@ -118,7 +118,7 @@ export class ListingReader {
     if (this.#ended) return
     this.#reason ??= this.#clean(why)
     this.#controller.abort()
-    this.#wake()
+    this.#wakeAllProducers()
   }
 
   /**
@@ -127,7 +127,7 @@ export class ListingReader {
    * @returns undefined where it does not belong to the repository
    */
   pathOf(folder: string, name: string): string | undefined {
-    const why = unusable(name)
+    const why = nameProblem(name)
     if (why !== undefined) {
       this.remark(`${quote(name)} in ${quoteFolder(folder)} ${why}`)
       return undefined
@@ -140,7 +140,7 @@ export class ListingReader {
   wholePathOf(path: string): string | undefined {
     const why = path
       .split('/')
-      .map(unusable)
+      .map(nameProblem)
       .find((problem) => problem !== undefined)
     if (why !== undefined) {
       this.remark(`${quote(path)} ${why}`)
@@ -160,36 +160,36 @@ export class ListingReader {
 
   /** @throws Halt where there are too many */
   addFile(path: string, listed: Listed): void {
-    if (this.#files === this.limits.files)
-      throw new ListingAborted(`it lists more than ${this.limits.files} files`)
+    if (this.#files === this.limits.maxFiles)
+      throw new ListingAborted(`it lists more than ${this.limits.maxFiles} files`)
     this.#files += 1
     const { size, sizePrecision, mtime, mtimePrecision } = listed
     this.#batch.push({ path, size, sizePrecision, mtime, mtimePrecision })
-    if (this.#batch.length < BATCH) return
-    this.#full.push(this.#batch)
+    if (this.#batch.length < BATCH_FILES) return
+    this.#batches.push(this.#batch)
     this.#batch = []
-    this.#wakeReader()
+    this.#wakeConsumer()
   }
 
   /** @throws Halt where there are too many */
   addFolder(): void {
-    if (this.#folders === this.limits.folders)
-      throw new ListingAborted(`it lists more than ${this.limits.folders} folders`)
+    if (this.#folders === this.limits.maxFolders)
+      throw new ListingAborted(`it lists more than ${this.limits.maxFolders} folders`)
     this.#folders += 1
   }
 
   /** @throws Halt where there are too many */
   addLink(path: string, target: string | undefined): void {
-    if (this.links.size === this.limits.links)
-      throw new ListingAborted(`it lists more than ${this.limits.links} links`)
+    if (this.links.size === this.limits.maxLinks)
+      throw new ListingAborted(`it lists more than ${this.limits.maxLinks} links`)
     this.links.add(path, target)
   }
 
   /** @throws Halt where there are too many */
   addBytes(count: number): void {
     this.#bytes += count
-    if (this.#bytes > this.limits.bytes)
-      throw new ListingAborted(`it sends more than ${this.limits.bytes} bytes`)
+    if (this.#bytes > this.limits.maxBytes)
+      throw new ListingAborted(`it sends more than ${this.limits.maxBytes} bytes`)
   }
 
   /** Something was odd, and nothing of the repository is missing for it. */
@@ -199,7 +199,7 @@ export class ListingReader {
   }
 
   /** Something could not be read: the listing goes on, and is not complete. */
-  lose(problem: string): void {
+  markIncomplete(problem: string): void {
     this.remark(problem)
     this.#reason ??= this.#clean(problem)
   }
@@ -209,20 +209,20 @@ export class ListingReader {
    *
    * @throws where the scan is to end
    */
-  async room(): Promise<void> {
-    while (this.#full.length >= MAX_WAITING_FILES && !this.signal.aborted)
-      await new Promise<void>((resolve) => this.#wakeWorkers.push(resolve))
+  async waitForRoom(): Promise<void> {
+    while (this.#batches.length >= MAX_WAITING_BATCHES && !this.signal.aborted)
+      await new Promise<void>((resolve) => this.#wakeProducers.push(resolve))
     this.signal.throwIfAborted()
   }
 
   /** For the reader: the next batch, or undefined at the end. */
   async next(): Promise<readonly RemoteFile[] | undefined> {
     for (;;) {
-      const batch = this.#full.shift()
-      this.#wake()
+      const batch = this.#batches.shift()
+      this.#wakeAllProducers()
       if (batch !== undefined || this.#ended) return batch
       await new Promise<void>((resolve) => {
-        this.#wakeReader = resolve
+        this.#wakeConsumer = resolve
       })
     }
   }
@@ -244,9 +244,9 @@ export class ListingReader {
     return this.#secret === '' ? shown : shown.replaceAll(this.#secret, '***')
   }
 
-  #wake(): void {
-    const waiting = this.#wakeWorkers
-    this.#wakeWorkers = []
+  #wakeAllProducers(): void {
+    const waiting = this.#wakeProducers
+    this.#wakeProducers = []
     for (const wake of waiting) wake()
   }
 }

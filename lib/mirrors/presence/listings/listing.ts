@@ -61,19 +61,19 @@ export interface Listing extends AsyncIterable<readonly RemoteFile[]> {
 /** What bounds a listing: a mirror may be slow, endless or hostile. Reaching one ends it as not complete. */
 export interface ListingLimits {
   /** Milliseconds for the whole. Default: an hour. */
-  readonly total: number
+  readonly totalMs: number
   /** Milliseconds without a byte. Default: a minute. */
-  readonly idle: number
+  readonly idleMs: number
   /** Default: ten million. */
-  readonly files: number
+  readonly maxFiles: number
   /** Default: a quarter of a million. */
-  readonly folders: number
+  readonly maxFolders: number
   /** Symbolic links, where the server tells them. Default: 100,000. */
-  readonly links: number
+  readonly maxLinks: number
   /** Bytes of listings, as they are sent. Default: 4 GiB. */
-  readonly bytes: number
+  readonly maxBytes: number
   /** Folders within each other. What lies deeper is left out. Default: 64. */
-  readonly depth: number
+  readonly maxDepth: number
 }
 
 /** What every scanner takes. */

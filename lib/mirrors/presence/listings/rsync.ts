@@ -22,9 +22,9 @@ export interface RsyncListingOptions extends ListingOptions {
 /** A path of 4096 bytes with every one escaped, and as much for the target of a link. */
 const MAX_LINE_LENGTH = 40_000
 const { PRIORITY_BELOW_NORMAL: PRIORITY } = constants.priority
-const MAX_COMPLAINTS = 4096
+const MAX_STDERR_LENGTH = 4096
 /** Some files could not be read, or vanished meanwhile. The rest of the listing is as good as any. */
-const PARTIAL = new Set([23, 24])
+const PARTIAL_STATUSES = new Set([23, 24])
 
 /**
  * Lists a mirror by its rsync daemon, with exact sizes, and times to the second. Symbolic links are told in
@@ -38,30 +38,30 @@ export function listRsync(url: string, options: RsyncListingOptions = {}): Listi
 
 async function list(scan: ListingReader, url: string, options: RsyncListingOptions): Promise<void> {
   const source = sourceOf(url, options)
-  scan.hide(source.password)
-  const child = spawn(options.program ?? 'rsync', argumentsFor(source.address, scan.limits.idle), {
+  scan.redact(source.password)
+  const child = spawn(options.program ?? 'rsync', argumentsFor(source.address, scan.limits.idleMs), {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own: rsync forks, and all of it is to end.
     detached: true,
     env: environment(source.password),
   })
-  giveWay(child)
-  const complaints = readComplaints(child)
-  const ending = ended(child)
+  lowerPriority(child)
+  const stderr = readStderr(child)
+  const exit = exitOf(child)
   const kill = (): void => killGroup(child)
   scan.signal.addEventListener('abort', kill)
   const entries = new Entries(scan)
   try {
     await readEntries(scan, child, entries)
-    await ending
+    await exit
   } finally {
     kill()
-    await ending
+    await exit
     scan.signal.removeEventListener('abort', kill)
   }
-  const failure = failureOf(await ending, complaints.text)
+  const failure = failureOf(await exit, stderr.text)
   if (failure === undefined) entries.end()
-  else scan.lose(failure)
+  else scan.markIncomplete(failure)
 }
 
 interface Source {
@@ -110,7 +110,7 @@ function environment(password: string): NodeJS.ProcessEnv {
 }
 
 /** It is in nobody's hurry: this process, which answers requests, goes first. */
-function giveWay({ pid }: ChildProcess): void {
+function lowerPriority({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {
     setPriority(pid, PRIORITY)
@@ -119,13 +119,13 @@ function giveWay({ pid }: ChildProcess): void {
   }
 }
 
-interface Ending {
+interface Exit {
   readonly error: Error | undefined
   /** Null where a signal ended it. */
   readonly status: number | null
 }
 
-function ended(child: ChildProcess): Promise<Ending> {
+function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     let error: Error | undefined
     child.once('error', (problem) => {
@@ -144,27 +144,27 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-function readComplaints(child: ChildProcess): { readonly text: string } {
+function readStderr(child: ChildProcess): { readonly text: string } {
   const complaints = { text: '' }
   child.stderr?.setEncoding('utf8').on('data', (part: string) => {
-    complaints.text = (complaints.text + part).slice(0, MAX_COMPLAINTS)
+    complaints.text = (complaints.text + part).slice(0, MAX_STDERR_LENGTH)
   })
   return complaints
 }
 
 /** What went wrong, in one line; undefined where nothing did. What rsync says first says most. */
-function failureOf(ending: Ending, complaints: string): string | undefined {
-  const { error, status } = ending
+function failureOf(exit: Exit, stderr: string): string | undefined {
+  const { error, status } = exit
   if (error !== undefined) return `rsync cannot be started: ${errorMessage(error)}`
   if (status === 0) return undefined
-  const [said] = complaints.split('\n').filter((line) => line.trim() !== '')
+  const [firstLine] = stderr.split('\n').filter((line) => line.trim() !== '')
   const what =
     status === null
       ? 'rsync was ended'
-      : PARTIAL.has(status)
+      : PARTIAL_STATUSES.has(status)
         ? `rsync could not list everything (${status})`
         : `rsync failed (${status})`
-  return said === undefined ? what : `${what}: ${quote(said)}`
+  return firstLine === undefined ? what : `${what}: ${quote(firstLine)}`
 }
 
 async function readEntries(scan: ListingReader, child: ChildProcess, entries: Entries): Promise<void> {
@@ -175,7 +175,7 @@ async function readEntries(scan: ListingReader, child: ChildProcess, entries: En
     for await (const chunk of child.stdout.setEncoding('latin1')) {
       idle.stop()
       await entries.feed(String(chunk))
-      await scan.room()
+      await scan.waitForRoom()
       idle.start()
     }
   } finally {
@@ -186,16 +186,16 @@ async function readEntries(scan: ListingReader, child: ChildProcess, entries: En
 
 /** Makes files of lines. */
 class Entries {
-  readonly #scan: ListingReader
+  readonly #reader: ListingReader
   readonly #lines = new LineReader(MAX_LINE_LENGTH)
-  #begun = false
+  #hasEntries = false
 
   constructor(scan: ListingReader) {
-    this.#scan = scan
+    this.#reader = scan
   }
 
   async feed(text: string): Promise<void> {
-    this.#scan.addBytes(text.length)
+    this.#reader.addBytes(text.length)
     for (const line of this.#lines.feed(text)) {
       const pause = yieldToRequests()
       if (pause !== undefined) await pause
@@ -204,34 +204,35 @@ class Entries {
   }
 
   end(): void {
-    const { leftOut, unfinished } = this.#lines
-    if (leftOut > 0) this.#scan.lose(`${leftOut} of its lines are too long`)
-    if (unfinished) this.#scan.lose('its listing ends within a line')
+    const { skippedLines, endsWithinLine } = this.#lines
+    if (skippedLines > 0) this.#reader.markIncomplete(`${skippedLines} of its lines are too long`)
+    if (endsWithinLine) this.#reader.markIncomplete('its listing ends within a line')
     // Even an empty folder lists itself.
-    if (!this.#begun) this.#scan.lose('it lists nothing, not even the folder')
+    if (!this.#hasEntries) this.#reader.markIncomplete('it lists nothing, not even the folder')
   }
 
   #addLine(line: string): void {
     const entry = parseRsyncLine(line)
     if (entry === undefined) {
       // Before the first entry a server may greet, though it is asked not to.
-      if (this.#begun && line !== '') this.#scan.lose(`a line is not understood: ${quote(line)}`)
+      if (this.#hasEntries && line !== '')
+        this.#reader.markIncomplete(`a line is not understood: ${quote(line)}`)
       return
     }
-    this.#begun = true
-    if (entry.path === undefined) this.#scan.remark(`a name is not UTF-8: ${quote(line)}`)
+    this.#hasEntries = true
+    if (entry.path === undefined) this.#reader.remark(`a name is not UTF-8: ${quote(line)}`)
     else if (entry.path !== '.') this.#addEntry(entry, entry.path)
   }
 
   #addEntry(entry: RsyncEntry, written: string): void {
-    const scan = this.#scan
+    const scan = this.#reader
     const path = scan.wholePathOf(written)
     if (path === undefined) return
     if (entry.kind === 'folder') scan.addFolder()
     if (entry.kind === 'link') scan.addLink(path, entry.target)
     if (entry.kind !== 'file') return
-    if (path.split('/').length > scan.limits.depth + 1) {
-      scan.lose(`${quote(path)} is deeper than ${scan.limits.depth} folders`)
+    if (path.split('/').length > scan.limits.maxDepth + 1) {
+      scan.markIncomplete(`${quote(path)} is deeper than ${scan.limits.maxDepth} folders`)
       return
     }
     const { size, mtime } = entry

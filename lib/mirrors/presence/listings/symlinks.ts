@@ -36,26 +36,26 @@ export class SymlinkMap {
    */
   resolve(path: string): string | undefined {
     if (this.#targets.size === 0) return path
-    const done: string[] = []
-    const ahead = path.split('/').reverse()
+    const resolved: string[] = []
+    const remaining = path.split('/').reverse()
     let hops = 0
-    for (let part = ahead.pop(); part !== undefined; part = ahead.pop()) {
+    for (let part = remaining.pop(); part !== undefined; part = remaining.pop()) {
       if (part === '' || part === '.') continue
       if (part === '..') {
-        if (done.pop() === undefined) return undefined
+        if (resolved.pop() === undefined) return undefined
         continue
       }
-      done.push(part)
-      const place = done.join('/')
-      if (!this.#targets.has(place)) continue
-      const target = this.#targets.get(place)
+      resolved.push(part)
+      const linkPath = resolved.join('/')
+      if (!this.#targets.has(linkPath)) continue
+      const target = this.#targets.get(linkPath)
       hops += 1
       // What an absolute target is to the repository, only the mirror knows.
       if (target === undefined || target.startsWith('/') || hops > MAX_HOPS) return undefined
-      done.pop()
-      ahead.push(...target.split('/').reverse())
+      resolved.pop()
+      remaining.push(...target.split('/').reverse())
     }
-    const real = done.join('/')
+    const real = resolved.join('/')
     return includesWholePath(this.#includes, real) ? real : undefined
   }
 }

@@ -1,14 +1,14 @@
 /** Numbers of a block: each has a bit. */
-export const SPAN = 65_536
+export const BLOCK_NUMBERS = 65_536
 
 /** A bitmap of a block: number `low` is bit `low % 32` of word `low / 32`. */
 export type Bits = Int32Array
 
-const WORDS = SPAN / 32
+const BLOCK_WORDS = BLOCK_NUMBERS / 32
 
 /** All of them unset: 8 KiB. */
 export function createBits(): Bits {
-  return new Int32Array(WORDS)
+  return new Int32Array(BLOCK_WORDS)
 }
 
 export function hasBit(bits: Bits, low: number): boolean {
@@ -21,7 +21,7 @@ export function flipBit(bits: Bits, low: number): void {
 }
 
 /** Sets or unsets the bits of a half-open range. */
-export function fillBits(bits: Bits, from: number, to: number, on: boolean): void {
+export function fillBits(bits: Bits, from: number, to: number, value: boolean): void {
   if (from >= to) return
   const first = from >>> 5
   const last = (to - 1) >>> 5
@@ -29,21 +29,21 @@ export function fillBits(bits: Bits, from: number, to: number, on: boolean): voi
     const head = index === first ? -1 << (from & 31) : -1
     const mask = index === last ? head & (-1 >>> (31 - ((to - 1) & 31))) : head
     const word = bits[index] ?? 0
-    bits[index] = on ? word | mask : word & ~mask
+    bits[index] = value ? word | mask : word & ~mask
   }
 }
 
 /** How many are set. */
 export function countBits(bits: Bits): number {
   let count = 0
-  for (let index = 0; index < WORDS; index += 1) count += countOnes(bits[index] ?? 0)
+  for (let index = 0; index < BLOCK_WORDS; index += 1) count += countOnes(bits[index] ?? 0)
   return count
 }
 
 /** Where the set bit is before which so many are set; -1 where there are not as many. */
-export function findBit(bits: Bits, before: number): number {
+export function selectBit(bits: Bits, before: number): number {
   let left = before
-  for (let index = 0; index < WORDS; index += 1) {
+  for (let index = 0; index < BLOCK_WORDS; index += 1) {
     const word = bits[index] ?? 0
     const count = countOnes(word)
     if (left < count) {
@@ -60,7 +60,7 @@ export function findBit(bits: Bits, before: number): number {
 export function countEdges(bits: Bits): number {
   let count = 0
   let last = 0
-  for (let index = 0; index < WORDS; index += 1) {
+  for (let index = 0; index < BLOCK_WORDS; index += 1) {
     const word = bits[index] ?? 0
     count += countOnes(word ^ ((word << 1) | last))
     last = word >>> 31
@@ -73,7 +73,7 @@ export function findEdges(bits: Bits): Uint16Array {
   const edges = new Uint16Array(countEdges(bits))
   let count = 0
   let last = 0
-  for (let index = 0; index < WORDS; index += 1) {
+  for (let index = 0; index < BLOCK_WORDS; index += 1) {
     const word = bits[index] ?? 0
     for (let rest = word ^ ((word << 1) | last); rest !== 0; rest &= rest - 1) {
       edges[count] = index * 32 + lowestOne(rest)
@@ -88,7 +88,7 @@ export function findEdges(bits: Bits): Uint16Array {
 export function listBits(bits: Bits): Uint16Array {
   const list = new Uint16Array(countBits(bits))
   let count = 0
-  for (let index = 0; index < WORDS; index += 1) {
+  for (let index = 0; index < BLOCK_WORDS; index += 1) {
     for (let rest = bits[index] ?? 0; rest !== 0; rest &= rest - 1) {
       list[count] = index * 32 + lowestOne(rest)
       count += 1

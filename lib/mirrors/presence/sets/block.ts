@@ -1,22 +1,22 @@
 import {
   type Bits,
+  BLOCK_NUMBERS,
   countBits,
   countEdges,
   createBits,
   fillBits,
-  findBit,
   findEdges,
   hasBit,
   listBits,
-  SPAN,
+  selectBit,
 } from './bits.js'
 
 /** Bytes of a bitmap. */
-const BITMAP_BYTES = SPAN / 8
+const BITMAP_BYTES = BLOCK_NUMBERS / 8
 /** More take as much room as a bitmap. */
 const MAX_EDGES = BITMAP_BYTES / 2 - 1
 /** More are searched by slices. */
-const MANY_EDGES = 8
+const MAX_UNSLICED_EDGES = 8
 const SLICE_BITS = 10
 const NO_EDGES = new Uint16Array(0)
 
@@ -46,7 +46,7 @@ export class Block {
   constructor(edges: Uint16Array, bits: Bits | undefined) {
     this.edges = edges
     this.bits = bits
-    this.#slices = edges.length > MANY_EDGES ? countSlices(edges) : NO_EDGES
+    this.#slices = edges.length > MAX_UNSLICED_EDGES ? countSlices(edges) : NO_EDGES
     this.size = bits === undefined ? sizeWithin(edges) : countBits(bits)
     this.hash = hashOf(bits ?? edges)
   }
@@ -57,7 +57,7 @@ export class Block {
     const edges = this.edges
     let start = 0
     let left = edges.length
-    if (left > MANY_EDGES) {
+    if (left > MAX_UNSLICED_EDGES) {
       const slice = low >>> SLICE_BITS
       start = this.#slices[slice] ?? 0
       left = (this.#slices[slice + 1] ?? 0) - start
@@ -73,13 +73,13 @@ export class Block {
   }
 
   /** The member before which there are so many, which are fewer than all. */
-  member(before: number): number {
-    if (this.bits !== undefined) return findBit(this.bits, before)
+  memberAt(before: number): number {
+    if (this.bits !== undefined) return selectBit(this.bits, before)
     const edges = this.edges
     let left = before
     for (let index = 0; index < edges.length; index += 2) {
       const from = edges[index] ?? 0
-      const length = (edges[index + 1] ?? SPAN) - from
+      const length = (edges[index + 1] ?? BLOCK_NUMBERS) - from
       if (left < length) return from + left
       left -= length
     }
@@ -93,7 +93,7 @@ export class Block {
     const members = new Uint16Array(this.size)
     let count = 0
     for (let index = 0; index < edges.length; index += 2) {
-      const end = edges[index + 1] ?? SPAN
+      const end = edges[index + 1] ?? BLOCK_NUMBERS
       for (let low = edges[index] ?? 0; low < end; low += 1) {
         members[count] = low
         count += 1
@@ -115,7 +115,7 @@ export class Block {
     const bits = createBits()
     const edges = this.edges
     for (let index = 0; index < edges.length; index += 2)
-      fillBits(bits, edges[index] ?? 0, edges[index + 1] ?? SPAN, true)
+      fillBits(bits, edges[index] ?? 0, edges[index + 1] ?? BLOCK_NUMBERS, true)
     return bits
   }
 }
@@ -183,13 +183,13 @@ function decodeEdges(view: DataView): Block | undefined {
 function sizeWithin(edges: Uint16Array): number {
   let size = 0
   for (let index = 0; index < edges.length; index += 2)
-    size += (edges[index + 1] ?? SPAN) - (edges[index] ?? 0)
+    size += (edges[index + 1] ?? BLOCK_NUMBERS) - (edges[index] ?? 0)
   return size
 }
 
 /** One more than there are slices: the last is all of them. */
 function countSlices(edges: Uint16Array): Uint16Array {
-  const counts = new Uint16Array((SPAN >>> SLICE_BITS) + 1)
+  const counts = new Uint16Array((BLOCK_NUMBERS >>> SLICE_BITS) + 1)
   let count = 0
   for (let slice = 0; slice < counts.length; slice += 1) {
     while (count < edges.length && (edges[count] ?? 0) >>> SLICE_BITS < slice) count += 1

@@ -1,10 +1,10 @@
-import { SPAN } from './bits.js'
+import { BLOCK_NUMBERS } from './bits.js'
 import { type Block, decodeBlock, encodeBlock, WHOLE_BLOCK } from './block.js'
-import type { Blocks } from './blocks.js'
+import type { BlockPool } from './block-pool.js'
 import { OpenBlock } from './open-block.js'
 
 /** Numbers are below it. */
-const LIMIT = 2 ** 52
+const NUMBER_LIMIT = 2 ** 52
 
 /** A block with something in it. */
 export interface BlockContent {
@@ -31,20 +31,20 @@ export interface BlockChange {
  * come one by one, in any order.
  */
 export class NumberSet implements Iterable<number> {
-  readonly #blocks: Blocks
+  readonly #pool: BlockPool
   /** Numbers of blocks, ascending. */
-  readonly #numbers: number[] = []
+  readonly #blockNumbers: number[] = []
   /** The blocks, in the same places. */
   readonly #contents: (Block | OpenBlock)[] = []
   /** The first block's number, and how many follow each other from there: those are found without a search. */
-  #first = 0
-  #gapless = 0
+  #firstBlock = 0
+  #gaplessBlocks = 0
   /** What those that have changed were when changes were taken last. Every open one is among them. */
-  readonly #before = new Map<number, Block | undefined>()
+  readonly #originals = new Map<number, Block | undefined>()
 
   /** @param blocks those that are shared; the same for all sets that may be like each other */
-  constructor(blocks: Blocks) {
-    this.#blocks = blocks
+  constructor(blocks: BlockPool) {
+    this.#pool = blocks
   }
 
   /** How many numbers. It is counted by blocks. */
@@ -56,9 +56,9 @@ export class NumberSet implements Iterable<number> {
 
   /** @param number a whole one */
   has(number: number): boolean {
-    const block = Math.floor(number / SPAN)
+    const block = Math.floor(number / BLOCK_NUMBERS)
     const content = this.#contentOf(block)
-    return content?.has(number - block * SPAN) === true
+    return content?.has(number - block * BLOCK_NUMBERS) === true
   }
 
   /**
@@ -66,9 +66,9 @@ export class NumberSet implements Iterable<number> {
    * @throws RangeError where it is no whole number from 0 to 2^52 - 1
    */
   add(number: number): boolean {
-    checkNumber(number, LIMIT - 1)
-    const block = Math.floor(number / SPAN)
-    const low = number - block * SPAN
+    checkNumber(number, NUMBER_LIMIT - 1)
+    const block = Math.floor(number / BLOCK_NUMBERS)
+    const low = number - block * BLOCK_NUMBERS
     const content = this.#contentOf(block)
     if (content instanceof OpenBlock) return content.add(low)
     return content?.has(low) !== true && this.#open(block).add(low)
@@ -79,8 +79,8 @@ export class NumberSet implements Iterable<number> {
    * @returns whether it was there before
    */
   delete(number: number): boolean {
-    const block = Math.floor(number / SPAN)
-    const low = number - block * SPAN
+    const block = Math.floor(number / BLOCK_NUMBERS)
+    const low = number - block * BLOCK_NUMBERS
     const content = this.#contentOf(block)
     if (content instanceof OpenBlock) return content.delete(low)
     return content?.has(low) === true && this.#open(block).delete(low)
@@ -92,26 +92,26 @@ export class NumberSet implements Iterable<number> {
    * @throws RangeError where one of them is no whole number from 0 to 2^52
    */
   addRange(from: number, to: number): void {
-    checkNumber(from, LIMIT)
-    checkNumber(to, LIMIT)
-    for (let block = Math.floor(from / SPAN); block * SPAN < to; block += 1) {
-      const first = Math.max(from - block * SPAN, 0)
-      const end = Math.min(to - block * SPAN, SPAN)
-      if (first === 0 && end === SPAN) this.#set(block, WHOLE_BLOCK)
+    checkNumber(from, NUMBER_LIMIT)
+    checkNumber(to, NUMBER_LIMIT)
+    for (let block = Math.floor(from / BLOCK_NUMBERS); block * BLOCK_NUMBERS < to; block += 1) {
+      const first = Math.max(from - block * BLOCK_NUMBERS, 0)
+      const end = Math.min(to - block * BLOCK_NUMBERS, BLOCK_NUMBERS)
+      if (first === 0 && end === BLOCK_NUMBERS) this.#set(block, WHOLE_BLOCK)
       else if (first < end) this.#open(block).fill(first, end, true)
     }
   }
 
   /** Deletes every number below `from`, and every one from `to` on, which may be `Infinity`. */
   keepOnly(from: number, to: number): void {
-    for (const block of [...this.#numbers]) {
-      const first = Math.max(from - block * SPAN, 0)
-      const end = Math.min(to - block * SPAN, SPAN)
+    for (const block of [...this.#blockNumbers]) {
+      const first = Math.max(from - block * BLOCK_NUMBERS, 0)
+      const end = Math.min(to - block * BLOCK_NUMBERS, BLOCK_NUMBERS)
       if (first >= end) this.#set(block, undefined)
-      else if (first > 0 || end < SPAN) {
+      else if (first > 0 || end < BLOCK_NUMBERS) {
         const open = this.#open(block)
         open.fill(0, first, false)
-        open.fill(end, SPAN, false)
+        open.fill(end, BLOCK_NUMBERS, false)
       }
     }
   }
@@ -119,30 +119,30 @@ export class NumberSet implements Iterable<number> {
   /** Becomes equal to another set, and shares its blocks; that one is settled. Only blocks that differ count as changed. */
   replace(other: NumberSet): void {
     other.settle()
-    for (const block of [...this.#numbers])
+    for (const block of [...this.#blockNumbers])
       if (other.#contentOf(block) === undefined) this.#set(block, undefined)
-    for (const block of other.#numbers) this.#set(block, other.#close(block))
+    for (const block of other.#blockNumbers) this.#set(block, other.#close(block))
   }
 
   /** Gives up the memory that changes take: equal blocks are shared from then on. */
   settle(): void {
-    for (const block of this.#before.keys()) this.#close(block)
+    for (const block of this.#originals.keys()) this.#close(block)
   }
 
   /** The blocks that are not what they were when this was asked last, ascending. */
   takeChanges(): BlockChange[] {
     const changes: BlockChange[] = []
-    for (const [block, before] of this.#before) {
+    for (const [block, before] of this.#originals) {
       const now = this.#close(block)
       if (now !== before) changes.push({ block, content: now && encodeBlock(now) })
     }
-    this.#before.clear()
+    this.#originals.clear()
     return changes.sort((a, b) => a.block - b.block)
   }
 
   /** All blocks, ascending. */
   contents(): BlockContent[] {
-    return [...this.#numbers].flatMap((block) => {
+    return [...this.#blockNumbers].flatMap((block) => {
       const now = this.#close(block)
       return now === undefined ? [] : [{ block, content: encodeBlock(now) }]
     })
@@ -150,7 +150,7 @@ export class NumberSet implements Iterable<number> {
 
   /** Every block counts as changed, for what was stored is lost. */
   markAllChanged(): void {
-    for (const block of this.#numbers) this.#before.set(block, undefined)
+    for (const block of this.#blockNumbers) this.#originals.set(block, undefined)
   }
 
   /**
@@ -162,9 +162,9 @@ export class NumberSet implements Iterable<number> {
   put(block: number, content: Uint8Array | undefined): boolean {
     const stored = content && decodeBlock(content)
     if (content !== undefined && stored === undefined) return false
-    if (!isWithin(block, LIMIT / SPAN - 1)) return false
-    this.#before.delete(block)
-    this.#place(block, stored && this.#blocks.share(stored))
+    if (!isWithin(block, NUMBER_LIMIT / BLOCK_NUMBERS - 1)) return false
+    this.#originals.delete(block)
+    this.#place(block, stored && this.#pool.share(stored))
     return true
   }
 
@@ -175,10 +175,11 @@ export class NumberSet implements Iterable<number> {
    * @returns undefined where there are none
    */
   random(random: () => number): number | undefined {
-    let before = Math.floor(random() * this.size)
+    let rank = Math.floor(random() * this.size)
     for (const [index, content] of this.#contents.entries()) {
-      if (before < content.size) return (this.#numbers[index] ?? 0) * SPAN + content.member(before)
-      before -= content.size
+      if (rank < content.size)
+        return (this.#blockNumbers[index] ?? 0) * BLOCK_NUMBERS + content.memberAt(rank)
+      rank -= content.size
     }
     return undefined
   }
@@ -190,10 +191,10 @@ export class NumberSet implements Iterable<number> {
 
   /** The same from a number on. */
   *from(first: number): Generator<number, void> {
-    for (const block of [...this.#numbers]) {
-      if ((block + 1) * SPAN <= first) continue
+    for (const block of [...this.#blockNumbers]) {
+      if ((block + 1) * BLOCK_NUMBERS <= first) continue
       for (const low of this.#contentOf(block)?.members() ?? []) {
-        const number = block * SPAN + low
+        const number = block * BLOCK_NUMBERS + low
         if (number >= first) yield number
       }
     }
@@ -206,16 +207,16 @@ export class NumberSet implements Iterable<number> {
 
   /** Where a block is; where it would be, as -1 - that, while it is nowhere. */
   #indexOf(block: number): number {
-    const numbers = this.#numbers
-    const behind = block - this.#first
-    if (behind >= 0 && behind < this.#gapless) return behind
+    const numbers = this.#blockNumbers
+    const distance = block - this.#firstBlock
+    if (distance >= 0 && distance < this.#gaplessBlocks) return distance
     let start = 0
     let end = numbers.length
     while (start < end) {
       const middle = (start + end) >>> 1
-      const there = numbers[middle] ?? 0
-      if (there === block) return middle
-      if (there < block) start = middle + 1
+      const middleBlock = numbers[middle] ?? 0
+      if (middleBlock === block) return middle
+      if (middleBlock < block) start = middle + 1
       else end = middle
     }
     return -1 - start
@@ -226,7 +227,7 @@ export class NumberSet implements Iterable<number> {
     const content = this.#contentOf(block)
     if (content instanceof OpenBlock) return content
     const open = new OpenBlock(content)
-    this.#remember(block, content)
+    this.#keepOriginal(block, content)
     this.#place(block, open)
     return open
   }
@@ -236,19 +237,19 @@ export class NumberSet implements Iterable<number> {
     const content = this.#contentOf(block)
     if (!(content instanceof OpenBlock)) return content
     const closed = content.close()
-    const shared = closed && this.#blocks.share(closed)
+    const shared = closed && this.#pool.share(closed)
     this.#place(block, shared)
     return shared
   }
 
   /** Changes the whole of a block. */
   #set(block: number, content: Block | undefined): void {
-    this.#remember(block, this.#close(block))
-    this.#place(block, content && this.#blocks.share(content))
+    this.#keepOriginal(block, this.#close(block))
+    this.#place(block, content && this.#pool.share(content))
   }
 
-  #remember(block: number, before: Block | undefined): void {
-    if (!this.#before.has(block)) this.#before.set(block, before)
+  #keepOriginal(block: number, before: Block | undefined): void {
+    if (!this.#originals.has(block)) this.#originals.set(block, before)
   }
 
   #place(block: number, content: Block | OpenBlock | undefined): void {
@@ -258,26 +259,26 @@ export class NumberSet implements Iterable<number> {
       return
     }
     if (content !== undefined) {
-      this.#numbers.splice(-1 - index, 0, block)
+      this.#blockNumbers.splice(-1 - index, 0, block)
       this.#contents.splice(-1 - index, 0, content)
     } else if (index >= 0) {
-      this.#numbers.splice(index, 1)
+      this.#blockNumbers.splice(index, 1)
       this.#contents.splice(index, 1)
     }
-    this.#findGap()
+    this.#countGapless()
   }
 
-  #findGap(): void {
-    this.#first = this.#numbers[0] ?? 0
-    const gap = this.#numbers.findIndex((number, index) => number !== this.#first + index)
-    this.#gapless = gap === -1 ? this.#numbers.length : gap
+  #countGapless(): void {
+    this.#firstBlock = this.#blockNumbers[0] ?? 0
+    const gap = this.#blockNumbers.findIndex((number, index) => number !== this.#firstBlock + index)
+    this.#gaplessBlocks = gap === -1 ? this.#blockNumbers.length : gap
   }
 }
 
-function isWithin(number: number, most: number): boolean {
-  return Number.isInteger(number) && number >= 0 && number <= most
+function isWithin(number: number, max: number): boolean {
+  return Number.isInteger(number) && number >= 0 && number <= max
 }
 
-function checkNumber(number: number, most: number): void {
-  if (!isWithin(number, most)) throw new RangeError(`${number} is no whole number from 0 to ${most}`)
+function checkNumber(number: number, max: number): void {
+  if (!isWithin(number, max)) throw new RangeError(`${number} is no whole number from 0 to ${max}`)
 }

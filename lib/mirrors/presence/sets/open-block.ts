@@ -1,4 +1,4 @@
-import { type Bits, countBits, createBits, fillBits, findBit, flipBit, hasBit, listBits } from './bits.js'
+import { type Bits, countBits, createBits, fillBits, flipBit, hasBit, listBits, selectBit } from './bits.js'
 import { type Block, blockOf } from './block.js'
 
 /** A block while it changes: a bitmap, whatever its members. */
@@ -23,8 +23,8 @@ export class OpenBlock {
   }
 
   /** The member before which there are so many, which are fewer than all. */
-  member(before: number): number {
-    return findBit(this.#bits, before)
+  memberAt(before: number): number {
+    return selectBit(this.#bits, before)
   }
 
   /** All of them, ascending. */
@@ -49,8 +49,8 @@ export class OpenBlock {
   }
 
   /** Makes members of all numbers of a half-open range, or of none. */
-  fill(from: number, to: number, on: boolean): void {
-    fillBits(this.#bits, from, to, on)
+  fill(from: number, to: number, areMembers: boolean): void {
+    fillBits(this.#bits, from, to, areMembers)
     this.#size = countBits(this.#bits)
   }
 

@@ -1,4 +1,4 @@
-import { DEGREE } from '../../../geo/distance.js'
+import { DEGREE_KM } from '../../../geo/distance.js'
 import {
   byShare,
   byTier,
@@ -35,7 +35,7 @@ function byScore(name: TierName, mirrors: readonly Proximity[]): ChosenTier[] {
   const ranks = new Map<number, Proximity[]>()
   for (const near of mirrors) {
     const { distance = Number.POSITIVE_INFINITY, mirror } = near
-    const rank = (distance / DEGREE) * PER_DEGREE + penalty / mirror.weight
+    const rank = (distance / DEGREE_KM) * PER_DEGREE + penalty / mirror.weight
     const same = ranks.get(rank)
     if (same === undefined) ranks.set(rank, [near])
     else same.push(near)

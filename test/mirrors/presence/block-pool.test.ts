@@ -2,16 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { SPAN } from '../../../lib/mirrors/presence/sets/bits.js'
+import { BLOCK_NUMBERS } from '../../../lib/mirrors/presence/sets/bits.js'
 import { type Block, decodeBlock } from '../../../lib/mirrors/presence/sets/block.js'
-import { Blocks } from '../../../lib/mirrors/presence/sets/blocks.js'
+import { BlockPool } from '../../../lib/mirrors/presence/sets/block-pool.js'
 import { NumberSet } from '../../../lib/mirrors/presence/sets/number-set.js'
 import { until } from '../../support/until.js'
 
 const BASE = 2 ** 51
 const FILES = 1_000_000
 
-function complete(blocks: Blocks): NumberSet {
+function complete(blocks: BlockPool): NumberSet {
   const set = new NumberSet(blocks)
   set.addRange(BASE, BASE + FILES)
   return set
@@ -26,7 +26,7 @@ function lone(low: number): Block {
 
 describe('five hundred sets of a million numbers', () => {
   test('share two blocks where they are complete: a full one, and the last', () => {
-    const blocks = new Blocks()
+    const blocks = new BlockPool()
     const sets = Array.from({ length: 500 }, () => complete(blocks))
     for (const set of sets) set.settle()
     assert.equal(blocks.size, 2)
@@ -34,8 +34,8 @@ describe('five hundred sets of a million numbers', () => {
   })
 
   test('share all that is alike where they miss the same few, and where they were stored', () => {
-    const blocks = new Blocks()
-    const missing = [5, 6, 3 * SPAN, 9 * SPAN + 100].map((number) => BASE + number)
+    const blocks = new BlockPool()
+    const missing = [5, 6, 3 * BLOCK_NUMBERS, 9 * BLOCK_NUMBERS + 100].map((number) => BASE + number)
     const sets = Array.from({ length: 500 }, () => {
       const set = complete(blocks)
       for (const number of missing) set.delete(number)
@@ -49,16 +49,16 @@ describe('five hundred sets of a million numbers', () => {
       assert.equal(loaded.size, FILES - missing.length)
     }
     assert.equal(blocks.size, 5)
-    sets[0]?.delete(BASE + 12 * SPAN + 1)
+    sets[0]?.delete(BASE + 12 * BLOCK_NUMBERS + 1)
     sets[0]?.settle()
     assert.equal(blocks.size, 6)
-    assert.equal(sets[1]?.has(BASE + 12 * SPAN + 1), true)
+    assert.equal(sets[1]?.has(BASE + 12 * BLOCK_NUMBERS + 1), true)
   })
 })
 
 describe('shared blocks', () => {
   test('are the first of those that are equal', () => {
-    const blocks = new Blocks()
+    const blocks = new BlockPool()
     const first = lone(5)
     assert.equal(blocks.share(first), first)
     assert.equal(blocks.share(lone(5)), first)
@@ -80,7 +80,7 @@ describe('shared blocks', () => {
       byHash.set(block.hash, block)
     }
     assert.ok(pair !== undefined, 'no two have equal hashes')
-    const blocks = new Blocks()
+    const blocks = new BlockPool()
     const [one, other] = pair
     assert.equal(one.hash, other.hash)
     assert.deepEqual([blocks.share(one), blocks.share(other)], [one, other])
@@ -89,7 +89,7 @@ describe('shared blocks', () => {
   })
 
   test('are forgotten when nobody holds them any more', async () => {
-    const blocks = new Blocks()
+    const blocks = new BlockPool()
     const kept = new NumberSet(blocks)
     kept.addRange(7, 70)
     kept.settle()
@@ -109,11 +109,11 @@ describe('shared blocks', () => {
   })
 })
 
-function fillAndForget(blocks: Blocks): void {
+function fillAndForget(blocks: BlockPool): void {
   for (let index = 0; index < 200; index += 1) {
     const set = new NumberSet(blocks)
     set.add(index * 3)
-    set.add(SPAN + index)
+    set.add(BLOCK_NUMBERS + index)
     set.settle()
   }
 }
