@@ -42,7 +42,7 @@ export function quality({ clients: count }: Scale['quality'], world: World): Mea
       const lines = table('clients of known places', visitors.slice(0, count), world.mirrors)
       if (world.geo === undefined) return lines
       const guessed = visitorsOf(await locate(addresses, undefined), best)
-      const title = 'the same, of whom the country alone is known'
+      const title = 'clients with only the country known'
       return [...lines, ...table(title, guessed.slice(0, count), world.mirrors)]
     },
   }

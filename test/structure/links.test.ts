@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const PROJECT = fileURLToPath(new URL('../../../', import.meta.url))
+const documents = ['.', 'docs'].flatMap((folder) =>
+  readdirSync(join(PROJECT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(PROJECT, folder, name)),
+)
+
+/** The text without code, which may look like a link. */
+function proseOf(markdown: string): string {
+  return markdown.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '`')
+}
+
+/** The anchors of headings, as GitHub makes them. */
+function anchorsOf(file: string): ReadonlySet<string> {
+  const headings = readFileSync(file, 'utf8')
+    .replace(/^```[\s\S]*?^```/gm, '')
+    .matchAll(/^#+ (.*)$/gm)
+  return new Set(
+    [...headings].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+function brokenLinks(file: string): string[] {
+  return [...proseOf(readFileSync(file, 'utf8')).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = '']) => {
+    if (/^[a-z]+:/.test(link)) return []
+    const [path = '', anchor] = link.split('#')
+    const target = path === '' ? file : join(dirname(file), path)
+    const isBroken =
+      !existsSync(target) ||
+      (anchor !== undefined && !(target.endsWith('.md') && anchorsOf(target).has(anchor)))
+    return isBroken ? [`${relative(PROJECT, file)}: ${link}`] : []
+  })
+}
+
+test('documents have links', () => {
+  const links = documents.flatMap((file) => [...proseOf(readFileSync(file, 'utf8')).matchAll(/\]\(/g)])
+  assert.ok(documents.length > 8, `${documents.length} documents`)
+  assert.ok(links.length > 50, `${links.length} links`)
+})
+
+test('every link to a file and a heading of this project resolves', () => {
+  assert.deepEqual(documents.flatMap(brokenLinks), [])
+})
