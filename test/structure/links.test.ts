@@ -52,3 +52,14 @@ test('documents have links', () => {
 test('every link to a file and a heading of this project resolves', () => {
   assert.deepEqual(documents.flatMap(brokenLinks), [])
 })
+
+test('every test that the documentation of reliability names exists', () => {
+  const reliability = readFileSync(join(PROJECT, 'docs', 'reliability.md'), 'utf8')
+  const rows = reliability.match(/^\| .* \|$/gm)?.filter((row) => /`\w+\//.test(row)) ?? []
+  const names = rows.flatMap((row) => [...(row.split(' | ').at(-1) ?? '').matchAll(/`(\w[\w/-]*)`/g)])
+  assert.ok(names.length > 40, `${names.length} names`)
+  const missing = names
+    .map(([, name]) => `test/${name}.test.ts`)
+    .filter((file) => !existsSync(join(PROJECT, file)))
+  assert.deepEqual(missing, [])
+})
