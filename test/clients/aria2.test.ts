@@ -74,6 +74,30 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
     assert.ok((mirrors[0]?.bytes ?? 0) > 0, 'the corrupt mirror was not even asked')
   })
 
+  test('downloads from the mirrors of a Metalink 3, and checks the pieces', async (t) => {
+    const root = bigRepository(t)
+    const mirrors = await startMirrors(t, root, ['ok', 'ok', 'ok', 'ok', 'ok'])
+    const { url } = await runOrigin(t, SERVE, { root, mirrors: preferred(mirrors) })
+
+    const download = await aria2(t, '--follow-metalink=mem', `${url}${NAME}.metalink`)
+
+    assertDownloaded(download, NAME, BIG)
+    const serving = mirrors.filter(({ bytes }) => bytes > 0)
+    assert.ok(serving.length >= 3, `only ${serving.length} mirrors served bytes`)
+    assert.equal(download.log.match(/Good chunk checksum/g)?.length, BIG.length / 262_144)
+  })
+
+  test('fetches bad pieces again from another mirror, by the Metalink 3', async (t) => {
+    const root = bigRepository(t)
+    const mirrors = await startMirrors(t, root, ['corrupt', 'ok', 'ok'])
+    const { url } = await runOrigin(t, SERVE, { root, mirrors: preferred(mirrors) })
+
+    const download = await aria2(t, '--follow-metalink=mem', `${url}${NAME}.metalink`)
+
+    assertDownloaded(download, NAME, BIG)
+    assert.ok((mirrors[0]?.bytes ?? 0) > 0, 'the corrupt mirror was not even asked')
+  })
+
   for (const [behaviour, fault] of [
     ['wrong size', 'has another size'],
     ['missing', 'has no such file'],

@@ -1,7 +1,8 @@
+import { metalink3 } from './metalink3.js'
 import { metalink4 } from './metalink4.js'
 import type { Representation } from './representation.js'
 
-const TABLE = [metalink4] as const satisfies readonly Representation[]
+const TABLE = [metalink4, metalink3] as const satisfies readonly Representation[]
 
 /** Name of a representation, as in the query and in the option `representations`. */
 export type RepresentationName = (typeof TABLE)[number]['name']
