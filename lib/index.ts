@@ -84,4 +84,4 @@ export type {
   StoredStates,
   StoredSurvey,
 } from './store/states.js'
-export type { Change, SampledFile, Store, StoredFile, Totals } from './store/store.js'
+export type { Change, Lease, SampledFile, Store, StoredFile, Totals } from './store/store.js'
