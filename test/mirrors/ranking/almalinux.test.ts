@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { almalinux } from '../../../lib/mirrors/ranking/strategies/almalinux.js'
 import type { Choice, Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Mirror } from '../../../lib/model.js'
-import {
-  assertProportions,
-  countOf,
-  ids,
-  mirror,
-  near,
-  north,
-  SOMEONE,
-  seededDraw,
-} from '../../support/mirrors.js'
-
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
-const OWN = { country: 'own', sameContinent: true } as const
-const REGION = { sameContinent: true } as const
+import { ids, mirror, near, north, SOMEONE } from '../../support/mirrors.js'
+import { assertFirsts, OWN, REGION, WANTED } from './selections.js'
 
 /** What one answer lists: tiers one after the other, cut off. */
 function listed({ tiers, most = Number.POSITIVE_INFINITY }: Choice): string[] {
@@ -162,10 +150,8 @@ describe('through a snapshot', () => {
   test('a client whose place is not known is listed all, and redirected by weight', () => {
     const nobody: Client = { address: '203.0.113.1' }
     assert.deepEqual(list(nobody).toSorted(), MIRRORS.map(({ id }) => id).toSorted())
-    const rounds = 20_000
-    const random = seededDraw(43)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, nobody, 1, random)).join())
-    assertProportions(firsts, new Map(MIRRORS.map(({ id }) => [id, 1 / MIRRORS.length])), rounds)
+    const expected = MIRRORS.map(({ id }) => [id, 1 / MIRRORS.length] as const)
+    assertFirsts(snapshot, nobody, 43, Object.fromEntries(expected))
   })
 
   test('a mirror that lacks the file leaves its place to the next', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { mirrorbits } from '../../../lib/mirrors/ranking/strategies/mirrorbits.js'
 import type { Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
@@ -17,10 +17,7 @@ import {
   seededDraw,
   words,
 } from '../../support/mirrors.js'
-
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
-const OWN = { country: 'own' } as const
-const OTHER = { country: 'other' } as const
+import { assertFirsts, OTHER, OWN, WANTED } from './selections.js'
 
 function chosen(...mirrors: readonly Proximity[]): string[] {
   return words(mirrorbits(1.5)(mirrors, SOMEONE))
@@ -252,11 +249,8 @@ describe('through a snapshot', () => {
   })
 
   test('each is first as often as its share says', () => {
-    const rounds = 20_000
-    const random = seededDraw(41)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
     const expected = Object.entries(SHARES).map(([id, share]) => [id, share / 25_489] as const)
-    assertProportions(firsts, new Map(expected), rounds)
+    assertFirsts(snapshot, SOMEONE, 41, Object.fromEntries(expected))
   })
 
   test('a client whose place is not known gets five at random, whatever their weight', () => {

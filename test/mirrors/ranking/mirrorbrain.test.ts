@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { DEGREE_KM } from '../../../lib/geo/distance.js'
-import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { mirrorbrain } from '../../../lib/mirrors/ranking/strategies/mirrorbrain.js'
 import type { Client, Coordinates, Mirror } from '../../../lib/model.js'
-import {
-  assertProportions,
-  countOf,
-  HERE,
-  ids,
-  mirror,
-  near,
-  north,
-  SOMEONE,
-  seededDraw,
-  words,
-} from '../../support/mirrors.js'
+import { HERE, ids, mirror, near, north, SOMEONE, words } from '../../support/mirrors.js'
+import { assertFirsts, OTHER, OWN, REGION, WANTED } from './selections.js'
 
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
-const OWN = { country: 'own', sameContinent: true } as const
-const OTHER = { country: 'other' } as const
-const REGION = { sameContinent: true } as const
 const NOWHERE = { country: 'de', continent: 'eu' }
 
 describe('tiers', () => {
@@ -182,27 +168,12 @@ describe('through a snapshot', () => {
     ]
     const snapshot = createSnapshot(mirrors, STRATEGY)
     const client: Client = { address: '', country: 'de', continent: 'eu' }
-    const rounds = 20_000
-    const random = seededDraw(44)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, random)).join())
-    const expected = [
-      ['a', 0.1],
-      ['b', 0.2],
-      ['c', 0.7],
-    ] as const
-    assertProportions(firsts, new Map(expected), rounds)
+    assertFirsts(snapshot, client, 44, { a: 0.1, b: 0.2, c: 0.7 })
   })
 
   test('two mirrors in one house are redirected to in equal parts', () => {
     const mirrors = [mirror('a', { coordinates: north(100) }), mirror('b', { coordinates: north(100) })]
     const snapshot = createSnapshot(mirrors, STRATEGY)
-    const rounds = 20_000
-    const random = seededDraw(45)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
-    const expected = [
-      ['a', 0.5],
-      ['b', 0.5],
-    ] as const
-    assertProportions(firsts, new Map(expected), rounds)
+    assertFirsts(snapshot, SOMEONE, 45, { a: 0.5, b: 0.5 })
   })
 })

@@ -1,27 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { nearest } from '../../../lib/mirrors/ranking/strategies/nearest.js'
 import type { Client, Coordinates, Mirror } from '../../../lib/model.js'
-import {
-  assertProportions,
-  countOf,
-  draws,
-  HERE,
-  ids,
-  mirror,
-  near,
-  north,
-  SOMEONE,
-  seededDraw,
-  words,
-} from '../../support/mirrors.js'
-
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
-const OWN = { country: 'own', sameContinent: true } as const
-const OTHER = { country: 'other' } as const
-const REGION = { sameContinent: true } as const
+import { draws, HERE, ids, mirror, near, north, SOMEONE, words } from '../../support/mirrors.js'
+import { assertFirsts, OTHER, OWN, REGION, WANTED } from './selections.js'
 
 describe('the rules, by distances that are given', () => {
   test('subnets come before asn, country, continent and world, whatever the distance', () => {
@@ -253,17 +237,7 @@ describe('with real places', () => {
     assert.deepEqual(order(0.75, 0.1, 0), ['a', 'b', 'd', 'c', 'e'])
     // A mirror that is hit twice is drawn once.
     assert.deepEqual(order(0.9, 0.8, 0.99, 0.2, 0.5), ['a', 'b', 'd', 'c', 'e'])
-    const rounds = 20_000
-    const random = seededDraw(31)
-    const firsts = countOf(rounds, () => ids(rank(snapshot, WANTED, SOMEONE, 1, random)).join())
-    assertProportions(
-      firsts,
-      new Map([
-        ['a', 0.25],
-        ['b', 0.75],
-      ]),
-      rounds,
-    )
+    assertFirsts(snapshot, SOMEONE, 31, { a: 0.25, b: 0.75 })
   })
 
   test('the range of the options decides who shares', () => {

@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { explain, type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION } from '../../../lib/mirrors/ranking/snapshot.js'
 import { STRATEGIES } from '../../../lib/mirrors/ranking/strategies/strategies.js'
 import { type Client, type Mirror, SERVES, type Serves } from '../../../lib/model.js'
-import {
-  assertProportions,
-  countOf,
-  draws,
-  ids,
-  mirror,
-  north,
-  SOMEONE,
-  seededDraw,
-} from '../../support/mirrors.js'
-
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
+import { draws, ids, mirror, north, SOMEONE } from '../../support/mirrors.js'
+import { assertFirsts, WANTED } from './selections.js'
 
 /** A mirror of which everything is known by which a client can be its own. */
 const BERLIN: Partial<Mirror> = {
@@ -221,13 +211,8 @@ describe('a mirror of one family', () => {
 
   test('has no part in the draw for a client of the other', () => {
     const snapshot = createSnapshot(MIRRORS)
-    const rounds = 20_000
-    const random = seededDraw(51)
-    const first = (client: Client) =>
-      countOf(rounds, () => ids(rank(snapshot, WANTED, client, 1, random)).join())
-    const shares = (...pairs: readonly (readonly [string, number])[]) => new Map(pairs)
-    assertProportions(first(V4), shares(['four', 0.75], ['both', 0.25]), rounds)
-    assertProportions(first(V6), shares(['six', 5 / 6], ['both', 1 / 6]), rounds)
+    assertFirsts(snapshot, V4, 51, { four: 0.75, both: 0.25 })
+    assertFirsts(snapshot, V6, 52, { six: 5 / 6, both: 1 / 6 })
   })
 
   test('does not lift the limit of a strategy that has one', () => {

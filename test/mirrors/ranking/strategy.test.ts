@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { MirroredByError } from '../../../lib/errors.js'
 import type { Strategy } from '../../../lib/index.js'
-import { explain, type RankQuery, rank } from '../../../lib/mirrors/ranking/rank.js'
+import { explain, rank } from '../../../lib/mirrors/ranking/rank.js'
 import { createSnapshot, DEFAULT_SELECTION, type Snapshot } from '../../../lib/mirrors/ranking/snapshot.js'
 import type { Proximity } from '../../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Mirror, Place } from '../../../lib/model.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { assertProportions, countOf, ids, mirror, north, SOMEONE, seededDraw } from '../../support/mirrors.js'
 import { startOrigin } from '../../support/origin.js'
+import { assertFirsts, WANTED } from './selections.js'
 
-const WANTED: RankQuery = { path: 'iso/disk.iso', secure: false }
 const MIRRORS = [
   mirror('far', { location: 'us', coordinates: north(6000), asn: [64_501] }),
   mirror('near', { location: 'de', coordinates: north(100), weight: 10 }),
@@ -397,17 +397,7 @@ describe('the example of the documentation', () => {
   test('lets the two nearest share by weight', () => {
     const watched = snapshotBy(twoNearest)
     assert.deepEqual(list(watched), ['near', 'middle', 'far'])
-    const rounds = 20_000
-    const random = seededDraw(63)
-    const firsts = countOf(rounds, () => ids(rank(watched.snapshot, WANTED, SOMEONE, 1, random)).join())
-    assertProportions(
-      firsts,
-      new Map([
-        ['near', 10 / 110],
-        ['middle', 100 / 110],
-      ]),
-      rounds,
-    )
+    assertFirsts(watched.snapshot, SOMEONE, 63, { near: 10 / 110, middle: 100 / 110 })
     assert.deepEqual(watched.failures, [])
   })
 
