@@ -369,7 +369,7 @@ test('an origin tells once of a strategy that fails, and answers every request',
 })
 
 // The example of docs/mirrors.md: a test holds that it is this one.
-/** The two nearest share, whatever their country; the others stand by. */
+/** The two nearest mirrors share, whatever their country; the others are fallbacks. */
 const twoNearest: Strategy = (mirrors, place) => {
   const byDistance = mirrors.toSorted((a, b) => (a.distance ?? Infinity) - (b.distance ?? Infinity))
   if (place.coordinates === undefined) return { tiers: [{ name: 'all', mirrors: byDistance }], most: 5 }
@@ -388,7 +388,7 @@ describe('the example of the documentation', () => {
   test('is this one', () => {
     const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
     const source = read('test/mirrors/ranking/strategy.test.ts')
-    const start = source.indexOf('/** The two nearest share')
+    const start = source.indexOf('/** The two nearest mirrors share')
     const example = source.slice(start, source.indexOf('// End of the example.'))
     assert.ok(example.length > 500)
     assert.ok(read('docs/mirrors.md').includes(`\`\`\`ts\n${example}\`\`\`\n`))
