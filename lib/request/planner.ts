@@ -246,7 +246,7 @@ export class Planner {
     this.#unchecked.length = 0
     const isList = use === 'list'
     const unchecked = this.#unchecked
-    return { path, changed, secure, redirectable: !isList, several: isList, avoid, number, unchecked }
+    return { path, changed, secure, redirectable: !isList, needsRange: isList, avoid, number, unchecked }
   }
 
   /** Requests checks of mirrors that were left out only because they are unchecked. Does not wait for the checks. */

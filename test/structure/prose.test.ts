@@ -19,7 +19,6 @@ const PENDING: readonly string[] = [
   'lib/mirrors/presence/listings/',
   'lib/mirrors/presence/sets/',
   'lib/mirrors/presence/',
-  'lib/mirrors/ranking/',
   'lib/network/',
   'lib/request/',
   'lib/store/',

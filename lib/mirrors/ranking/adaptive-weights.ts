@@ -1,39 +1,39 @@
-/** How a mirror was found to perform, from here. */
+/** Measured performance of a mirror, as seen from this host. */
 export interface MirrorPerformance {
   readonly id: string
-  /** Bytes a second. */
+  /** In bytes per second. */
   readonly speed?: number | undefined
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly roundTrip?: number | undefined
 }
 
-/** A fast mirror gets so many times the share that its weight gives it, and a slow one that part of it. */
+/** Limits of the factors: a weight is multiplied or divided by at most this. */
 const MAX_SPEED_FACTOR = 4
 const MAX_ROUND_TRIP_FACTOR = 2
 
 /**
- * What each weight is to be multiplied with, by what was measured. A mirror is held against the one in the middle, so that what
- * is slow for all is held against nobody; where nothing was measured of it, its weight stays as it is. Strategies use weights
- * among mirrors that are about as near, and leave distances alone.
+ * Returns the factor for each mirror's weight, from its measured performance. Compares each mirror
+ * with the median, so that a slow network here lowers no weight. Without measurements the factor
+ * is 1. Strategies use weights among mirrors at a similar distance only.
  */
-export function weightFactors(measures: readonly MirrorPerformance[]): ReadonlyMap<string, number> {
-  const speed = median(measures.map((measure) => measure.speed))
-  const roundTrip = median(measures.map((measure) => measure.roundTrip))
+export function weightFactors(performances: readonly MirrorPerformance[]): ReadonlyMap<string, number> {
+  const speed = median(performances.map((performance) => performance.speed))
+  const roundTrip = median(performances.map((performance) => performance.roundTrip))
   return new Map(
-    measures.map((measure) => [
-      measure.id,
-      ratio(measure.speed, speed, MAX_SPEED_FACTOR) *
-        ratio(roundTrip, measure.roundTrip, MAX_ROUND_TRIP_FACTOR),
+    performances.map((performance) => [
+      performance.id,
+      ratio(performance.speed, speed, MAX_SPEED_FACTOR) *
+        ratio(roundTrip, performance.roundTrip, MAX_ROUND_TRIP_FACTOR),
     ]),
   )
 }
 
-function ratio(one: number | undefined, other: number | undefined, most: number): number {
-  if (!one || !other) return 1
-  return Math.min(most, Math.max(1 / most, one / other))
+function ratio(value: number | undefined, base: number | undefined, maxFactor: number): number {
+  if (!value || !base) return 1
+  return Math.min(maxFactor, Math.max(1 / maxFactor, value / base))
 }
 
 function median(values: readonly (number | undefined)[]): number | undefined {
-  const known = values.filter((value) => value !== undefined).sort((a, b) => a - b)
-  return known[Math.floor(known.length / 2)]
+  const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
 }

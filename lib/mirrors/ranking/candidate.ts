@@ -3,40 +3,44 @@ import { type Point, pointOf } from '../../geo/distance.js'
 import type { Family, Mirror } from '../../model.js'
 import { createCarries, createDepthOf } from './paths.js'
 
-/** A mirror with everything that ranking needs of it, worked out once a snapshot. */
+/** A mirror with everything that ranking reads, computed once per snapshot. */
 export interface Candidate {
   readonly mirror: Mirror
-  /** Its place in the operator's list, from 0. */
+  /** Position in the operator's list, from 0. */
   readonly index: number
-  /** Base URL for a client that came by https: never a plain one. */
+  /** Base URL for https clients; always https. */
   readonly secureUrl: string | undefined
-  /** Base URL for a client that came by http. */
+  /** Base URL for http clients. */
   readonly plainUrl: string | undefined
-  /** Those of http and https that would do, best first. */
+  /** All http and https base URLs for http clients, best first. */
   readonly plainUrls: readonly string[]
-  /** Undefined where it carries every file. */
+  /** Undefined if the mirror carries every file. */
   readonly carries: ((path: string) => boolean) | undefined
-  /** How many parts of a path, from its end, name what it has whole. */
+  /** Number of path segments, from the end, for the `depth` parameter (RFC 6249). */
   readonly depthOf: (path: string) => number
-  /** By which a client may name it to leave it out: its id, and the hosts of its URLs; in lower case. */
+  /**
+   * Names by which clients can avoid the mirror: its id and the hosts of its URLs, in lower case.
+   */
   readonly names: readonly string[]
   readonly continent: string | undefined
-  /** Where it is, or the middle of its country. */
+  /** Location of the mirror, or the middle of its country. */
   readonly point: Point | undefined
-  /** The only family by which it is reached; undefined where it is both, or not known. */
+  /** The only address family of the mirror; undefined if both work, or if unknown. */
   readonly family: Family | undefined
 }
 
 /**
- * @param preferSecure whether clients that came by http are given https URLs where there are some
- * @param index in the operator's list, from 0
+ * Prepares a mirror for ranking.
+ *
+ * @param preferSecure gives http clients https URLs where a mirror has https
+ * @param index position in the operator's list, from 0
  */
 export function createCandidate(mirror: Mirror, preferSecure: boolean, index: number): Candidate {
   const { urls, location } = mirror
   const coordinates = mirror.coordinates ?? (location === undefined ? undefined : centroidOf(location))
   const secureUrl = urls.find((url) => url.startsWith('https:'))
-  const openUrl = urls.find((url) => url.startsWith('http:'))
-  const plainUrls = (preferSecure ? [secureUrl, openUrl] : [openUrl, secureUrl]).filter(
+  const httpUrl = urls.find((url) => url.startsWith('http:'))
+  const plainUrls = (preferSecure ? [secureUrl, httpUrl] : [httpUrl, secureUrl]).filter(
     (url) => url !== undefined,
   )
   return {
@@ -54,7 +58,7 @@ export function createCandidate(mirror: Mirror, preferSecure: boolean, index: nu
   }
 }
 
-/** The base URL under which a mirror serves such a client. */
+/** Returns the base URL of a mirror for https or http clients. */
 export function baseUrl(candidate: Candidate, secure: boolean): string | undefined {
   return secure ? candidate.secureUrl : candidate.plainUrl
 }

@@ -1,15 +1,15 @@
 /**
- * What is known of the files of a mirror, in the form that costs least to read. It lives: what is learnt is seen by the next
- * request, without a new snapshot.
+ * The files of a mirror, in a form that is fast to read. Updated in place: the next request sees
+ * changes without a new snapshot.
  */
 export interface Inventory {
-  /** Why the mirror is not given for a content, by its number; undefined where it holds it. */
+  /** Returns why the mirror lacks a content; undefined if the mirror holds the content. */
   whyMissing(number: number): string | undefined
-  /** Whether nobody has looked for it there. */
+  /** Whether the mirror was never checked for the content. */
   isUnchecked(number: number): boolean
-  /** Whether its ETag is known to be ours (RFC 6249 §3.1). */
+  /** Whether the mirror sends our ETag for the content (RFC 6249 §3.1). */
   hasOurEtag(number: number): boolean
 }
 
-/** By the place of each candidate; undefined where a mirror is taken to hold everything. */
+/** Inventories by `Candidate.index`; undefined for mirrors that are assumed to hold everything. */
 export type Inventories = readonly (Inventory | undefined)[]

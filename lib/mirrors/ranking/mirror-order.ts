@@ -2,24 +2,29 @@ import type { Mirror } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Choice } from './strategies/strategy.js'
 
-/** Mirrors that come before those of the next tier. */
+/** A group of mirrors that are used before the mirrors of the next tier. */
 export interface Tier {
-  /** Best first: the order of lists. */
+  /** Best first, as lists name them. */
   readonly candidates: readonly Candidate[]
-  /** Sums of their shares up to and with each, for a draw by binary search; undefined where chance does not decide. */
+  /**
+   * Running sums of the candidates' shares, for a weighted draw by binary search. Undefined:
+   * redirects take the candidates in order.
+   */
   readonly cumulative: Float64Array | undefined
 }
 
-/** All the mirrors for the clients of a place, best first. Made once a snapshot and place, shared by every answer. */
+/**
+ * All mirrors for clients of a place, best first. Built once per snapshot and place, and shared.
+ */
 export interface MirrorOrder {
   readonly tiers: readonly Tier[]
-  /** Most mirrors that one answer names. */
-  readonly most: number
+  /** Limit of mirrors in one response. */
+  readonly maxMirrors: number
 }
 
-/** What a strategy chose, in the form in which it costs least to read. */
+/** Converts a strategy's choice into a form that is fast to read. */
 export function createMirrorOrder(
-  { tiers, most = Number.POSITIVE_INFINITY }: Choice,
+  { tiers, maxMirrors = Number.POSITIVE_INFINITY }: Choice,
   candidates: ReadonlyMap<Mirror, Candidate>,
 ): MirrorOrder {
   return {
@@ -27,13 +32,13 @@ export function createMirrorOrder(
       .filter(({ mirrors }) => mirrors.length > 0)
       .map(({ mirrors, shares }) => ({
         candidates: mirrors.flatMap(({ mirror }) => candidates.get(mirror) ?? []),
-        cumulative: shares && sumsOf(shares),
+        cumulative: shares && runningSums(shares),
       })),
-    most,
+    maxMirrors,
   }
 }
 
-function sumsOf(shares: readonly number[]): Float64Array | undefined {
+function runningSums(shares: readonly number[]): Float64Array | undefined {
   const sums = new Float64Array(shares.length)
   let total = 0
   for (const [index, share] of shares.entries()) {

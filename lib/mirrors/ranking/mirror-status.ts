@@ -3,42 +3,44 @@ import type { Candidate } from './candidate.js'
 import { familyOf } from './proximity.js'
 
 /**
- * What ails a mirror at the moment, in the form that costs least to read. It is apart from candidates and orders, which take
- * long to prepare and stay as they are while mirrors come and go.
+ * Current status of a mirror, precomputed for fast reads. Kept apart from candidates and orders,
+ * which are expensive to build and do not depend on the status.
  */
 export interface MirrorStatus {
-  /** For which clients it is down: bits of `wayBit`. */
+  /** Clients for which the mirror is down: bits of `clientKindBit`. */
   readonly downFor: number
-  /** Why: `down since 2026-11-21T20:00:00Z: connection refused`. */
+  /** For example `down since 2026-11-21T20:00:00Z: connection refused`. */
   readonly reason: string
-  /** Base URL for a client that came by http, in the place of the candidate's. */
+  /** Base URL for http clients. Replaces `Candidate.plainUrl`. */
   readonly plainUrl: string | undefined
-  /** Whether it sends whole files only: no use for a client that takes parts from several. */
+  /**
+   * Whether the mirror ignores Range: clients that take parts from several mirrors cannot use it.
+   */
   readonly ignoresRange: boolean
-  /** Where its copy is older than it may be. */
+  /** Set if the mirror's copy is older than `maxAge`. */
   readonly outdated?: OutdatedCopy | undefined
 }
 
-/** An old copy: what changed at the origin since it was made is sought elsewhere. */
+/** An old copy: unusable for files that changed at the origin after the time of the copy. */
 export interface OutdatedCopy {
-  /** When it was made, in milliseconds since 1970. */
+  /** Time of the copy, in milliseconds since 1970. */
   readonly from: number
-  /** `its copy is from 2026-11-20T06:12:40Z, before the file changed`. */
+  /** For example `its copy is from 2026-11-20T06:12:40Z, before the file changed`. */
   readonly reason: string
 }
 
-/** By the place of each candidate; undefined where nothing ails it. */
+/** Statuses by `Candidate.index`; undefined for healthy mirrors. */
 export type MirrorStatuses = readonly (MirrorStatus | undefined)[]
 
-/** For no client at all. */
+/** The bits of all kinds of clients. */
 export const DOWN_FOR_ALL = 0b1111
 
-/** The kind of clients that come by a family, by https or not. */
+/** Returns the bit of a kind of clients: http or https over an address family. */
 export function clientKindBit(secure: boolean, family: Family): number {
   return 1 << ((secure ? 2 : 0) + (family === 'ipv6' ? 1 : 0))
 }
 
-/** All the bits of a client: both families, where it is not known by which it comes. */
+/** Returns the bits of a client: of both families if the client's family is unknown. */
 export function clientKindBits(client: Client, secure: boolean): number {
   const family = familyOf(client)
   return family === undefined
@@ -46,12 +48,12 @@ export function clientKindBits(client: Client, secure: boolean): number {
     : clientKindBit(secure, family)
 }
 
-/** Whether a mirror is down for a client, by whichever family that may come. */
+/** Whether a mirror is down for a client over every family that the client may use. */
 export function isDownFor({ downFor }: MirrorStatus, bits: number): boolean {
   return (downFor & bits) === bits
 }
 
-/** The base URL under which a mirror serves such a client at the moment. */
+/** Returns the base URL of a mirror for https or http clients, given the current statuses. */
 export function urlFor(statuses: MirrorStatuses, candidate: Candidate, secure: boolean): string | undefined {
   if (secure) return candidate.secureUrl
   const status = statuses[candidate.index]

@@ -2,30 +2,31 @@ import picomatch from 'picomatch'
 import { isWithin } from '../../paths.js'
 
 /**
- * Says which files a partial mirror carries. Globs are read in order and the last that matches decides; one that begins
- * with `!` takes away. A list that begins by taking away begins with everything.
+ * Returns a function that tells which files a partial mirror carries. The last glob that matches a
+ * path decides; globs that begin with `!` exclude. If the first glob excludes, all other files are
+ * carried.
  *
- * @param globs of picomatch, relative to the repository's root
- * @returns undefined where the mirror carries everything
+ * @param globs picomatch globs, relative to the repository's root
+ * @returns undefined if the mirror carries everything
  */
 export function createCarries(globs: readonly string[]): ((path: string) => boolean) | undefined {
   if (globs.length === 0 || (globs.length === 1 && globs[0] === '**')) return undefined
   const rules = globs.map((glob) => {
-    const takesAway = glob.startsWith('!')
-    const pattern = (takesAway ? glob.slice(1) : glob).replace(/^\//, '')
-    // `s`: a name may hold a line feed, and `**` matches that too.
-    return { carries: !takesAway, matches: picomatch(pattern, { dot: true, flags: 's' }) }
+    const isExclusion = glob.startsWith('!')
+    const pattern = (isExclusion ? glob.slice(1) : glob).replace(/^\//, '')
+    // Flag `s`: names may contain a line feed, and `**` must match it.
+    return { carries: !isExclusion, matches: picomatch(pattern, { dot: true, flags: 's' }) }
   })
-  const otherwise = rules[0]?.carries === false
-  return (path) => rules.findLast(({ matches }) => matches(path))?.carries ?? otherwise
+  const carriesByDefault = rules[0]?.carries === false
+  return (path) => rules.findLast(({ matches }) => matches(path))?.carries ?? carriesByDefault
 }
 
-/** The same where it makes no difference that there is nothing to ask. */
+/** Returns the function of `createCarries`, for a full mirror a function that returns true. */
 export function carriesOf(globs: readonly string[]): (path: string) => boolean {
   return createCarries(globs) ?? (() => true)
 }
 
-/** Whether a text can be an entry of `paths`. */
+/** Whether a text is valid as an entry of `paths`. */
 export function isGlob(text: string): boolean {
   try {
     createCarries([text])
@@ -35,36 +36,44 @@ export function isGlob(text: string): boolean {
   }
 }
 
-/** What a part of a glob must not have to be a plain name: whatever some matcher could take for more than itself. */
+/**
+ * Characters that a glob segment must not contain to be a plain name: some matcher may treat them
+ * specially.
+ */
 const MAGIC = /[^\p{L}\p{M}\p{N} ._-]/u
 
-/** A glob as far as it is told by the names in it. */
+/** A glob, reduced to its leading plain names. */
 interface Rule {
   readonly carries: boolean
-  /** It says nothing of what is not below this. */
+  /** The glob matches only paths below this folder. */
   readonly base: string
-  /** Whether it says the same of all that is below. */
+  /** Whether the glob matches everything below `base`. */
   readonly isWhole: boolean
 }
 
 /**
- * Says how many parts of a path, from its end, name what a mirror has whole: see `duplicateLink`. In doubt, which is where
- * a glob that is more than the name of a folder takes something away, fewer.
+ * Returns a function that computes `depth` (RFC 6249) for a path: how many segments, from the end,
+ * are the same on the mirror, because the mirror carries the folder above them whole. See
+ * `duplicateLink`. An exclusion by a complex glob lowers the depth, as its extent is unknown.
  *
  * @param globs as for `createCarries`
  */
 export function createDepthOf(globs: readonly string[]): (path: string) => number {
   if (globs.length === 0) return countParts
   const rules = globs.map(ruleOf)
-  const otherwise = rules[0]?.carries === false
+  const carriesByDefault = rules[0]?.carries === false
   return (path) => {
     const parts = path.split('/')
-    const above = parts.findIndex((_, level) => hasWhole(parts.slice(0, level).join('/'), rules, otherwise))
-    return above === -1 ? 0 : parts.length - above
+    const wholeLevel = parts.findIndex((_, level) =>
+      isCarriedWhole(parts.slice(0, level).join('/'), rules, carriesByDefault),
+    )
+    return wholeLevel === -1 ? 0 : parts.length - wholeLevel
   }
 }
 
-/** Files and folders below which a mirror may carry something; the empty one is the root. */
+/**
+ * Returns the files and folders below which a mirror may carry files; an empty path is the root.
+ */
 export function basesOf(globs: readonly string[]): readonly string[] {
   const rules = globs.map(ruleOf)
   if (rules[0]?.carries !== true) return ['']
@@ -83,17 +92,17 @@ function ruleOf(glob: string): Rule {
   }
 }
 
-/** Whether the last word on everything below a folder is that it is carried. */
-function hasWhole(folder: string, rules: readonly Rule[], otherwise: boolean): boolean {
+/** Whether the last rule that concerns a folder carries everything below the folder. */
+function isCarriedWhole(folder: string, rules: readonly Rule[], carriesByDefault: boolean): boolean {
   const last = rules.findLast(
     ({ carries, base, isWhole }) =>
       (isWhole && isWithin(folder, { folder: base })) ||
       (!carries && (isWithin(folder, { folder: base }) || isWithin(base, { folder }))),
   )
-  return last === undefined ? otherwise : last.carries
+  return last === undefined ? carriesByDefault : last.carries
 }
 
-/** The depth of a file on a mirror that carries everything. */
+/** Returns the depth of a file on a mirror that carries everything. */
 export function countParts(path: string): number {
   return path.split('/').length
 }

@@ -3,7 +3,11 @@ import type { Client, Family, Mirror, Place } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Proximity } from './strategies/strategy.js'
 
-/** @param prefix bits of the mirror's longest subnet that holds the client */
+/**
+ * Returns how near a mirror is to a place.
+ *
+ * @param prefix bits of the mirror's longest subnet that contains the client
+ */
 export function proximityOf(
   { mirror, continent, point }: Candidate,
   place: Place,
@@ -26,16 +30,16 @@ function countryOf(mirror: Mirror, country: string | undefined): Proximity['coun
   return mirror.countries.includes(country) ? 'other' : undefined
 }
 
-/** Why a mirror is not for such a client; undefined where it is. */
-export function exclusionReason(near: Proximity, { country, assumed }: Client): string | undefined {
-  const { mirror, prefix, sameAsn, sameContinent } = near
+/** Returns why a mirror does not serve a client; undefined if it does. */
+export function exclusionReason(proximity: Proximity, { country, assumed }: Client): string | undefined {
+  const { mirror, prefix, sameAsn, sameContinent } = proximity
   if (!mirror.enabled) return 'disabled'
   if (mirror.weight === 0) return 'weight 0'
   if (country !== undefined && mirror.excludes.includes(country)) return `excludes clients of ${country}`
   const inSubnet = prefix !== undefined
-  if (mirror.private && assumed) return 'private: not shown to whoever only says where they are'
+  if (mirror.private && assumed) return 'private: not shown to clients that only claim their place'
   if (mirror.private && !inSubnet && !sameAsn) return 'private: only for its own asn and subnets'
-  const inCountry = inSubnet || sameAsn || near.country !== undefined
+  const inCountry = inSubnet || sameAsn || proximity.country !== undefined
   switch (mirror.serves) {
     case 'world':
       return undefined
@@ -50,7 +54,7 @@ export function exclusionReason(near: Proximity, { country, assumed }: Client): 
   }
 }
 
-/** By which family a client comes; undefined where that is not known. */
+/** Returns the address family of a client; undefined if unknown. */
 export function familyOf({ address, family }: Client): Family | undefined {
   if (address === '') return family
   return address.includes(':') ? 'ipv6' : 'ipv4'

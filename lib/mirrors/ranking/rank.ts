@@ -6,83 +6,86 @@ import type { Tier } from './mirror-order.js'
 import { clientKindBits, isDownFor, type MirrorStatuses, urlFor } from './mirror-status.js'
 import type { Snapshot } from './snapshot.js'
 
-/** What is asked for. */
+/** A request for mirrors of a file. */
 export interface RankQuery {
   /** Repository path. */
   readonly path: string
-  /** When the file changed last, in milliseconds since 1970; absent where that is not known. */
+  /** Time of the last change, in milliseconds since 1970, if known. */
   readonly changed?: number | undefined
-  /** Whether the client came by https: it is then never sent to a plain URL. */
+  /** Whether the client uses https. https clients only get https URLs. */
   readonly secure: boolean
-  /** Whether only URLs will do that a browser can be redirected to. */
+  /** Whether mirrors need a URL that a browser can be redirected to: http or https. */
   readonly redirectable?: boolean
-  /** Whether the client may take parts from several mirrors at once: one that ignores Range is no use for that. */
-  readonly several?: boolean
-  /** Ids and hosts, in lower case, of mirrors to leave out. */
+  /** Whether the client may take parts from several mirrors at once, which needs Range. */
+  readonly needsRange?: boolean
+  /** Ids and hosts of mirrors to leave out, in lower case. */
   readonly avoid?: ReadonlySet<string> | undefined
-  /** Of the content (`IndexedFile.number`): without it nobody asks who holds it. */
+  /** `IndexedFile.number` of the content. Without a number, inventories are not read. */
   readonly number?: number | undefined
-  /** Filled with the first few mirrors that were passed over only because nobody has looked for the file there. */
+  /** Receives the first mirrors that are rejected only because their copy is unchecked. */
   readonly unchecked?: Candidate[] | undefined
 }
 
-/** Mirrors of which `Wanted.unseen` tells. */
+/** Limit of mirrors in `RankQuery.unchecked`. */
 export const MAX_UNCHECKED = 5
 
-/** Draws that hit a mirror twice, or one that will not do, before the rest is counted out one by one. */
-const SPARE_DRAWS = 16
+/**
+ * Draws that may hit a chosen or rejected mirror before the slower `takeRemaining` completes the
+ * list.
+ */
+const MAX_WASTED_DRAWS = 16
 
 /**
- * The mirrors for one request, best first. Pure: the same arguments give the same answer.
+ * Returns the mirrors for one request, best first. Pure except for `random`.
  *
- * @param limit how many at most
- * @param draw where given, the mirrors of a tier that have shares are drawn one after the other, each with the chance of its
- * share among those left, for redirects; without it all come in the order of the tier, for lists
+ * @param limit maximum number of mirrors
+ * @param random for redirects: draws mirrors of a tier without replacement, weighted by their
+ *   shares. Without it, mirrors come in the order of the tier, as lists name them.
  */
 export function rank(
   snapshot: Snapshot,
-  wanted: RankQuery,
+  query: RankQuery,
   client: Client,
   limit: number,
   random?: Random,
 ): readonly Candidate[] {
-  const { tiers, most } = snapshot.orderFor(client, wanted.secure)
-  const passing = passingOf(snapshot, wanted, client)
-  const wantedMost = Math.min(limit, most)
+  const { tiers, maxMirrors } = snapshot.orderFor(client, query.secure)
+  const conditions = conditionsOf(snapshot, query, client)
+  const count = Math.min(limit, maxMirrors)
   const chosen: Candidate[] = []
   for (const tier of tiers) {
-    if (chosen.length >= wantedMost) break
-    if (random === undefined || tier.cumulative === undefined) takeInOrder(tier, passing, wantedMost, chosen)
-    else takeWeighted(tier.candidates, tier.cumulative, passing, wantedMost, random, chosen)
+    if (chosen.length >= count) break
+    if (random === undefined || tier.cumulative === undefined) takeInOrder(tier, conditions, count, chosen)
+    else takeWeighted(tier.candidates, tier.cumulative, conditions, count, random, chosen)
   }
   return chosen
 }
 
-/** What mirrors are passed over by. */
-interface Passing {
-  readonly wanted: RankQuery
+/** Conditions that mirrors must meet to serve a request. */
+interface Conditions {
+  readonly query: RankQuery
   readonly statuses: MirrorStatuses
   readonly inventories: Inventories
-  /** Of the client: see `wayBits`. */
+  /** `clientKindBits` of the client. */
   readonly bits: number
 }
 
-function passingOf({ statuses, inventories }: Snapshot, wanted: RankQuery, client: Client): Passing {
-  return { wanted, statuses: statuses, inventories: inventories, bits: clientKindBits(client, wanted.secure) }
+function conditionsOf({ statuses, inventories }: Snapshot, query: RankQuery, client: Client): Conditions {
+  return { query, statuses, inventories, bits: clientKindBits(client, query.secure) }
 }
 
-/** Why a mirror cannot serve this request; undefined where it can. */
+/** Returns why a mirror cannot serve a request; undefined if it can. */
 function rejection(
   candidate: Candidate,
-  { wanted, statuses, inventories, bits }: Passing,
+  { query, statuses, inventories, bits }: Conditions,
 ): string | undefined {
-  const { path, changed, secure, redirectable, several, avoid, number, unchecked } = wanted
+  const { path, changed, secure, redirectable, needsRange, avoid, number, unchecked } = query
   const status = statuses[candidate.index]
   if (status !== undefined) {
     if (isDownFor(status, bits)) return status.reason
     const { outdated } = status
     if (outdated !== undefined && changed !== undefined && changed > outdated.from) return outdated.reason
-    if (several && status.ignoresRange) return 'it ignores Range, and so is left out of lists'
+    if (needsRange && status.ignoresRange) return 'it ignores Range, and so is left out of lists'
   }
   if (redirectable && !urlFor(statuses, candidate, secure)?.startsWith('http'))
     return 'no URL that a browser can follow'
@@ -97,56 +100,59 @@ function rejection(
   return whyMissing
 }
 
-function takeInOrder({ candidates }: Tier, passing: Passing, most: number, chosen: Candidate[]): void {
+function takeInOrder({ candidates }: Tier, conditions: Conditions, count: number, chosen: Candidate[]): void {
   for (const candidate of candidates) {
-    if (chosen.length >= most) return
-    if (rejection(candidate, passing) === undefined) chosen.push(candidate)
+    if (chosen.length >= count) return
+    if (rejection(candidate, conditions) === undefined) chosen.push(candidate)
   }
 }
 
 function takeWeighted(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
-  passing: Passing,
-  most: number,
+  conditions: Conditions,
+  count: number,
   random: Random,
   chosen: Candidate[],
 ): void {
-  const full = Math.min(most, chosen.length + candidates.length)
-  for (let draws = full - chosen.length + SPARE_DRAWS; draws > 0 && chosen.length < full; draws -= 1) {
+  const end = Math.min(count, chosen.length + candidates.length)
+  for (let draws = end - chosen.length + MAX_WASTED_DRAWS; draws > 0 && chosen.length < end; draws -= 1) {
     const candidate = candidates[drawIndex(cumulative, random)]
     if (candidate === undefined || chosen.includes(candidate)) continue
-    if (rejection(candidate, passing) === undefined) chosen.push(candidate)
+    if (rejection(candidate, conditions) === undefined) chosen.push(candidate)
   }
-  if (chosen.length < full) takeRemaining(candidates, cumulative, passing, full, random, chosen)
+  if (chosen.length < end) takeRemaining(candidates, cumulative, conditions, end, random, chosen)
 }
 
-/** Draws among those that chance has not hit: slow, and only where a few heavy mirrors get nearly everything. */
+/**
+ * Draws among the remaining mirrors. Slow: only for tiers where a few mirrors have nearly all
+ * shares.
+ */
 function takeRemaining(
   candidates: readonly Candidate[],
   cumulative: Float64Array,
-  passing: Passing,
-  most: number,
+  conditions: Conditions,
+  count: number,
   random: Random,
   chosen: Candidate[],
 ): void {
-  const left = candidates
+  const remaining = candidates
     .map((candidate, index) => ({
       candidate,
       share: (cumulative[index] ?? 0) - (cumulative[index - 1] ?? 0),
     }))
-    .filter(({ candidate }) => !chosen.includes(candidate) && rejection(candidate, passing) === undefined)
-  while (chosen.length < most && left.length > 0) {
-    let point = random() * left.reduce((sum, { share }) => sum + share, 0)
-    const found = left.findIndex(({ share }) => {
+    .filter(({ candidate }) => !chosen.includes(candidate) && rejection(candidate, conditions) === undefined)
+  while (chosen.length < count && remaining.length > 0) {
+    let point = random() * remaining.reduce((sum, { share }) => sum + share, 0)
+    const index = remaining.findIndex(({ share }) => {
       point -= share
       return point < 0
     })
-    chosen.push(...left.splice(found, 1).map(({ candidate }) => candidate))
+    chosen.push(...remaining.splice(index, 1).map(({ candidate }) => candidate))
   }
 }
 
-/** The mirror on which a random point of the shares, laid end to end, falls. */
+/** Returns the index of a mirror, drawn with a probability in proportion to its share. */
 function drawIndex(cumulative: Float64Array, random: Random): number {
   const last = cumulative.length - 1
   const point = random() * (cumulative[last] ?? 0)
@@ -163,15 +169,15 @@ function drawIndex(cumulative: Float64Array, random: Random): number {
 export interface RankedMirror {
   readonly id: string
   readonly tier: string
-  /** Kilometres; absent where either place is not known. */
+  /** In kilometres; absent if the place of the client or of the mirror is unknown. */
   readonly distance?: number
   readonly weight: number
-  /** 0 to 1, of the redirects to its tier; absent where chance does not decide. */
+  /** Share of the tier's redirects, 0 to 1; absent if redirects take the tier in order. */
   readonly share?: number
   readonly url: string
 }
 
-/** The whole choice for one file and client, and what was left out of it. */
+/** The ranked mirrors for a file and a client, and the omitted mirrors with reasons. */
 export interface Ranking {
   readonly path: string
   readonly client: Client
@@ -180,45 +186,46 @@ export interface Ranking {
 }
 
 /**
- * Ranks every mirror and says why. For people: it costs as much as there are mirrors.
+ * Ranks all mirrors for a file and explains the result. For operators: the cost grows with the
+ * number of mirrors.
  *
- * @param urlPath the file's path as it is written in a URL
+ * @param urlPath the file's path, encoded for a URL
  */
-export function explain(snapshot: Snapshot, wanted: RankQuery, client: Client, urlPath: string): Ranking {
-  const { choice, omitted } = snapshot.choose(client, wanted.secure)
+export function explain(snapshot: Snapshot, query: RankQuery, client: Client, urlPath: string): Ranking {
+  const { choice, omitted } = snapshot.choose(client, query.secure)
   const reasons = new Map(omitted.map(({ mirror, reason }) => [mirror.id, reason]))
-  const most = choice.most ?? Number.POSITIVE_INFINITY
+  const maxMirrors = choice.maxMirrors ?? Number.POSITIVE_INFINITY
   const from = client.coordinates && pointOf(client.coordinates)
   const { statuses } = snapshot
-  const passing = passingOf(snapshot, wanted, client)
+  const conditions = conditionsOf(snapshot, query, client)
   const ranked: RankedMirror[] = []
   for (const { name, mirrors, shares } of choice.tiers) {
-    const fit = mirrors.flatMap(({ mirror }, index) => {
+    const fitting = mirrors.flatMap(({ mirror }, index) => {
       const candidate = snapshot.candidates.get(mirror)
-      const why = candidate && rejection(candidate, passing)
-      if (why !== undefined) reasons.set(mirror.id, why)
-      return candidate === undefined || why !== undefined ? [] : [{ candidate, share: shares?.[index] }]
+      const reason = candidate && rejection(candidate, conditions)
+      if (reason !== undefined) reasons.set(mirror.id, reason)
+      return candidate === undefined || reason !== undefined ? [] : [{ candidate, share: shares?.[index] }]
     })
-    const total = fit.reduce((sum, { share = 0 }) => sum + share, 0)
-    for (const { candidate, share } of fit) {
+    const total = fitting.reduce((sum, { share = 0 }) => sum + share, 0)
+    for (const { candidate, share } of fitting) {
       const { mirror, point } = candidate
-      if (ranked.length >= most) {
-        reasons.set(mirror.id, `the strategy names ${most} at most`)
+      if (ranked.length >= maxMirrors) {
+        reasons.set(mirror.id, `the strategy names ${maxMirrors} at most`)
         continue
       }
       ranked.push({
         id: mirror.id,
         tier: name,
         weight: mirror.weight,
-        url: `${urlFor(statuses, candidate, wanted.secure) ?? ''}${urlPath}`,
+        url: `${urlFor(statuses, candidate, query.secure) ?? ''}${urlPath}`,
         ...(from && point ? { distance: distance(from, point) } : {}),
         ...(share === undefined || total === 0 ? {} : { share: share / total }),
       })
     }
   }
-  const chosen = new Set(ranked.map(({ id }) => id))
-  const left = snapshot.mirrors
-    .filter(({ id }) => !chosen.has(id))
+  const rankedIds = new Set(ranked.map(({ id }) => id))
+  const omittedMirrors = snapshot.mirrors
+    .filter(({ id }) => !rankedIds.has(id))
     .map(({ id }) => ({ id, reason: reasons.get(id) ?? 'the strategy leaves it out' }))
-  return { path: wanted.path, client, ranked, omitted: left }
+  return { path: query.path, client, ranked, omitted: omittedMirrors }
 }

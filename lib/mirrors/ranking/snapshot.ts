@@ -13,12 +13,12 @@ import { type StrategyName, strategyOf } from './strategies/strategies.js'
 import type { Choice, Proximity, Strategy } from './strategies/strategy.js'
 import { type Match, Subnets } from './subnets.js'
 
-/** How mirrors are chosen. */
+/** Settings for the selection of mirrors. */
 export interface SelectionSettings {
   readonly strategy: StrategyName | Strategy
-  /** How many times as far as the nearest mirror is "about as near". */
+  /** Mirrors up to this multiple of the nearest mirror's distance share traffic by weight. */
   readonly nearFactor: number
-  /** Whether clients that came by http are given https URLs where there are some. */
+  /** Whether http clients get https URLs from mirrors that have https. */
   readonly preferSecure: boolean
 }
 
@@ -28,56 +28,61 @@ export const DEFAULT_SELECTION: SelectionSettings = {
   preferSecure: true,
 }
 
-/** What is known when mirrors are chosen for a place, to explain the choice. */
+/** The mirrors that were chosen for a place, and the omitted mirrors with reasons. */
 export interface Selection {
   readonly choice: Choice
   readonly omitted: readonly { readonly mirror: Mirror; readonly reason: string }[]
 }
 
 /**
- * Everything that ranking reads, made from one state of the mirrors. It is never changed: a new state is a new
- * snapshot, put in place by one assignment, so that a request in progress sees one or the other.
+ * Everything that ranking reads, built from one state of the mirrors. Immutable: a new state is a
+ * new snapshot, set by one assignment, so that a request sees either the old or the new state.
  */
 export interface Snapshot {
-  /** Every configured mirror, in the operator's order. */
+  /** All configured mirrors, in the operator's order. */
   readonly mirrors: readonly Mirror[]
-  /** The same, with what was worked out of each. */
+  /** Prepared data of each mirror. */
   readonly candidates: ReadonlyMap<Mirror, Candidate>
-  /** What ails them at the moment, by the places of candidates. Orders take no notice of it. */
+  /** Current statuses of the mirrors. Orders do not depend on them. */
   readonly statuses: MirrorStatuses
-  /** What is known of their files, likewise. */
+  /** Files of the mirrors. Orders do not depend on them. */
   readonly inventories: Inventories
   /**
-   * The mirrors for a client, best first; the same object for every client of the same place.
+   * Returns the mirrors for a client, best first: one shared object for all clients of a place.
    *
-   * @param secure whether the client came by https
+   * @param secure whether the client uses https
    */
   orderFor(client: Client, secure: boolean): MirrorOrder
-  /** Ids of the mirrors that clients may mean by a name: see `Candidate.names`. */
+  /** Returns the ids of the mirrors that have a name: see `Candidate.names`. */
   idsByName(name: string): readonly string[]
-  /** The same choice made anew, with what it was made from. */
+  /** Selects mirrors for a client without a cache, and explains omissions. */
   choose(client: Client, secure: boolean): Selection
-  /** The same mirrors with other ailments and files: everything that is prepared is shared. */
+  /** Returns a snapshot with other statuses and inventories that shares all prepared data. */
   with(statuses: MirrorStatuses, inventories?: Inventories): Snapshot
 }
 
 /**
- * Degrees of the squares whose clients share an order. Half of the diagonal, 20 km, is less than databases of places err by.
+ * Size of the squares whose clients share an order. Half of the diagonal, 20 km, is less than the
+ * error of geo databases.
  */
 const CELL_DEGREES = 0.25
-/** Mirrors in all orders that are kept, 8 to 16 bytes each: 32 MiB at most. */
+/** Limit of mirrors in all cached orders, at 8 to 16 bytes each: at most 32 MiB. */
 const MAX_ORDERED_MIRRORS = 2 ** 21
 
-/** @param failed told when a strategy of the user's fails; the client is then given the nearest mirrors */
+/**
+ * Builds a snapshot in which all mirrors are healthy and assumed to hold every file.
+ *
+ * @param onFailure called if a user's strategy fails; clients then get the nearest mirrors
+ */
 export function createSnapshot(
   mirrors: readonly Mirror[],
-  choosing: SelectionSettings = DEFAULT_SELECTION,
-  failed: (error: MirroredByError) => void = () => {},
+  settings: SelectionSettings = DEFAULT_SELECTION,
+  onFailure: (error: MirroredByError) => void = () => {},
 ): Snapshot {
-  return new PreparedSnapshot(mirrors, choosing, failed)
+  return new PreparedSnapshot(mirrors, settings, onFailure)
 }
 
-/** A snapshot that shares what another one has prepared. */
+/** A snapshot that shares the prepared data of another snapshot. */
 class SharingSnapshot implements Snapshot {
   readonly mirrors: readonly Mirror[]
   readonly candidates: ReadonlyMap<Mirror, Candidate>
@@ -116,50 +121,50 @@ class PreparedSnapshot implements Snapshot {
   readonly statuses: MirrorStatuses
   readonly inventories: Inventories
   readonly #subnets: Subnets
-  /** Numbers that some mirror has: others make no difference. */
+  /** Numbers of autonomous systems that a mirror names. Other numbers do not matter. */
   readonly #asns: ReadonlySet<number>
-  /** Whether some mirror is reached by one family only. */
+  /** Whether a mirror has one address family only. */
   readonly #hasFamilies: boolean
   readonly #choose: Strategy
-  /** Whether the strategy is the user's own, and may fail. */
-  readonly #isForeign: boolean
+  /** Whether the strategy is the user's function, which may fail. */
+  readonly #isUserStrategy: boolean
   readonly #nearFactor: number
-  readonly #failed: (error: MirroredByError) => void
+  readonly #onFailure: (error: MirroredByError) => void
   readonly #orders = new LRUCache<string, MirrorOrder>({
     maxSize: MAX_ORDERED_MIRRORS,
-    // An order that is empty takes some room too.
+    // Counts 32 more, because an empty order takes memory, too.
     sizeCalculation: ({ tiers }) => tiers.reduce((sum, { candidates }) => sum + candidates.length, 32),
   })
-  /** Made when somebody first asks. */
+  /** Built at the first use. */
   #byName: ReadonlyMap<string, readonly string[]> | undefined
-  /** What was found for a client object: whoever locates clients gives the same one for the same address. */
-  readonly #plain = new WeakMap<Client, MirrorOrder>()
-  readonly #secure = new WeakMap<Client, MirrorOrder>()
+  /** Orders by client object: the locator returns the same object for the same address. */
+  readonly #httpOrders = new WeakMap<Client, MirrorOrder>()
+  readonly #httpsOrders = new WeakMap<Client, MirrorOrder>()
 
   constructor(
     mirrors: readonly Mirror[],
-    choosing: SelectionSettings,
-    failed: (error: MirroredByError) => void,
+    settings: SelectionSettings,
+    onFailure: (error: MirroredByError) => void,
   ) {
     this.mirrors = mirrors
     this.candidates = new Map(
-      mirrors.map((mirror, place) => [mirror, createCandidate(mirror, choosing.preferSecure, place)]),
+      mirrors.map((mirror, index) => [mirror, createCandidate(mirror, settings.preferSecure, index)]),
     )
     this.statuses = mirrors.map(() => undefined)
     this.inventories = this.statuses.map(() => undefined)
     this.#subnets = new Subnets(mirrors.map(({ subnets }) => subnets))
     this.#asns = new Set(mirrors.flatMap(({ asn }) => asn))
     this.#hasFamilies = [...this.candidates.values()].some(({ family }) => family !== undefined)
-    this.#choose = strategyOf(choosing.strategy, choosing.nearFactor)
-    this.#isForeign = typeof choosing.strategy === 'function'
-    this.#nearFactor = choosing.nearFactor
-    this.#failed = failed
+    this.#choose = strategyOf(settings.strategy, settings.nearFactor)
+    this.#isUserStrategy = typeof settings.strategy === 'function'
+    this.#nearFactor = settings.nearFactor
+    this.#onFailure = onFailure
   }
 
   orderFor(client: Client, secure: boolean): MirrorOrder {
-    const found = secure ? this.#secure : this.#plain
-    const known = found.get(client)
-    if (known !== undefined) return known
+    const orders = secure ? this.#httpsOrders : this.#httpOrders
+    const cached = orders.get(client)
+    if (cached !== undefined) return cached
     const matches = this.#subnets.find(client.address)
     const key = this.#keyOf(client, matches, secure)
     let order = this.#orders.get(key)
@@ -167,7 +172,7 @@ class PreparedSnapshot implements Snapshot {
       order = this.#createOrder(client, matches, secure)
       this.#orders.set(key, order)
     }
-    found.set(client, order)
+    orders.set(client, order)
     return order
   }
 
@@ -184,7 +189,7 @@ class PreparedSnapshot implements Snapshot {
     return new SharingSnapshot(this, statuses, inventories)
   }
 
-  /** What of a client makes a difference. */
+  /** Returns everything of a client that can change the order, as a cache key. */
   #keyOf(client: Client, matches: readonly Match[], secure: boolean): string {
     const { country, continent, coordinates, approximate, assumed } = client
     const place = coordinates && `${approximate ? coordinates : cellOf(coordinates)}`
@@ -204,28 +209,27 @@ class PreparedSnapshot implements Snapshot {
     const from = place.coordinates && pointOf(place.coordinates)
     const prefixes = new Map(matches.map(({ mirror, prefix }) => [mirror, prefix]))
     const family = familyOf(client)
-    const [reachable, others, omitted]: [Proximity[], Proximity[], Selection['omitted'][number][]] = [
-      [],
-      [],
-      [],
-    ]
+    const reachable: Proximity[] = []
+    const others: Proximity[] = []
+    const omitted: Selection['omitted'][number][] = []
     for (const [index, mirror] of this.mirrors.entries()) {
       const candidate = this.candidates.get(mirror)
       if (candidate === undefined) continue
-      const near = proximityOf(candidate, place, from, prefixes.get(index))
+      const proximity = proximityOf(candidate, place, from, prefixes.get(index))
       const reason =
-        exclusionReason(near, client) ?? (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
+        exclusionReason(proximity, client) ??
+        (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
       if (reason !== undefined) omitted.push({ mirror, reason })
-      else if (isReachable(candidate.family, family)) reachable.push(near)
-      else others.push(near)
+      else if (isReachable(candidate.family, family)) reachable.push(proximity)
+      else others.push(proximity)
     }
-    // A client of the other family may have that one too, and a mirror that may fail is better than none.
+    // Mirrors of the other address family come last: the client may have both families.
     const [first, last] = [this.#chooseAmong(reachable, place), this.#chooseAmong(others, place)]
-    const { most } = reachable.length > 0 ? first : last
-    return { choice: { tiers: [...first.tiers, ...last.tiers], most }, omitted }
+    const { maxMirrors } = reachable.length > 0 ? first : last
+    return { choice: { tiers: [...first.tiers, ...last.tiers], maxMirrors }, omitted }
   }
 
-  /** What strategies see of a client: the same for all who share an order. */
+  /** Returns the place that strategies see: identical for all clients that share an order. */
   #placeOf(client: Client): Place {
     const { country, continent, coordinates, approximate } = client
     const asn = this.#asnOf(client)
@@ -238,22 +242,22 @@ class PreparedSnapshot implements Snapshot {
     }
   }
 
-  /** Its asn, if some mirror has that too. */
+  /** Returns a client's ASN if a mirror names the ASN, too. */
   #asnOf({ asn }: Client): number | undefined {
     return asn !== undefined && this.#asns.has(asn) ? asn : undefined
   }
 
   #chooseAmong(mirrors: readonly Proximity[], place: Place): Choice {
     if (mirrors.length === 0) return { tiers: [] }
-    if (!this.#isForeign) return this.#choose(mirrors, place)
+    if (!this.#isUserStrategy) return this.#choose(mirrors, place)
     try {
-      // A list of its own: a function that sorts it in place or empties it must not spoil what follows.
+      // Pass a copy, because a user's function may sort or empty the array.
       const choice = this.#choose([...mirrors], place)
       requireChoice(choice, new Set(mirrors))
       return choice
     } catch (error) {
       const message = `the strategy failed: ${errorMessage(error)}; clients get the nearest mirrors instead`
-      this.#failed(new MirroredByError('ERR_STRATEGY', message, error))
+      this.#onFailure(new MirroredByError('ERR_STRATEGY', message, error))
       return nearest(this.#nearFactor)(mirrors, place)
     }
   }
@@ -268,14 +272,14 @@ function idsByName(candidates: Iterable<Candidate>): ReadonlyMap<string, readonl
 
 const NOT_SECURE = 'no https URL, and the client came by https'
 
-/** The middle of the square that a place lies in. */
+/** Returns the middle of the square that contains a place. */
 function cellOf([latitude, longitude]: Coordinates): Coordinates {
   const middle = (degrees: number, limit: number) =>
     (Math.min(Math.floor(degrees / CELL_DEGREES), limit / CELL_DEGREES - 1) + 0.5) * CELL_DEGREES
   return [middle(latitude, 90), middle(longitude, 180)]
 }
 
-/** Whether a client can be thought to reach a mirror, as far as it is known by which family either is reached. */
+/** Whether a client can reach a mirror. An unknown family counts as both families. */
 function isReachable(mirror: Family | undefined, client: Family | undefined): boolean {
   return mirror === undefined || client === undefined || mirror === client
 }

@@ -1,59 +1,66 @@
 import ipaddr from 'ipaddr.js'
 
-/** One mirror's claim to an address. */
+/** A mirror with a subnet that contains an address. */
 export interface Match {
   /** Index of the mirror. */
   readonly mirror: number
-  /** Bits of the longest of its subnets that hold the address. */
+  /** Bits of the mirror's longest subnet that contains the address. */
   readonly prefix: number
 }
 
-/** Nothing matches: one array for all, so that it can be told by identity. */
+/** No match: one shared array, so that callers can compare by identity. */
 const NO_MATCH: readonly Match[] = []
 
 interface Node {
   readonly children: [zero: Node | undefined, one: Node | undefined]
-  /** Of every subnet down to here, a mirror once; undefined where no subnet ends here. */
+  /**
+   * Matches of this node's subnets and of all enclosing subnets, one per mirror. Undefined if no
+   * subnet ends at this node.
+   */
   matches: readonly Match[] | undefined
 }
 
 /**
- * Finds the mirrors whose subnets hold an address: a binary trie, bit by bit, one for each family. What it returns is the
- * same array for every address of the same innermost subnet.
+ * Finds the mirrors whose subnets contain an address, by a binary trie for each address family.
+ * Returns the same array for every address with the same innermost subnet.
  */
 export class Subnets {
   readonly #roots: Readonly<Record<'ipv4' | 'ipv6', Node>> = { ipv4: createNode(), ipv6: createNode() }
 
   readonly #isEmpty: boolean
 
-  /** @param subnets of each mirror, by its index; each `address/bits` */
+  /** @param subnets as `address/bits`, a list for each mirror, by the mirror's index */
   constructor(subnets: readonly (readonly string[])[]) {
     this.#isEmpty = subnets.every((list) => list.length === 0)
-    const own = new Map<Node, Match[]>()
+    const ownMatches = new Map<Node, Match[]>()
     for (const [mirror, list] of subnets.entries()) {
       for (const subnet of list) {
         const [address, prefix] = ipaddr.parseCIDR(subnet)
         const node = this.#insert(address, prefix)
-        own.set(node, [...(own.get(node) ?? []), { mirror, prefix }])
+        ownMatches.set(node, [...(ownMatches.get(node) ?? []), { mirror, prefix }])
       }
     }
-    for (const root of Object.values(this.#roots)) inherit(root, NO_MATCH, own)
+    for (const root of Object.values(this.#roots)) inherit(root, NO_MATCH, ownMatches)
   }
 
-  /** @param address canonical, as `Client` has it; anything else matches nothing */
+  /**
+   * Returns the mirrors whose subnets contain an address.
+   *
+   * @param address in canonical form, as in `Client`; other texts match nothing
+   */
   find(address: string): readonly Match[] {
     if (this.#isEmpty || !ipaddr.isValid(address)) return NO_MATCH
     const parsed = ipaddr.parse(address)
     let node: Node | undefined = this.#roots[parsed.kind()]
-    let found = node.matches ?? NO_MATCH
+    let matches = node.matches ?? NO_MATCH
     for (const byte of parsed.toByteArray()) {
       for (let bit = 7; bit >= 0; bit -= 1) {
         node = node.children[((byte >> bit) & 1) === 0 ? 0 : 1]
-        if (node === undefined) return found
-        found = node.matches ?? found
+        if (node === undefined) return matches
+        matches = node.matches ?? matches
       }
     }
-    return found
+    return matches
   }
 
   #insert(address: ipaddr.IPv4 | ipaddr.IPv6, prefix: number): Node {
@@ -73,13 +80,21 @@ function createNode(): Node {
   return { children: [undefined, undefined], matches: undefined }
 }
 
-/** What a node matches is what those above it match too; a mirror's own longer prefix takes the place of its shorter one. */
-function inherit(node: Node, above: readonly Match[], own: ReadonlyMap<Node, readonly Match[]>): void {
-  const here = own.get(node)
+/**
+ * Adds the matches of enclosing subnets to each node. A mirror's longest prefix replaces shorter
+ * ones.
+ */
+function inherit(
+  node: Node,
+  inherited: readonly Match[],
+  ownMatches: ReadonlyMap<Node, readonly Match[]>,
+): void {
+  const here = ownMatches.get(node)
   if (here !== undefined) {
     const mirrors = new Set(here.map(({ mirror }) => mirror))
     const unique = [...mirrors].map((mirror) => ({ mirror, prefix: here[0]?.prefix ?? 0 }))
-    node.matches = [...unique, ...above.filter(({ mirror }) => !mirrors.has(mirror))]
+    node.matches = [...unique, ...inherited.filter(({ mirror }) => !mirrors.has(mirror))]
   }
-  for (const child of node.children) if (child !== undefined) inherit(child, node.matches ?? above, own)
+  for (const child of node.children)
+    if (child !== undefined) inherit(child, node.matches ?? inherited, ownMatches)
 }

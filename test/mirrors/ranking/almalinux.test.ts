@@ -9,8 +9,8 @@ import { ids, mirror, near, north, SOMEONE } from '../../support/mirrors.js'
 import { assertFirsts, OWN, REGION, WANTED } from './selections.js'
 
 /** What one answer lists: tiers one after the other, cut off. */
-function listed({ tiers, most = Number.POSITIVE_INFINITY }: Choice): string[] {
-  return tiers.flatMap(({ mirrors }) => ids(mirrors)).slice(0, most)
+function listed({ tiers, maxMirrors = Number.POSITIVE_INFINITY }: Choice): string[] {
+  return tiers.flatMap(({ mirrors }) => ids(mirrors)).slice(0, maxMirrors)
 }
 
 /** So many mirrors, `a0` the nearest. */

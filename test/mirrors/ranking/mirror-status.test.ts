@@ -49,14 +49,14 @@ describe('a client is told by its family, and by https', () => {
 
 describe('what ails mirrors', () => {
   const prepared = createSnapshot(MIRRORS)
-  const wanted = { path: 'p', secure: false }
+  const query = { path: 'p', secure: false }
 
   test('leaves them out, in lists and by chance, and is the reason that is given', () => {
     const snapshot = prepared.with([undefined, DOWN, undefined, DOWN])
-    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 9)), ['a', 'c'])
+    assert.deepEqual(ids(rank(snapshot, query, FOUR, 9)), ['a', 'c'])
     for (let seed = 0; seed < 50; seed += 1)
-      assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 9, seededDraw(seed))).toSorted(), ['a', 'c'])
-    const { ranked, omitted } = explain(snapshot, wanted, FOUR, 'p')
+      assert.deepEqual(ids(rank(snapshot, query, FOUR, 9, seededDraw(seed))).toSorted(), ['a', 'c'])
+    const { ranked, omitted } = explain(snapshot, query, FOUR, 'p')
     assert.deepEqual(
       ranked.map(({ id, share }) => [id, share]),
       [
@@ -72,14 +72,14 @@ describe('what ails mirrors', () => {
 
   test('lets the next come after those that are out', () => {
     const snapshot = prepared.with([DOWN, DOWN, undefined, undefined])
-    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 1)), ['c'])
-    assert.deepEqual(ids(rank(snapshot, wanted, FOUR, 1, () => 0)), ['c'])
+    assert.deepEqual(ids(rank(snapshot, query, FOUR, 1)), ['c'])
+    assert.deepEqual(ids(rank(snapshot, query, FOUR, 1, () => 0)), ['c'])
   })
 
   test('takes those who ignore Range from who may use several, and from nobody else', () => {
     const snapshot = prepared.with([WHOLE, undefined, undefined, undefined])
-    assert.deepEqual(ids(rank(snapshot, { ...wanted, several: true }, FOUR, 9)), ['b', 'c', 'd'])
-    assert.deepEqual(ids(rank(snapshot, { ...wanted, redirectable: true }, FOUR, 9)), ['a', 'b', 'c', 'd'])
+    assert.deepEqual(ids(rank(snapshot, { ...query, needsRange: true }, FOUR, 9)), ['b', 'c', 'd'])
+    assert.deepEqual(ids(rank(snapshot, { ...query, redirectable: true }, FOUR, 9)), ['a', 'b', 'c', 'd'])
   })
 
   test('leaves an old copy out for what changed since it was made, and for nothing else', () => {
@@ -87,11 +87,11 @@ describe('what ails mirrors', () => {
     const old: MirrorStatus = { ...WHOLE, ignoresRange: false, outdated }
     const snapshot = prepared.with([undefined, old, undefined, undefined])
     const given = (changed: number | undefined) =>
-      ids(rank(snapshot, { ...wanted, changed }, FOUR, 9)).join('')
+      ids(rank(snapshot, { ...query, changed }, FOUR, 9)).join('')
     assert.deepEqual([1001, 1000, 999, -5, undefined].map(given), ['acd', 'abcd', 'abcd', 'abcd', 'abcd'])
-    const { omitted } = explain(snapshot, { ...wanted, changed: 1001 }, FOUR, 'p')
+    const { omitted } = explain(snapshot, { ...query, changed: 1001 }, FOUR, 'p')
     assert.deepEqual(omitted, [{ id: 'b', reason: 'its copy is from then' }])
-    const drawn = rank(snapshot, { ...wanted, changed: 2000, redirectable: true }, FOUR, 9, seededDraw(1))
+    const drawn = rank(snapshot, { ...query, changed: 2000, redirectable: true }, FOUR, 9, seededDraw(1))
     assert.deepEqual(ids(drawn).toSorted(), ['a', 'c', 'd'])
   })
 
@@ -104,9 +104,9 @@ describe('what ails mirrors', () => {
 
   test('is all of them: none is left', () => {
     const snapshot = prepared.with(MIRRORS.map(() => DOWN))
-    assert.deepEqual(rank(snapshot, wanted, FOUR, 9), [])
-    assert.deepEqual(rank(snapshot, wanted, FOUR, 9, seededDraw(1)), [])
-    assert.equal(explain(snapshot, wanted, FOUR, 'p').omitted.length, 4)
+    assert.deepEqual(rank(snapshot, query, FOUR, 9), [])
+    assert.deepEqual(rank(snapshot, query, FOUR, 9, seededDraw(1)), [])
+    assert.equal(explain(snapshot, query, FOUR, 'p').omitted.length, 4)
   })
 
   test('is another one from snapshot to snapshot, and orders are the same objects', () => {
@@ -115,7 +115,7 @@ describe('what ails mirrors', () => {
     assert.equal(one.orderFor(FOUR, false), prepared.orderFor(FOUR, false))
     assert.equal(other.orderFor(FOUR, false), prepared.orderFor(FOUR, false))
     assert.deepEqual(
-      [prepared, one, other].map((snapshot) => ids(rank(snapshot, wanted, FOUR, 9)).join('')),
+      [prepared, one, other].map((snapshot) => ids(rank(snapshot, query, FOUR, 9)).join('')),
       ['abcd', 'bcd', 'abc'],
     )
   })
@@ -128,8 +128,8 @@ describe('what ails mirrors', () => {
       fc.property(statuses, fc.nat(8), (list, limit) => {
         const left = createSnapshot(all.filter((_, index) => list[index] === undefined))
         assert.deepEqual(
-          ids(rank(snapshot.with(list), wanted, FOUR, limit)),
-          ids(rank(left, wanted, FOUR, limit)),
+          ids(rank(snapshot.with(list), query, FOUR, limit)),
+          ids(rank(left, query, FOUR, limit)),
         )
       }),
     )

@@ -66,7 +66,7 @@ describe('a score', () => {
   ]
   for (const [what, one, share, sum] of table) {
     test(`of a mirror ${what}, is ${sum}`, () => {
-      const { tiers, most } = mirrorbits(1.5)([closest, one, farthest], SOMEONE)
+      const { tiers, maxMirrors } = mirrorbits(1.5)([closest, one, farthest], SOMEONE)
       const [first, others] = tiers
       const shares = new Map(
         first?.mirrors.map((drawn, index) => [drawn.mirror.id, first.shares?.[index]] as const),
@@ -76,7 +76,7 @@ describe('a score', () => {
         new Map([['m', share] as const, ['closest', 3851] as const].sort(([, a], [, b]) => b - a)),
       )
       assert.deepEqual(ids(others?.mirrors ?? []), ['farthest'])
-      assert.equal(most, 2)
+      assert.equal(maxMirrors, 2)
     })
   }
 
@@ -161,20 +161,20 @@ describe('what is returned', () => {
       // 7001, 6001 − 2000, 1.
       'others h, f, e',
     ])
-    assert.equal(choice.most, 5)
+    assert.equal(choice.maxMirrors, 5)
   })
 
   test('are five at most', () => {
     const many = Array.from({ length: 9 }, (_, index) => near(`m${index}`, 100, OWN))
     const choice = mirrorbits(1.5)([...many, near('farthest', 8000)], SOMEONE)
     assert.equal(choice.tiers[0]?.mirrors.length, 9)
-    assert.equal(choice.most, 5)
+    assert.equal(choice.maxMirrors, 5)
   })
 
   test('is one alone, where it alone has a share, and that is 100', () => {
     const choice = mirrorbits(1.5)([near('b', 8000), near('a', 100, OWN)], SOMEONE)
     assert.deepEqual(words(choice), ['score a=100', 'others b'])
-    assert.equal(choice.most, 1)
+    assert.equal(choice.maxMirrors, 1)
   })
 
   test('are the five best, where none has a share', () => {
@@ -182,7 +182,7 @@ describe('what is returned', () => {
     const choice = mirrorbits(1.5)(light, SOMEONE)
     // Tenths of 15801, 15301, 13601, 11791, 9001, 7001, 4001 and 1.
     assert.deepEqual(words(choice), ['others a, d, c, b, g, h, f, e'])
-    assert.equal(choice.most, 5)
+    assert.equal(choice.maxMirrors, 5)
   })
 
   test('are five of all, at random, for a client whose place is not known', () => {
@@ -191,7 +191,7 @@ describe('what is returned', () => {
       {},
     )
     assert.deepEqual(words(choice), ['world a=1 b=1 c=1'])
-    assert.equal(choice.most, 5)
+    assert.equal(choice.maxMirrors, 5)
   })
 
   test('is nothing where there is nothing', () => {

@@ -25,7 +25,7 @@ describe('the rules, by distances that are given', () => {
       'continent continent=100',
       'world world=100',
     ])
-    assert.equal(nearest(1.5)(mirrors, SOMEONE).most, undefined)
+    assert.equal(nearest(1.5)(mirrors, SOMEONE).maxMirrors, undefined)
   })
 
   test('a mirror is in the innermost of its tiers, and in no other', () => {

@@ -11,8 +11,8 @@ const NOBODY: Client = { address: '' }
 const PLAIN: RankQuery = { path: 'iso/disk.iso', secure: false }
 const SECURE: RankQuery = { path: 'iso/disk.iso', secure: true }
 
-function rankedIds(mirrors: readonly Mirror[], wanted = PLAIN, limit = 100, random?: () => number): string[] {
-  return ids(rank(createSnapshot(mirrors), wanted, NOBODY, limit, random))
+function rankedIds(mirrors: readonly Mirror[], query = PLAIN, limit = 100, random?: () => number): string[] {
+  return ids(rank(createSnapshot(mirrors), query, NOBODY, limit, random))
 }
 
 describe('without chance', () => {
@@ -57,9 +57,9 @@ test('a client that came by https gets https URLs alone, one that came by http g
     mirror('d', { urls: ['ftp://d.example/'] }),
     mirror('e', { urls: ['ftp://e.example/', 'http://e.example/'] }),
   ]
-  const urls = (wanted: RankQuery, preferSecure = true) =>
-    rank(createSnapshot(mirrors, { ...DEFAULT_SELECTION, preferSecure }), wanted, NOBODY, 100).map((one) =>
-      baseUrl(one, wanted.secure),
+  const urls = (query: RankQuery, preferSecure = true) =>
+    rank(createSnapshot(mirrors, { ...DEFAULT_SELECTION, preferSecure }), query, NOBODY, 100).map((one) =>
+      baseUrl(one, query.secure),
     )
   assert.deepEqual(urls(SECURE), ['https://b.example/', 'https://c.example/'])
   const preferred = ['http://a.example/', 'https://b.example/', 'https://c.example/']
@@ -159,7 +159,7 @@ describe('whatever the mirrors', () => {
   const anyMirrors = fc
     .array(anyMirror, { maxLength: 25 })
     .map((list) => list.map((properties, index) => mirror(`m${index}`, properties)))
-  const wanted = fc.record({
+  const query = fc.record({
     path: fc.constantFrom('iso/disk.iso', 'other/file', 'iso/deep/file'),
     secure: fc.boolean(),
     redirectable: fc.boolean(),
@@ -194,7 +194,7 @@ describe('whatever the mirrors', () => {
 
   test('all that fit are given, once each, where the limit allows, and no others', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, (mirrors, what, random) => {
+      fc.property(anyMirrors, query, draws, (mirrors, what, random) => {
         const given = rankedIds(mirrors, what, mirrors.length, random)
         const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
         assert.deepEqual(given.toSorted(), fit.toSorted())
@@ -205,7 +205,7 @@ describe('whatever the mirrors', () => {
 
   test('the limit is kept, and reached where enough fit', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, fc.nat(30), (mirrors, what, random, limit) => {
+      fc.property(anyMirrors, query, draws, fc.nat(30), (mirrors, what, random, limit) => {
         const given = rankedIds(mirrors, what, limit, random)
         const fit = mirrors.filter((one) => fits(one, what)).map(({ id }) => id)
         assert.equal(given.length, Math.min(limit, fit.length))
@@ -218,7 +218,7 @@ describe('whatever the mirrors', () => {
 
   test('a client that came by https is never given a plain URL, and nobody one that the mirror does not have', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, draws, (mirrors, what, random) => {
+      fc.property(anyMirrors, query, draws, (mirrors, what, random) => {
         for (const one of rank(createSnapshot(mirrors), what, NOBODY, 100, random)) {
           const url = baseUrl(one, what.secure)
           assert.ok(url !== undefined && one.mirror.urls.includes(url))
@@ -231,7 +231,7 @@ describe('whatever the mirrors', () => {
 
   test('every mirror is either ranked or left out with a reason', () => {
     fc.assert(
-      fc.property(anyMirrors, wanted, (mirrors, what) => {
+      fc.property(anyMirrors, query, (mirrors, what) => {
         const { ranked, omitted } = explain(createSnapshot(mirrors), what, NOBODY, 'p')
         assert.deepEqual(
           [...ranked, ...omitted].map(({ id }) => id).toSorted(),
@@ -261,7 +261,7 @@ test('a snapshot keeps the mirrors in the order of the operator', () => {
 
 test('a request looks at few more mirrors than it names, however many there are', () => {
   const real = createSnapshot(Array.from({ length: 10_000 }, (_, index) => mirror(`m${index}`)))
-  const { tiers, most } = real.orderFor(NOBODY, false)
+  const { tiers, maxMirrors } = real.orderFor(NOBODY, false)
   let looks = 0
   const watched = tiers.map(({ candidates, cumulative }) => ({
     cumulative,
@@ -273,7 +273,7 @@ test('a request looks at few more mirrors than it names, however many there are'
       },
     }),
   }))
-  const snapshot = { ...real, orderFor: () => ({ tiers: watched, most }) }
+  const snapshot = { ...real, orderFor: () => ({ tiers: watched, maxMirrors }) }
   const random = seededDraw(23)
   const avoid = new Set(['m5', 'm6'])
   for (const from of [undefined, random]) {
@@ -291,7 +291,7 @@ test('clients of one place share their order', () => {
   assert.equal(snapshot.orderFor(one, false), snapshot.orderFor(other, false))
 })
 
-const REASONS: readonly (readonly [properties: Partial<Mirror>, wanted: RankQuery, reason: string])[] = [
+const REASONS: readonly (readonly [properties: Partial<Mirror>, query: RankQuery, reason: string])[] = [
   [{ enabled: false }, PLAIN, 'disabled'],
   [{ weight: 0 }, PLAIN, 'weight 0'],
   [{ private: true }, PLAIN, 'private: only for its own asn and subnets'],

@@ -56,10 +56,10 @@ const REASONS: Readonly<Record<Serves, string>> = {
 }
 
 /** Why a mirror is left out for a client; undefined where it is not. */
-function reasonFor(properties: Partial<Mirror>, client: Client, wanted = WANTED): string | undefined {
+function reasonFor(properties: Partial<Mirror>, client: Client, query = WANTED): string | undefined {
   const { ranked, omitted } = explain(
     createSnapshot([mirror('m', { ...BERLIN, ...properties })]),
-    wanted,
+    query,
     client,
     'p',
   )
@@ -102,7 +102,7 @@ describe('a private mirror', () => {
       const client = { ...CLIENTS[who], assumed: true }
       assert.equal(
         reasonFor({ private: true }, client),
-        'private: not shown to whoever only says where they are',
+        'private: not shown to clients that only claim their place',
       )
       // One that is not private is for them as for others.
       assert.equal(reasonFor({}, client), undefined)

@@ -69,9 +69,9 @@ describe('the order of clients', () => {
   ]
   for (const [what, one, other, expected] of DIFFERENT) {
     test(`is another for those ${what}`, () => {
-      const wanted = { path: 'p', secure: false }
+      const query = { path: 'p', secure: false }
       assert.notEqual(families.orderFor(one, false), families.orderFor(other, false))
-      assert.deepEqual(ids(rank(families, wanted, other, 9)), expected)
+      assert.deepEqual(ids(rank(families, query, other, 9)), expected)
     })
   }
 
@@ -196,7 +196,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
   function may(
     one: Mirror,
     client: Client,
-    wanted: { path: string; secure: boolean; redirectable: boolean; avoid: ReadonlySet<string> | undefined },
+    query: { path: string; secure: boolean; redirectable: boolean; avoid: ReadonlySet<string> | undefined },
   ): boolean {
     const { country, continent, asn } = client
     const inSubnet = one.subnets.some((subnet) => {
@@ -224,33 +224,33 @@ describe('whatever the mirrors, the client and the strategy', () => {
       !(country !== undefined && one.excludes.includes(country)) &&
       (!one.private || (!client.assumed && circles.asn)) &&
       circles[one.serves] &&
-      (!wanted.secure || first.startsWith('https:')) &&
-      (!wanted.redirectable || isHttp) &&
-      !(one.paths[0] === 'iso/**' && !wanted.path.startsWith('iso/')) &&
-      !(one.paths[0] === '!iso/**' && wanted.path.startsWith('iso/')) &&
-      !(wanted.avoid?.has(one.id) || wanted.avoid?.has('m.example'))
+      (!query.secure || first.startsWith('https:')) &&
+      (!query.redirectable || isHttp) &&
+      !(one.paths[0] === 'iso/**' && !query.path.startsWith('iso/')) &&
+      !(one.paths[0] === '!iso/**' && query.path.startsWith('iso/')) &&
+      !(query.avoid?.has(one.id) || query.avoid?.has('m.example'))
     )
   }
 
   function given(
     mirrors: readonly Mirror[],
     named: (typeof STRATEGIES)[number] | Strategy,
-    wanted: Parameters<typeof rank>[1],
+    query: Parameters<typeof rank>[1],
     client: Client,
     limit: number,
     from: number | undefined,
   ): readonly Candidate[] {
     const failed = (error: Error) => assert.fail(error)
     const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: named }, failed)
-    return rank(snapshot, wanted, client, limit, from === undefined ? undefined : seededDraw(from))
+    return rank(snapshot, query, client, limit, from === undefined ? undefined : seededDraw(from))
   }
 
   test('no mirror is named twice, none that may not be, and one wherever one may be', () => {
     let named = 0
     fc.assert(
-      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, wanted, how, from) => {
-        const found = ids(given(mirrors, how, wanted, client, 100, from))
-        const allowed = ids(mirrors.filter((one) => may(one, client, wanted)).map((one) => ({ mirror: one })))
+      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, query, how, from) => {
+        const found = ids(given(mirrors, how, query, client, 100, from))
+        const allowed = ids(mirrors.filter((one) => may(one, client, query)).map((one) => ({ mirror: one })))
         assert.equal(new Set(found).size, found.length)
         for (const id of found) assert.ok(allowed.includes(id), `${id} may not be named`)
         assert.equal(found.length > 0, allowed.length > 0)
@@ -274,9 +274,9 @@ describe('whatever the mirrors, the client and the strategy', () => {
         strategy,
         seed,
         fc.nat(8),
-        (mirrors, client, wanted, how, from, limit) => {
-          const once = ids(given(mirrors, how, wanted, client, limit, from))
-          assert.deepEqual(ids(given(mirrors, how, wanted, client, limit, from)), once)
+        (mirrors, client, query, how, from, limit) => {
+          const once = ids(given(mirrors, how, query, client, limit, from))
+          assert.deepEqual(ids(given(mirrors, how, query, client, limit, from)), once)
           assert.ok(once.length <= limit)
           if (
             from !== undefined ||
@@ -284,7 +284,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
             (how === 'mirrorbits' && client.coordinates === undefined)
           )
             return
-          assert.deepEqual(ids(given(mirrors.toReversed(), how, wanted, client, limit, from)), once)
+          assert.deepEqual(ids(given(mirrors.toReversed(), how, query, client, limit, from)), once)
         },
       ),
       { numRuns: 400 },
@@ -293,12 +293,12 @@ describe('whatever the mirrors, the client and the strategy', () => {
 
   test('a client that came by https is given https alone, and a redirect http or https', () => {
     fc.assert(
-      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, wanted, how, from) => {
-        for (const one of given(mirrors, how, wanted, client, 100, from)) {
-          const url = baseUrl(one, wanted.secure)
+      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, query, how, from) => {
+        for (const one of given(mirrors, how, query, client, 100, from)) {
+          const url = baseUrl(one, query.secure)
           assert.ok(url !== undefined && one.mirror.urls.includes(url))
-          if (wanted.secure) assert.match(url, /^https:/)
-          else if (wanted.redirectable) assert.match(url, /^https?:/)
+          if (query.secure) assert.match(url, /^https:/)
+          else if (query.redirectable) assert.match(url, /^https?:/)
         }
       }),
       { numRuns: 300 },
@@ -307,10 +307,10 @@ describe('whatever the mirrors, the client and the strategy', () => {
 
   test('mirrors of the other family come after all that the client reaches', () => {
     fc.assert(
-      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, wanted, how, from) => {
+      fc.property(anyMirrors, anyClient, anyWanted, strategy, seed, (mirrors, client, query, how, from) => {
         if (client.address === '') return
         const other = client.address.includes(':') ? 'ipv4' : 'ipv6'
-        const found = given(mirrors, how, wanted, client, 100, from).map((one) => one.mirror.family === other)
+        const found = given(mirrors, how, query, client, 100, from).map((one) => one.mirror.family === other)
         assert.ok(!found.slice(found.indexOf(true)).includes(false) || !found.includes(true), found.join())
       }),
       { numRuns: 400 },
@@ -324,11 +324,11 @@ describe('whatever the mirrors, the client and the strategy', () => {
         fc.array(anyClient, { minLength: 2, maxLength: 12 }),
         anyWanted,
         strategy,
-        (mirrors, clients, wanted, how) => {
+        (mirrors, clients, query, how) => {
           const shared = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: how })
           for (const client of clients) {
-            const fresh = ids(given(mirrors, how, wanted, client, 100, undefined))
-            assert.deepEqual(ids(rank(shared, wanted, client, 100)), fresh)
+            const fresh = ids(given(mirrors, how, query, client, 100, undefined))
+            assert.deepEqual(ids(rank(shared, query, client, 100)), fresh)
           }
         },
       ),
@@ -338,12 +338,12 @@ describe('whatever the mirrors, the client and the strategy', () => {
 
   test('the explanation names the same, in the order of lists, and a reason for each of the others', () => {
     fc.assert(
-      fc.property(anyMirrors, anyClient, anyWanted, strategy, (mirrors, client, wanted, how) => {
+      fc.property(anyMirrors, anyClient, anyWanted, strategy, (mirrors, client, query, how) => {
         const snapshot = createSnapshot(mirrors, { ...DEFAULT_SELECTION, strategy: how })
-        const { ranked, omitted } = explain(snapshot, wanted, client, 'p')
+        const { ranked, omitted } = explain(snapshot, query, client, 'p')
         assert.deepEqual(
           ranked.map(({ id }) => id),
-          ids(rank(snapshot, wanted, client, 100)),
+          ids(rank(snapshot, query, client, 100)),
         )
         assert.deepEqual(
           [...ranked, ...omitted].map(({ id }) => id).toSorted(),

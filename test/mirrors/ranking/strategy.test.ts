@@ -27,14 +27,14 @@ interface Watched {
 /** A snapshot whose strategy is whatever a caller in plain JavaScript may give. */
 function snapshotBy(strategy: unknown, mirrors: readonly Mirror[] = MIRRORS): Watched {
   const failures: MirroredByError[] = []
-  const choosing = { ...DEFAULT_SELECTION, strategy }
+  const settings = { ...DEFAULT_SELECTION, strategy }
   const failed = (error: MirroredByError) => failures.push(error)
-  const snapshot: Snapshot = Reflect.apply(createSnapshot, undefined, [mirrors, choosing, failed])
+  const snapshot: Snapshot = Reflect.apply(createSnapshot, undefined, [mirrors, settings, failed])
   return { snapshot, failures }
 }
 
-function list({ snapshot }: Watched, client: Client = SOMEONE, wanted = WANTED): string[] {
-  return ids(rank(snapshot, wanted, client, 100))
+function list({ snapshot }: Watched, client: Client = SOMEONE, query = WANTED): string[] {
+  return ids(rank(snapshot, query, client, 100))
 }
 
 describe('a function', () => {
@@ -83,8 +83,8 @@ describe('a function', () => {
   })
 
   test('says how many an answer names at most', () => {
-    const by = (most: number) =>
-      snapshotBy((mirrors: readonly Proximity[]) => ({ tiers: [{ name: 'x', mirrors }], most }))
+    const by = (maxMirrors: number) =>
+      snapshotBy((mirrors: readonly Proximity[]) => ({ tiers: [{ name: 'x', mirrors }], maxMirrors }))
     assert.deepEqual(list(by(2)), ['far', 'near'])
     assert.deepEqual(list(by(0)), [])
     assert.deepEqual(list(by(Number.POSITIVE_INFINITY)), ['far', 'near', 'middle'])
@@ -184,14 +184,14 @@ describe('a function', () => {
 const NEITHER = /^the strategy failed: it returns no list of tiers; clients get the nearest mirrors instead$/
 const NO_MIRRORS = /: the tier x has no list of mirrors;/
 const SHARES = /: the shares of the tier x are not one number, 0 or greater, for each of its mirrors;/
-const MOST = /: its most is .*, and no whole number;/
+const MAX_MIRRORS = /: its maxMirrors is .*, and no whole number;/
 
 const tier = (properties: object) => (mirrors: readonly Proximity[]) => ({
   tiers: [{ name: 'x', mirrors, ...properties }],
 })
-const withMost = (most: unknown) => (mirrors: readonly Proximity[]) => ({
+const withMaxMirrors = (maxMirrors: unknown) => (mirrors: readonly Proximity[]) => ({
   tiers: [{ name: 'x', mirrors }],
-  most,
+  maxMirrors,
 })
 
 const FAILING: readonly (readonly [what: string, strategy: unknown, message: RegExp])[] = [
@@ -268,11 +268,16 @@ const FAILING: readonly (readonly [what: string, strategy: unknown, message: Reg
   ['returns shares that are texts', tier({ shares: ['1', '1', '1'] }), SHARES],
   ['returns shares that are a text', tier({ shares: '111' }), SHARES],
   ['returns null for shares', tier({ shares: null }), SHARES],
-  ['names a most that is no number', withMost('2'), MOST],
-  ['names NaN for most', withMost(Number.NaN), MOST],
-  ['names less than none', withMost(-1), MOST],
-  ['names null for most', withMost(null), MOST],
-  ['names half a mirror for most', withMost(1.5), MOST],
+  ['names a maxMirrors that is no number', withMaxMirrors('2'), MAX_MIRRORS],
+  ['names NaN for maxMirrors', withMaxMirrors(Number.NaN), MAX_MIRRORS],
+  ['names less than none', withMaxMirrors(-1), MAX_MIRRORS],
+  ['names null for maxMirrors', withMaxMirrors(null), MAX_MIRRORS],
+  ['names half a mirror for maxMirrors', withMaxMirrors(1.5), MAX_MIRRORS],
+  [
+    'names maxMirrors by its old name',
+    (mirrors: readonly Proximity[]) => ({ tiers: [{ name: 'x', mirrors }], most: 1 }),
+    /: it returns most: name it maxMirrors;/,
+  ],
   [
     'takes a stranger in among those it was given',
     (all: Proximity[]) => {
@@ -372,14 +377,14 @@ test('an origin tells once of a strategy that fails, and answers every request',
 /** The two nearest mirrors share, whatever their country; the others are fallbacks. */
 const twoNearest: Strategy = (mirrors, place) => {
   const byDistance = mirrors.toSorted((a, b) => (a.distance ?? Infinity) - (b.distance ?? Infinity))
-  if (place.coordinates === undefined) return { tiers: [{ name: 'all', mirrors: byDistance }], most: 5 }
+  if (place.coordinates === undefined) return { tiers: [{ name: 'all', mirrors: byDistance }], maxMirrors: 5 }
   const [near, others] = [byDistance.slice(0, 2), byDistance.slice(2)]
   return {
     tiers: [
       { name: 'near', mirrors: near, shares: near.map(({ mirror }) => mirror.weight) },
       { name: 'others', mirrors: others },
     ],
-    most: 5,
+    maxMirrors: 5,
   }
 }
 // End of the example.

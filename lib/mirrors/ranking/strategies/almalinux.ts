@@ -8,33 +8,35 @@ import {
   type Strategy,
 } from './strategy.js'
 
-/** Mirrors in one of its answers. */
+/** Limit of mirrors in one response. */
 const MAX_MIRRORS = 10
-/** With mirrors of the client's own network, it is padded to so many. */
-const MAX_MIRRORS_WITH_OWN = 5
+/** Limit if there are mirrors in the client's network: other mirrors fill the list up to this. */
+const MAX_MIRRORS_WITH_NETWORK = 5
 
 /**
- * As AlmaLinux's mirror service was described by its operators in 2021: mirrors of the client's own asn or subnets, then the
- * nearest, five in all; without any, the nearest ten: of the country, then of the region, then of elsewhere. For a client whose
- * place is not known, all, by weight.
+ * Chooses as AlmaLinux's mirror service, as its operators described it in 2021: mirrors of the
+ * client's ASN or subnets, then the nearest, five in all. Without mirrors in the client's network,
+ * the nearest ten: of the country, then of the region, then of the world. For a client without a
+ * known place, all mirrors by weight.
  */
 export const almalinux: Strategy = (mirrors, place): Choice => {
-  // An asn alone is no location: it can match, but nothing can be put in order by it.
+  // An ASN can match, but gives no distance to sort by.
   const isLocated = place.country !== undefined || place.coordinates !== undefined
   const ordered = isLocated ? mirrors.toSorted(byDistance) : mirrors
-  // Without an order, redirects are shared: the first of the file would get them all.
-  const tier = (name: string, near: readonly Proximity[]): ChosenTier =>
-    isLocated ? { name, mirrors: near } : byShare(name, near)
-  const own = ordered.filter(({ prefix, sameAsn }) => prefix !== undefined || sameAsn)
-  if (own.length > 0) {
-    const others = ordered.filter((near) => !own.includes(near))
-    const tiers = [tier('network', own), tier('nearest', others)]
-    return { tiers, most: Math.max(MAX_MIRRORS_WITH_OWN, own.length) }
+  // Without an order, redirects are shared by weight, or the first mirror of the file would get
+  // all.
+  const tier = (name: string, members: readonly Proximity[]): ChosenTier =>
+    isLocated ? { name, mirrors: members } : byShare(name, members)
+  const sameNetwork = ordered.filter(({ prefix, sameAsn }) => prefix !== undefined || sameAsn)
+  if (sameNetwork.length > 0) {
+    const others = ordered.filter((mirror) => !sameNetwork.includes(mirror))
+    const tiers = [tier('network', sameNetwork), tier('nearest', others)]
+    return { tiers, maxMirrors: Math.max(MAX_MIRRORS_WITH_NETWORK, sameNetwork.length) }
   }
   if (!isLocated) return { tiers: [tier('world', ordered)] }
   const buckets = bucket(ordered, ['country', 'region', 'world'], ({ country, sameContinent }) => {
     if (country !== undefined) return 'country'
     return sameContinent ? 'region' : 'world'
   })
-  return { tiers: buckets.map(([name, near]) => tier(name, near)), most: MAX_MIRRORS }
+  return { tiers: buckets.map(([name, members]) => tier(name, members)), maxMirrors: MAX_MIRRORS }
 }

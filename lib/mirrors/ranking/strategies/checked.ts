@@ -1,20 +1,23 @@
 import type { Choice, Proximity } from './strategy.js'
 
 /**
- * Checks what a strategy of the user's returns: a function of plain JavaScript may return anything.
+ * Checks what a user's strategy returns. A function in plain JavaScript may return anything.
  *
- * @throws TypeError where it is no choice, names what it was not given, or has shares that cannot be drawn by
+ * @throws TypeError if the value is not a `Choice`, names a mirror that was not given, or has
+ *   unusable shares
  */
 export function requireChoice(choice: Choice, given: ReadonlySet<Proximity>): void {
   if (choice instanceof Promise) {
-    // Nobody waits for it, and its failure must not end the process.
+    // Handle its rejection, which would end the process otherwise.
     choice.catch(() => {})
     throw new TypeError('it returns a promise, not a choice')
   }
   if (typeof choice !== 'object' || choice === null || !Array.isArray(choice.tiers))
     throw new TypeError('it returns no list of tiers')
-  const { tiers, most } = choice
-  if (most !== undefined && !isCount(most)) throw new TypeError(`its most is ${most}, and no whole number`)
+  const { tiers, maxMirrors } = choice
+  if (maxMirrors !== undefined && !isCount(maxMirrors))
+    throw new TypeError(`its maxMirrors is ${maxMirrors}, and no whole number`)
+  if ('most' in choice) throw new TypeError('it returns most: name it maxMirrors')
   const seen = new Set<Proximity>()
   for (const tier of tiers) requireTier(tier, given, seen)
 }
@@ -26,11 +29,11 @@ function requireTier(
 ): void {
   if (typeof name !== 'string') throw new TypeError('a tier has no name')
   if (!Array.isArray(mirrors)) throw new TypeError(`the tier ${name} has no list of mirrors`)
-  for (const near of mirrors) {
-    if (!given.has(near))
+  for (const proximity of mirrors) {
+    if (!given.has(proximity))
       throw new TypeError(`the tier ${name} has a mirror that is not one of those it was given`)
-    if (seen.has(near)) throw new TypeError(`${near.mirror.id} is in two places`)
-    seen.add(near)
+    if (seen.has(proximity)) throw new TypeError(`${proximity.mirror.id} is in two places`)
+    seen.add(proximity)
   }
   if (shares === undefined) return
   if (!Array.isArray(shares) || shares.length !== mirrors.length || ![...shares].every(isShare))

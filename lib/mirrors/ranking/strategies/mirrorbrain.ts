@@ -9,39 +9,42 @@ import {
   type TierName,
 } from './strategy.js'
 
-/** How much a score moves a mirror: of this, divided by the number of mirrors and by its score, it is thought farther. */
+/**
+ * Divided by the number of mirrors and by a mirror's score, this is added to the mirror's distance.
+ */
 const PENALTY = 2_000_000
-/** Its distances are degrees times this. */
-const PER_DEGREE = 1000
+/** MirrorBrain's distances are degrees times this. */
+const UNITS_PER_DEGREE = 1000
 
 /**
- * As MirrorBrain 2.19 chooses: network prefix, asn, country, region, elsewhere; within each at random by score, or, where
- * places are known, by distance and score.
+ * Chooses as MirrorBrain 2.19: network prefix, ASN, country, region, rest of the world. Within
+ * each, at random by score, or by distance and score if places are known.
  *
- * Distances are great circles, in its unit: it takes degrees for plane coordinates, which is wrong far from the equator and
- * across the antimeridian.
+ * Distances are great circles in MirrorBrain's unit. MirrorBrain itself takes degrees for plane
+ * coordinates, which is wrong far from the equator and across the antimeridian.
  *
- * It restricts a mirror to a prefix, an asn, a country or a region: such a one may come in that tier or a nearer one. Nothing
- * is to be done for that here, for a mirror is not among those of a client that it does not serve.
+ * MirrorBrain can restrict a mirror to a prefix, an ASN, a country or a region. Strategies need no
+ * code for restrictions, because they only get mirrors that serve the client.
  */
 export const mirrorbrain: Strategy = (mirrors, place): Choice => ({
-  tiers: byTier(mirrors).flatMap(([name, near]) =>
-    place.coordinates === undefined ? [byShare(name, near)] : byScore(name, near),
+  tiers: byTier(mirrors).flatMap(([name, members]) =>
+    place.coordinates === undefined ? [byShare(name, members)] : byScore(name, members),
   ),
 })
 
 function byScore(name: TierName, mirrors: readonly Proximity[]): ChosenTier[] {
   const penalty = PENALTY / mirrors.length
   const ranks = new Map<number, Proximity[]>()
-  for (const near of mirrors) {
-    const { distance = Number.POSITIVE_INFINITY, mirror } = near
-    const rank = (distance / DEGREE_KM) * PER_DEGREE + penalty / mirror.weight
-    const same = ranks.get(rank)
-    if (same === undefined) ranks.set(rank, [near])
-    else same.push(near)
+  for (const proximity of mirrors) {
+    const { distance = Number.POSITIVE_INFINITY, mirror } = proximity
+    const rank = (distance / DEGREE_KM) * UNITS_PER_DEGREE + penalty / mirror.weight
+    const equals = ranks.get(rank)
+    if (equals === undefined) ranks.set(rank, [proximity])
+    else equals.push(proximity)
   }
-  // Those that nothing tells apart share: they may well stand in one house. Unknown distances are beyond all others.
+  // Mirrors of equal rank share by weight: they may be in one building. Unknown distances come
+  // last.
   return [...ranks]
     .sort(([a], [b]) => a - b)
-    .map(([, same]) => (same.length === 1 ? { name, mirrors: same } : byShare(name, same)))
+    .map(([, equals]) => (equals.length === 1 ? { name, mirrors: equals } : byShare(name, equals)))
 }

@@ -11,21 +11,22 @@ import {
 } from './strategy.js'
 
 /**
- * Kilometres within which everything is at the same distance: databases of places err by tens of kilometres, and without
- * this the one mirror that stands where a database puts a city would get all of it.
+ * Distances up to this count as equal, because geo databases err by tens of kilometres. Otherwise
+ * one mirror at a database's position of a city would get all clients of the city.
  */
 const SAME_PLACE_KM = 50
 
 /**
- * Our own: subnet, the longest prefix first, then asn, country, continent, the rest of the world. Within each, the nearest
- * mirror and those not much farther share by weight; the others follow by distance.
+ * The default strategy: subnet (longest prefix first), ASN, country, continent, rest of the world.
+ * Within each, the nearest mirror and mirrors at a similar distance share traffic by weight. The
+ * other mirrors follow by distance.
  *
- * @param nearFactor how many times as far as the nearest is "not much farther"
+ * @param nearFactor mirrors up to this multiple of the nearest mirror's distance are near
  */
 export function nearest(nearFactor: number): Strategy {
   return (mirrors, place): Choice => ({
-    tiers: byTier(mirrors).flatMap(([name, near]) =>
-      name === 'subnet' ? byPrefix(near) : byRange(name, near, place, nearFactor),
+    tiers: byTier(mirrors).flatMap(([name, members]) =>
+      name === 'subnet' ? byPrefix(members) : byNearness(name, members, place, nearFactor),
     ),
   })
 }
@@ -40,7 +41,7 @@ function byPrefix(mirrors: readonly Proximity[]): readonly ChosenTier[] {
   )
 }
 
-function byRange(
+function byNearness(
   name: TierName,
   mirrors: readonly Proximity[],
   place: Place,
@@ -48,7 +49,7 @@ function byRange(
 ): readonly ChosenTier[] {
   const known = mirrors.filter(({ distance }) => distance !== undefined)
   const unknown = mirrors.filter(({ distance }) => distance === undefined)
-  // Of a client whose country is all that is known, it is not known to which of the country's mirrors it is near.
+  // With only the country known, the client's distance to mirrors of the country is unknown.
   if (known.length === 0 || (place.approximate === true && name !== 'continent' && name !== 'world'))
     return [byShare(name, mirrors)]
   const closest = Math.min(...known.map(({ distance = 0 }) => distance))

@@ -4,11 +4,15 @@ import { mirrorbrain } from './mirrorbrain.js'
 import { nearest } from './nearest.js'
 import type { Strategy } from './strategy.js'
 
-/** Strategies by the names of the `strategy` option. */
+/** Values of the `strategy` option. */
 export const STRATEGIES = ['nearest', 'mirrorbits', 'almalinux', 'mirrorbrain'] as const
 export type StrategyName = (typeof STRATEGIES)[number]
 
-/** @param nearFactor how many times as far as the nearest mirror is "about as near" */
+/**
+ * Returns a strategy by its name, or a user's strategy as it is.
+ *
+ * @param nearFactor mirrors up to this multiple of the nearest mirror's distance are near
+ */
 export function strategyOf(strategy: StrategyName | Strategy, nearFactor: number): Strategy {
   switch (strategy) {
     case 'nearest':

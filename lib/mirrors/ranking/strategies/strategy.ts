@@ -1,87 +1,88 @@
 import type { Mirror, Place } from '../../../model.js'
 
-/** A mirror as it is seen from a place: what strategies choose by. */
+/** How near a mirror is to a client's place: the data that strategies choose by. */
 export interface Proximity {
   readonly mirror: Mirror
-  /** Kilometres; undefined where either place is not known. */
+  /** In kilometres; undefined if either place is unknown. */
   readonly distance: number | undefined
-  /** Bits of the longest of its subnets that hold the client; undefined where none does. */
+  /** Bits of the mirror's longest subnet that contains the client, if there is one. */
   readonly prefix: number | undefined
   readonly sameAsn: boolean
-  /** Whether the client is in its country, or in one of the others that it serves as its own. */
+  /** `own`: the client is in the mirror's country. `other`: in one of its `countries`. */
   readonly country: 'own' | 'other' | undefined
   readonly sameContinent: boolean
 }
 
-/** The tiers of our own strategies, nearest first. */
+/** Tiers of the `nearest` and `mirrorbrain` strategies, nearest first. */
 export const TIERS = ['subnet', 'asn', 'country', 'continent', 'world'] as const
 export type TierName = (typeof TIERS)[number]
 
-/** Mirrors that come before those of the next tier. */
+/** A group of mirrors that are used before the mirrors of the next tier. */
 export interface ChosenTier {
-  /** Shown where a choice is explained. */
+  /** Shown by `rank`. */
   readonly name: string
-  /** Best first: the order of lists. */
+  /** Best first, as lists name them. */
   readonly mirrors: readonly Proximity[]
   /**
-   * One a mirror, 0 or greater: redirects draw among them in proportion. Without it redirects take them in their order too.
+   * A number for each mirror, 0 or greater: redirects draw mirrors in proportion. Without shares,
+   * redirects take the mirrors in order.
    */
   readonly shares?: readonly number[] | undefined
 }
 
 export interface Choice {
   readonly tiers: readonly ChosenTier[]
-  /** Most mirrors that one answer names. Default: all of them. */
-  readonly most?: number | undefined
+  /** Limit of mirrors in one response. Default: all. */
+  readonly maxMirrors?: number | undefined
 }
 
 /**
- * Chooses mirrors for the clients of a place, best first. Called once a place and state of the mirrors, not once a request,
- * so what it returns must depend on its arguments alone.
+ * Chooses mirrors for the clients of a place, best first. Called once per place and state of the
+ * mirrors, not once per request, so the result must depend on the arguments alone.
  *
- * @param mirrors those that may serve such clients at all, in the operator's order
- * @param place of the client; exact coordinates are those of the middle of a square of a quarter of a degree
+ * @param mirrors all mirrors that serve such clients, in the operator's order
+ * @param place of the client; exact coordinates are the middle of a square of a quarter of a degree
  */
 export type Strategy = (mirrors: readonly Proximity[], place: Place) => Choice
 
-/** Nearest first; what is as near, heaviest first; then by id, so that the order is the same every time. */
+/** Compares by distance, nearest first; then by weight, then by id, so that the order is stable. */
 export function byDistance(a: Proximity, b: Proximity): number {
   const difference = (a.distance ?? Number.POSITIVE_INFINITY) - (b.distance ?? Number.POSITIVE_INFINITY)
-  // Infinite minus infinite is no number.
+  // Infinity minus infinity is NaN, which is falsy, too.
   return difference || byWeight(a, b)
 }
 
-/** Heaviest first, then by id. */
+/** Compares by weight, heaviest first; then by id. */
 export function byWeight({ mirror: a }: Proximity, { mirror: b }: Proximity): number {
   return b.weight - a.weight || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }
 
-/** A tier whose mirrors are drawn by weight. */
+/** Returns a tier whose mirrors are drawn by weight. */
 export function byShare(name: string, mirrors: readonly Proximity[]): ChosenTier {
   const ordered = mirrors.toSorted(byWeight)
   return { name, mirrors: ordered, shares: ordered.map(({ mirror }) => mirror.weight) }
 }
 
 /**
- * Splits mirrors into buckets, keeping their order; those of no bucket are left out.
+ * Splits mirrors into buckets and keeps their order. Mirrors without a bucket are left out.
  *
  * @param names of all buckets, first to last
- * @returns those that are not empty
+ * @returns the buckets that are not empty
  */
 export function bucket<N extends string>(
   mirrors: readonly Proximity[],
   names: readonly N[],
-  nameOf: (near: Proximity) => N | undefined,
+  nameOf: (proximity: Proximity) => N | undefined,
 ): readonly (readonly [name: N, mirrors: readonly Proximity[]])[] {
   const buckets = new Map<N | undefined, Proximity[]>(names.map((name) => [name, []]))
-  for (const near of mirrors) buckets.get(nameOf(near))?.push(near)
+  for (const proximity of mirrors) buckets.get(nameOf(proximity))?.push(proximity)
   return names.flatMap((name) => {
-    const found = buckets.get(name) ?? []
-    return found.length > 0 ? [[name, found] as const] : []
+    const members = buckets.get(name) ?? []
+    return members.length > 0 ? [[name, members] as const] : []
   })
 }
 
-/** Each mirror's innermost tier. */
+/** Splits mirrors by their innermost tier. */
 export function byTier(
   mirrors: readonly Proximity[],
 ): readonly (readonly [name: TierName, mirrors: readonly Proximity[]])[] {
