@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { MirroredByError, systemCode } from '../errors.js'
+import { MirroredByError } from '../errors.js'
 import { realRoot } from '../indexing/repository/on-disk.js'
 import type { CheckedOptions } from '../options.js'
+import { retryWhileBusy } from '../store/database.js'
 import { defaultStatesFile, defaultStoreFile } from '../store/location.js'
 import { sqliteStates } from '../store/sqlite-states.js'
 import type {
@@ -13,10 +13,6 @@ import type {
   StoredPresence,
   StoredStates,
 } from '../store/states.js'
-
-/** How long to wait for a server that is writing. */
-const BUSY_TIMEOUT_MS = 5000
-const RETRY_PAUSE_MS = 20
 
 /**
  * Returns the index file of a server with these options.
@@ -92,14 +88,5 @@ export async function useStates<T>(file: string, use: (states: MirrorStateStore)
 
 /** Stores changes. Waits while a server is writing. */
 export async function storeStates(states: MirrorStateStore, changes: readonly StateChange[]): Promise<void> {
-  const end = performance.now() + BUSY_TIMEOUT_MS
-  for (;;) {
-    try {
-      await states.apply(changes)
-      return
-    } catch (error) {
-      if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
-      await sleep(RETRY_PAUSE_MS)
-    }
-  }
+  await retryWhileBusy(() => states.apply(changes))
 }

@@ -7,6 +7,9 @@ import { type DatabaseSchema, migrate } from './migrations.js'
 /** How long to wait for other processes that use the file, in milliseconds. */
 const BUSY_TIMEOUT_MS = 5000
 
+/** Pause before a statement is tried again that found the file locked. */
+const RETRY_MS = 5
+
 /** The same once the file is open, for then the whole server waits. */
 const SHORT_BUSY_TIMEOUT_MS = 50
 
@@ -50,14 +53,22 @@ function open(file: string, schema: DatabaseSchema): Database {
  * other, so one of them is told at once that the file is locked, and has to come again.
  */
 function useWriteAheadLog(database: Database): void {
+  retryWhileBusy(() => database.pragma('journal_mode = WAL'))
+}
+
+/**
+ * Tries again, for up to 5 s, while another process has locked the database. Blocks the thread meanwhile.
+ *
+ * @throws the error of the last attempt
+ */
+export function retryWhileBusy<T>(attempt: () => T): T {
   const end = performance.now() + BUSY_TIMEOUT_MS
   for (;;) {
     try {
-      database.pragma('journal_mode = WAL')
-      return
+      return attempt()
     } catch (error) {
       if (systemCode(error)?.startsWith('SQLITE_BUSY') !== true || performance.now() > end) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     }
   }
 }

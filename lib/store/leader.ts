@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { type Clock, SYSTEM_CLOCK } from '../clock.js'
+import { systemCode } from '../errors.js'
 import type { Lease, Store } from './store.js'
 
 /** Milliseconds between two looks at the lease, and at what the leader changed. */
@@ -19,15 +21,8 @@ export interface LeaderEvents {
   failed(error: unknown): void
 }
 
-/** Clocks in milliseconds. */
-export interface Clocks {
-  /** Since 1970; somebody may set it, and that of another host shows something else. */
-  wall(): number
-  /** Since some moment; nobody sets it. */
-  steady(): number
-}
-
-const SYSTEM: Clocks = { wall: () => Date.now(), steady: () => performance.now() }
+/** The clocks of this process. Wall clocks of other hosts may differ. */
+type Clocks = Pick<Clock, 'wall' | 'steady'>
 
 /**
  * Decides which of the processes that share a store indexes. A leader that dies is known by its process number on the
@@ -52,7 +47,7 @@ export class Leader {
   #looking: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(store: Pick<Store, 'lease' | 'version'>, events: LeaderEvents, clocks: Clocks = SYSTEM) {
+  constructor(store: Pick<Store, 'lease' | 'version'>, events: LeaderEvents, clocks: Clocks = SYSTEM_CLOCK) {
     this.#store = store
     this.#events = events
     this.#clocks = clocks
@@ -157,6 +152,6 @@ function isDead(holder: string): boolean {
     process.kill(Number(pid), 0)
     return false
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+    return systemCode(error) === 'ESRCH'
   }
 }

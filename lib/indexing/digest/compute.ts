@@ -5,139 +5,163 @@ import { pieceLength, SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
 import { createIncrementalHash, type IncrementalHash } from './algorithms.js'
 import { TimestampGranularity } from './timestamp-granularity.js'
 
-/** Read at a time: small enough to stay in a core's cache while every digest passes over it. Divides each piece. */
+/** Bytes read at a time: few enough to stay in a core's cache while every digest is updated. Divides each piece length. */
 const CHUNK_BYTES = 256 * 1024
 
 export interface Digested {
   readonly identity: Identity
   readonly digests: Digests
-  /** Absent where the file is one piece at most: its digests are the file's. */
+  /** Absent if the file has at most one piece, whose digests are those of the file. */
   readonly pieces?: Pieces
 }
 
-/** Digests files one after the other, each in one read. Synchronous: meant for a thread of its own. */
-export interface Digester {
-  /**
-   * Waits for a file that has only just changed, for a few milliseconds.
-   *
-   * @param absolute path of the file
-   * @param progress told the number of bytes after each read
-   * @returns undefined where the file changed meanwhile, or is no regular file (any more)
-   * @throws the file system's error
-   */
-  digest(absolute: string, progress?: (bytes: number) => void): Digested | undefined
-  /** The same, but for waiting: files that have only just changed are better left to the end, where one wait is for all. */
-  digestUnlessYoung(absolute: string, progress?: (bytes: number) => void): Digested | 'young' | undefined
-}
-
 /**
- * @param algorithms which digests of the whole file to compute; pieces are always in sha-256 and sha-1
+ * Returns a digester.
+ *
+ * @param algorithms digests of the whole file to compute; pieces always have sha-256 and sha-1
  */
 export async function createDigester(algorithms: readonly Algorithm[]): Promise<Digester> {
   const whole: (readonly [Algorithm, IncrementalHash])[] = []
   for (const algorithm of algorithms) whole.push([algorithm, await createIncrementalHash(algorithm)])
-  const pieceSha256 = await createIncrementalHash('sha-256')
-  const pieceSha1 = await createIncrementalHash('sha-1')
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-  const ticks = new TimestampGranularity()
+  return new Digester(whole, await createIncrementalHash('sha-256'), await createIncrementalHash('sha-1'))
+}
 
-  function read(
-    descriptor: number,
-    size: number,
-    progress: (bytes: number) => void,
-  ): Omit<Digested, 'identity'> | undefined {
-    const length = pieceLength(size)
-    const several = size > length
-    const sha256: Uint8Array[] = []
-    const sha1: Uint8Array[] = []
-    let position = 0
-    while (position < size) {
-      // Never across the end of a piece, however little the system reads at a time.
-      const room = Math.min(CHUNK_BYTES, length - (position % length))
-      const count = readSync(descriptor, buffer, 0, room, position)
-      if (count === 0) return undefined
-      const bytes = buffer.subarray(0, count)
-      if (count === size) {
-        progress(count)
-        return { digests: wholeDigests((hasher) => hasher.digest(bytes)) }
-      }
-      for (const [, hasher] of whole) hasher.update(bytes)
-      position += count
-      if (several) {
-        pieceSha256.update(bytes)
-        pieceSha1.update(bytes)
-        if (position % length === 0 || position >= size) {
-          sha256.push(pieceSha256.finish())
-          sha1.push(pieceSha1.finish())
-        }
-      }
-      progress(count)
-    }
-    const digests = wholeDigests((hasher) => hasher.finish())
-    if (!several) return { digests }
-    return {
-      digests,
-      pieces: { length, sha256: joined(sha256, SHA256_BYTES), sha1: joined(sha1, SHA1_BYTES) },
-    }
+/** Digests files one after the other, each in one read. Synchronous: meant for a thread of its own. */
+export class Digester {
+  readonly #whole: readonly (readonly [Algorithm, IncrementalHash])[]
+  readonly #pieceSha256: IncrementalHash
+  readonly #pieceSha1: IncrementalHash
+  readonly #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  readonly #granularity = new TimestampGranularity()
+
+  constructor(
+    whole: readonly (readonly [Algorithm, IncrementalHash])[],
+    pieceSha256: IncrementalHash,
+    pieceSha1: IncrementalHash,
+  ) {
+    this.#whole = whole
+    this.#pieceSha256 = pieceSha256
+    this.#pieceSha1 = pieceSha1
   }
 
-  function wholeDigests(digestOf: (hasher: IncrementalHash) => Uint8Array): Digests {
-    const digests: { [A in Algorithm]?: Uint8Array } = {}
-    for (const [algorithm, hasher] of whole) digests[algorithm] = digestOf(hasher)
-    return digests
+  /**
+   * Digests a file. Waits a few milliseconds if the file has only just changed.
+   *
+   * @param absolute path of the file
+   * @param progress called with the number of bytes after each read
+   * @returns undefined if the file changed meanwhile, or is not a regular file
+   * @throws the file system's error
+   */
+  digest(absolute: string, progress: (bytes: number) => void = () => {}): Digested | undefined {
+    const digested = this.#digest(absolute, progress, true)
+    return digested === 'young' ? undefined : digested
   }
 
-  /** What is there when its time stamp is past; undefined where that is no file, or changes meanwhile. */
-  function atRest(descriptor: number, waits: boolean): BigIntStats | 'young' | undefined {
-    const stats = fstatSync(descriptor, { bigint: true })
-    if (!stats.isFile()) return undefined
-    const left = ticks.waitTime(stats.ctimeNs, Date.now(), performance.now())
-    if (left === 0) return stats
-    if (!waits) return 'young'
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left)
-    const after = fstatSync(descriptor, { bigint: true })
-    return sameIdentity(identityOf(stats), identityOf(after)) ? after : undefined
+  /**
+   * Digests a file as `digest` does, but returns `young` at once if the file has only just changed. Leave such files to
+   * the end of a batch, because one wait is then enough for all of them.
+   */
+  digestUnlessYoung(
+    absolute: string,
+    progress: (bytes: number) => void = () => {},
+  ): Digested | 'young' | undefined {
+    return this.#digest(absolute, progress, false)
   }
 
-  function digest(
+  #digest(
     absolute: string,
     progress: (bytes: number) => void,
     waits: boolean,
   ): Digested | 'young' | undefined {
-    // Not blocking, so that a FIFO put in the file's place cannot hold the thread.
+    // Non-blocking, because a FIFO in the file's place would block the thread.
     const descriptor = openSync(absolute, constants.O_RDONLY | constants.O_NONBLOCK)
     let complete = false
     try {
-      const before = atRest(descriptor, waits)
+      const before = this.#statAtRest(descriptor, waits)
       if (before === undefined || before === 'young') return before
       const identity = identityOf(before)
-      const computed = read(descriptor, identity.size, progress)
+      const computed = this.#read(descriptor, identity.size, progress)
       if (computed === undefined) return undefined
       complete = true
       const after = fstatSync(descriptor, { bigint: true })
       const same = before.dev === after.dev && sameIdentity(identity, identityOf(after))
       return same ? { identity, ...computed } : undefined
     } finally {
-      if (!complete) reset()
+      if (!complete) this.#reset()
       closeSync(descriptor)
     }
   }
 
-  function reset(): void {
-    for (const [, hasher] of whole) hasher.finish()
-    pieceSha256.finish()
-    pieceSha1.finish()
+  /**
+   * Returns the state of a file once its timestamp is older than the granularity of timestamps; undefined if it is not a
+   * regular file, or changes meanwhile.
+   */
+  #statAtRest(descriptor: number, waits: boolean): BigIntStats | 'young' | undefined {
+    const stats = fstatSync(descriptor, { bigint: true })
+    if (!stats.isFile()) return undefined
+    const waitTime = this.#granularity.waitTime(stats.ctimeNs, Date.now(), performance.now())
+    if (waitTime === 0) return stats
+    if (!waits) return 'young'
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitTime)
+    const after = fstatSync(descriptor, { bigint: true })
+    return sameIdentity(identityOf(stats), identityOf(after)) ? after : undefined
   }
 
-  return {
-    digest: (absolute, progress = () => {}) => {
-      const digested = digest(absolute, progress, true)
-      return digested === 'young' ? undefined : digested
-    },
-    digestUnlessYoung: (absolute, progress = () => {}) => digest(absolute, progress, false),
+  #read(
+    descriptor: number,
+    size: number,
+    progress: (bytes: number) => void,
+  ): Omit<Digested, 'identity'> | undefined {
+    const length = pieceLength(size)
+    const hasPieces = size > length
+    const sha256: Uint8Array[] = []
+    const sha1: Uint8Array[] = []
+    let position = 0
+    while (position < size) {
+      // Never read across the end of a piece, however few bytes the system reads at a time.
+      const room = Math.min(CHUNK_BYTES, length - (position % length))
+      const count = readSync(descriptor, this.#buffer, 0, room, position)
+      if (count === 0) return undefined
+      const bytes = this.#buffer.subarray(0, count)
+      if (count === size) {
+        progress(count)
+        return { digests: this.#wholeDigests((hasher) => hasher.digest(bytes)) }
+      }
+      for (const [, hasher] of this.#whole) hasher.update(bytes)
+      position += count
+      if (hasPieces) {
+        this.#pieceSha256.update(bytes)
+        this.#pieceSha1.update(bytes)
+        if (position % length === 0 || position >= size) {
+          sha256.push(this.#pieceSha256.finish())
+          sha1.push(this.#pieceSha1.finish())
+        }
+      }
+      progress(count)
+    }
+    const digests = this.#wholeDigests((hasher) => hasher.finish())
+    if (!hasPieces) return { digests }
+    return {
+      digests,
+      pieces: { length, sha256: joined(sha256, SHA256_BYTES), sha1: joined(sha1, SHA1_BYTES) },
+    }
+  }
+
+  #wholeDigests(digestOf: (hasher: IncrementalHash) => Uint8Array): Digests {
+    const digests: { [A in Algorithm]?: Uint8Array } = {}
+    for (const [algorithm, hasher] of this.#whole) digests[algorithm] = digestOf(hasher)
+    return digests
+  }
+
+  /** Discards what was read of a file. */
+  #reset(): void {
+    for (const [, hasher] of this.#whole) hasher.finish()
+    this.#pieceSha256.finish()
+    this.#pieceSha1.finish()
   }
 }
 
+/** Concatenates digests. */
 function joined(digests: readonly Uint8Array[], bytes: number): Uint8Array {
   const all = new Uint8Array(digests.length * bytes)
   for (const [index, digest] of digests.entries()) all.set(digest, index * bytes)

@@ -24,29 +24,37 @@ export type HashOutcome =
   | { readonly path: string; readonly changed: true; readonly digested?: never; readonly error?: never }
   | { readonly path: string; readonly error: string; readonly digested?: never; readonly changed?: never }
 
+type Digest = Digester['digestUnlessYoung']
+
 if (parentPort === null) throw new Error('worker runs as a worker thread only')
 const port = parentPort
 const { root, algorithms, counter }: HashSetup = workerData
 const bytesRead = new BigUint64Array(counter)
 const digester = await createDigester(algorithms)
 
+/** What a batch is digested by: files that have only just changed come last, where one wait is enough for all. */
+const passes: readonly Digest[] = [
+  (absolute, progress) => digester.digestUnlessYoung(absolute, progress),
+  (absolute, progress) => digester.digest(absolute, progress),
+]
+
 port.on('message', ({ paths }: HashRequest) => {
   const outcomes: HashOutcome[] = []
-  let left = paths
-  for (const digest of [digester.digestUnlessYoung, digester.digest]) {
+  let remaining = paths
+  for (const digest of passes) {
     const young: string[] = []
-    for (const path of left) {
+    for (const path of remaining) {
       const outcome = outcomeOf(path, digest)
       if (outcome === 'young') young.push(path)
       else outcomes.push(outcome)
     }
-    left = young
+    remaining = young
   }
   const reply: HashReply = { outcomes }
   port.postMessage(reply)
 })
 
-function outcomeOf(path: string, digest: Digester['digestUnlessYoung']): HashOutcome | 'young' {
+function outcomeOf(path: string, digest: Digest): HashOutcome | 'young' {
   try {
     const digested = digest(join(root, path), (bytes) => {
       Atomics.add(bytesRead, 0, BigInt(bytes))
