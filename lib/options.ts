@@ -8,7 +8,7 @@ import { DEFAULT_INTERVAL_MS, MAX_TIMEOUT_SHARE } from './mirrors/health/timing.
 import type { TraceSettings } from './mirrors/health/trace-writer.js'
 import { filePathSchema, maxAgeSchema, mirrorListSchema } from './mirrors/list/schema.js'
 import type { ChallengeSettings } from './mirrors/presence/challenger.js'
-import type { PresenceSettings, PresenceTimes } from './mirrors/presence/presence.js'
+import type { PresenceSettings, PresenceTimes } from './mirrors/presence/settings.js'
 import { STRATEGIES, type StrategyName } from './mirrors/ranking/strategies/strategies.js'
 import type { Strategy } from './mirrors/ranking/strategies/strategy.js'
 import {

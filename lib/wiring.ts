@@ -9,7 +9,8 @@ import { undiciProbeClient } from './mirrors/health/http.js'
 import { TraceWriter } from './mirrors/health/trace-writer.js'
 import { nameServers } from './mirrors/list/hosts.js'
 import { Registry } from './mirrors/list/registry.js'
-import { Presence } from './mirrors/presence/presence.js'
+import { createPresence } from './mirrors/presence/checked-presence.js'
+import type { Presence } from './mirrors/presence/presence.js'
 import type { CorruptFile } from './mirrors/presence/report.js'
 import type { MirrorPerformance } from './mirrors/ranking/adaptive-weights.js'
 import { Weigher } from './mirrors/ranking/weigher.js'
@@ -149,7 +150,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
 
   const surveyed = new Listeners<[id: string]>()
   const presence = opened.add(
-    new Presence(
+    createPresence(
       presenceSettingsOf(options),
       {
         states,

@@ -140,7 +140,7 @@ describe('a mirror that', { concurrency: true }, () => {
       const [warning = ''] = warnings
       assert.match(
         warning,
-        /^ERR_SURVEY the mirror m0 lists what is left out, \d+ in all: the root: the name /,
+        /^ERR_SURVEY the mirror m0 lists entries that are left out, \d+ in all: the root: the name /,
       )
       assert.doesNotMatch(warning, /\p{Cc}|\u202e/u)
       assert.doesNotMatch(JSON.stringify(known), /passwd/)

@@ -121,7 +121,7 @@ export class Health {
         failureText: (reason) =>
           `the states of mirrors cannot be used at the moment: ${reason}; they are kept in memory until then`,
       },
-      { store: states, clock, warning: events.warning },
+      { store: states, clock, warning: (error) => events.warning(error) },
     )
     this.#replica.start()
     this.#updateOutdated()

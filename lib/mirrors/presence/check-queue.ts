@@ -1,82 +1,77 @@
-/** A single file on a single mirror, to be looked at. */
+import { Limiter } from '../../limiter.js'
+
+/** A file on a mirror that is to be checked. */
 export interface QueuedCheck {
   /** Id of the mirror. */
   readonly mirror: string
   readonly path: string
 }
 
-export interface CheckQueueDependencies {
-  /** Looks. Never rejects. */
-  readonly look: (look: QueuedCheck) => Promise<unknown>
-}
-
 const MAX_WAITING = 2000
 const MAX_CONCURRENT = 8
 const MAX_PER_MIRROR = 2
 
-/** A queue of single looks: bounded, each look once, a few at the same time, and fewer at one mirror. */
+/**
+ * Bounded queue of checks without duplicates. Few checks run at the same time, and fewer per
+ * mirror.
+ */
 export class CheckQueue {
-  readonly #look: CheckQueueDependencies['look']
-  /** By what they are; those that somebody waits for, and the others. */
-  readonly #waiting: readonly [urgent: Map<string, QueuedCheck>, rest: Map<string, QueuedCheck>] = [
-    new Map(),
-    new Map(),
-  ]
+  readonly #check: (check: QueuedCheck) => Promise<unknown>
+  readonly #urgent = new Map<string, QueuedCheck>()
+  readonly #normal = new Map<string, QueuedCheck>()
   readonly #running = new Set<string>()
-  readonly #perMirror = new Map<string, number>()
+  readonly #limiter = new Limiter(MAX_CONCURRENT, MAX_PER_MIRROR)
   #closed = false
 
-  constructor({ look }: CheckQueueDependencies) {
-    this.#look = look
+  /** @param check performs a check. Must not reject. */
+  constructor(check: (check: QueuedCheck) => Promise<unknown>) {
+    this.#check = check
   }
 
+  /** Number of running and waiting checks. */
   get size(): number {
-    return this.#running.size + this.#waiting[0].size + this.#waiting[1].size
+    return this.#running.size + this.#urgent.size + this.#normal.size
   }
 
-  /** @returns whether it will be looked at; not where too many wait */
-  add(look: QueuedCheck, isUrgent: boolean): boolean {
-    const key = keyOf(look)
-    const [urgent, rest] = this.#waiting
+  /**
+   * Queues a check, unless it is queued already.
+   *
+   * @returns false if too many checks wait
+   */
+  add(check: QueuedCheck, isUrgent: boolean): boolean {
+    const key = `${check.mirror} ${check.path}`
     if (this.#closed) return false
-    if (urgent.has(key) || this.#running.has(key)) return true
-    if (isUrgent) rest.delete(key)
-    const queue = isUrgent ? urgent : rest
+    if (this.#urgent.has(key) || this.#running.has(key)) return true
+    if (isUrgent) this.#normal.delete(key)
+    const queue = isUrgent ? this.#urgent : this.#normal
     if (queue.size >= MAX_WAITING) return false
-    queue.set(key, look)
-    this.#start()
+    queue.set(key, check)
+    this.#startQueued()
     return true
   }
 
+  /** Drops all waiting checks. */
   close(): void {
     this.#closed = true
-    for (const queue of this.#waiting) queue.clear()
+    this.#urgent.clear()
+    this.#normal.clear()
   }
 
-  #start(): void {
-    for (const queue of this.#waiting) {
-      for (const [key, look] of queue) {
+  #startQueued(): void {
+    for (const queue of [this.#urgent, this.#normal]) {
+      for (const [key, check] of queue) {
         if (this.#running.size >= MAX_CONCURRENT) return
-        if ((this.#perMirror.get(look.mirror) ?? 0) >= MAX_PER_MIRROR) continue
+        if (!this.#limiter.hasRoom(check.mirror)) continue
         queue.delete(key)
-        void this.#run(key, look)
+        void this.#run(key, check)
       }
     }
   }
 
-  async #run(key: string, look: QueuedCheck): Promise<void> {
-    const { mirror } = look
+  async #run(key: string, check: QueuedCheck): Promise<void> {
     this.#running.add(key)
-    this.#perMirror.set(mirror, (this.#perMirror.get(mirror) ?? 0) + 1)
-    await this.#look(look)
+    await this.#limiter.run(check.mirror, () => this.#check(check))
     this.#running.delete(key)
-    const left = (this.#perMirror.get(mirror) ?? 1) - 1
-    if (left > 0) this.#perMirror.set(mirror, left)
-    else this.#perMirror.delete(mirror)
-    if (!this.#closed) this.#start()
+    if (!this.#closed) this.#startQueued()
   }
-}
-
-function keyOf({ mirror, path }: QueuedCheck): string {
-  return `${mirror} ${path}`
 }

@@ -9,7 +9,10 @@ export interface IndexedTimes {
   readonly size: number
   /** When it was last written, in milliseconds since 1970. */
   readonly mtimeMs: number
-  /** When its inode changed last, no earlier than that: its content was here then, however old it is. Milliseconds since 1970. */
+  /**
+   * When its inode changed last, no earlier than that: its content was here then, however old it
+   * is. Milliseconds since 1970.
+   */
   readonly ctimeMs: number
 }
 
@@ -22,10 +25,12 @@ export interface IndexedContent extends IndexedTimes {
 
 /**
  * - `same`: size and time are ours.
- * - `later`: the size is ours, and the time is one at which our file was here as it is: it was copied since, by a mirror that
- *   keeps no times. A time between that and our own shows nothing, for an older file may have been put in the place of a newer
- *   one here, which the mirror still has.
- * - `earlier`: the size is ours, and the time is of before our file got its content: an older version of the same size.
+ * - `later`: the size is ours, and the time is one at which our file was here as it is: it was
+ *   copied since, by a mirror that keeps no times. A time between that and our own shows nothing,
+ *   for an older file may have been put in the place of a newer one here, which the mirror still
+ *   has.
+ * - `earlier`: the size is ours, and the time is of before our file got its content: an older
+ *   version of the same size.
  * - `differs`: the size is another, so that the content is.
  * - `unsure`: nothing of this is shown; a HEAD may tell.
  */
@@ -38,10 +43,11 @@ const HOUR_MS = 3_600_000
 const SECOND_MS = 1000
 
 /**
- * Compares what the index knows of a file with what a mirror lists. A rounded size shows nothing by being near, and then the
- * time shows nothing either.
+ * Compares what the index knows of a file with what a mirror lists. A rounded size shows nothing by
+ * being near, and then the time shows nothing either.
  *
- * @param offset of the mirror's times, from `findOffset`; undefined where none was found, and times are not compared
+ * @param offset of the mirror's times, from `findOffset`; undefined where none was found, and times
+ * are not compared
  */
 export function compare(indexed: IndexedTimes, remote: Listed, offset: number | undefined): Comparison {
   if (remote.size === undefined) return 'unsure'
@@ -57,9 +63,9 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
 }
 
 /**
- * Judges by a HEAD whether a mirror has our file. What shows most counts: another size, then a digest, then our own entity
- * tag, then the time: our own, or one at which our file was here as it is. A file of our size without a time is taken for
- * ours, for nothing speaks against it.
+ * Judges by a HEAD whether a mirror has our file. What shows most counts: another size, then a
+ * digest, then our own entity tag, then the time: our own, or one at which our file was here as it
+ * is. A file of our size without a time is taken for ours, for nothing speaks against it.
  */
 export function judgeCheck(indexed: IndexedContent, check: FileCheck): CopyState {
   if (check.state === 'absent') return 'absent'
@@ -89,7 +95,10 @@ function compareDigests(ours: Digests, theirs: Digests): boolean | undefined {
   return undefined
 }
 
-/** Whether two entity tags are the same by the strong comparison of RFC 9110 §8.8.3.2: a weak one is equal to none. */
+/**
+ * Whether two entity tags are the same by the strong comparison of RFC 9110 §8.8.3.2: a weak one is
+ * equal to none.
+ */
 export function isSameTag(theirs: string | undefined, ours: string | undefined): boolean {
   return theirs?.startsWith('"') === true && theirs === ours
 }

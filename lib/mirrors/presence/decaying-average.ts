@@ -8,9 +8,9 @@ export interface DecayingAverage {
 }
 
 /**
- * Adds a sample to a mean. A sample counts half as much after each half-life, whether others have come since or not; so a few
- * that come at once are a plain mean, and one after long silence is nearly all there is. Where the clock was set back, nothing
- * grows older.
+ * Adds a sample to a mean. A sample counts half as much after each half-life, whether others have
+ * come since or not; so a few that come at once are a plain mean, and one after long silence is
+ * nearly all there is. Where the clock was set back, nothing grows older.
  *
  * @param before undefined: there is none yet
  * @param at when the sample was taken, in milliseconds

@@ -14,10 +14,16 @@ export type FileState = 'held' | 'stale' | 'absent' | 'unknown'
 
 type BlockChange = PresenceChange & { readonly kind: 'block' }
 
-/** Found by so many files, wrong bytes are no accident of one of them: nothing of the mirror is believed. */
+/**
+ * Found by so many files, wrong bytes are no accident of one of them: nothing of the mirror is
+ * believed.
+ */
 const MAX_CORRUPT = 2
 
-/** Contents that may come while everything is looked at; numbers further on are of an index that is gone. */
+/**
+ * Contents that may come while everything is looked at; numbers further on are of an index that is
+ * gone.
+ */
 const MAX_LATE = 2 ** 20
 
 const REASONS = {

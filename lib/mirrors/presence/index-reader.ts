@@ -19,7 +19,9 @@ const MIN_CACHED_FOLDERS = 8
 
 type Folder = ReadonlyMap<string, IndexedName>
 
-/** Reads the index for those who compare it with mirrors: in small steps, for requests come first. */
+/**
+ * Reads the index for those who compare it with mirrors: in small steps, for requests come first.
+ */
 export class IndexReader {
   readonly #store: Pick<Store, 'sample'>
   /** Those asked for lately, the last one at the end. */
@@ -97,7 +99,10 @@ async function* pages(
   }
 }
 
-/** Whether a file is in a folder, and in none below. Asked of every file of the index: it makes no strings. */
+/**
+ * Whether a file is in a folder, and in none below. Asked of every file of the index: it makes no
+ * strings.
+ */
 function directlyIn(folder: string): (file: IndexedName) => boolean {
   const start = joinPath(folder, '')
   return ({ path }) => path.startsWith(start) && !path.includes('/', start.length)

@@ -1,22 +1,29 @@
-/** Shares of the time between two surveys after which a new file is looked for: mirrors fetch it when they see fit. */
-const BACKOFF_MS = [0, 1 / 360, 1 / 72, 1 / 24, 1 / 6]
+/**
+ * Times of the checks of a new file, as shares of the survey interval. They are spread, because
+ * mirrors copy new files at times of their own.
+ */
+const BACKOFF_SHARES = [0, 1 / 360, 1 / 72, 1 / 24, 1 / 6]
 const MAX_NEW_FILES = 1000
 
-interface Newcomer {
+interface NewFile {
   readonly path: string
-  /** Requests for it since it came. */
-  asked: number
+  /** Number of requests for the file since it is new. */
+  requests: number
+  /** Number of times it has been checked. */
   tries: number
   /** By the steady clock. */
-  due: number
+  dueAt: number
 }
 
-/** New files, to be looked for on every mirror, until the next survey tells of all of them: hottest first. */
+/**
+ * New files that are checked on every mirror, until the next survey covers them. Most requested
+ * first.
+ */
 export class NewFileQueue {
   readonly #interval: number
-  readonly #files = new Map<string, Newcomer>()
+  readonly #files = new Map<string, NewFile>()
 
-  /** @param interval between two surveys, in milliseconds */
+  /** @param interval milliseconds between two surveys */
   constructor(interval: number) {
     this.#interval = interval
   }
@@ -25,32 +32,36 @@ export class NewFileQueue {
     return this.#files.size
   }
 
-  /** @returns whether there was room for it; where there is none, a survey is less work */
+  /** @returns false if the queue is full; a survey is then less work */
   add(path: string, now: number): boolean {
-    if (!this.#files.has(path) && this.#files.size >= MAX_NEW_FILES) return false
-    this.#files.set(path, { path, asked: this.#files.get(path)?.asked ?? 0, tries: 0, due: now })
+    const file = this.#files.get(path)
+    if (file === undefined && this.#files.size >= MAX_NEW_FILES) return false
+    this.#files.set(path, { path, requests: file?.requests ?? 0, tries: 0, dueAt: now })
     return true
   }
 
-  /** Somebody asks for a file: where it is new, it is looked for before others. */
-  ask(path: string): void {
+  /** Counts a request for a file, if it is in the queue. */
+  countRequest(path: string): void {
     const file = this.#files.get(path)
-    if (file !== undefined) file.asked += 1
+    if (file !== undefined) file.requests += 1
   }
 
   remove(path: string): void {
     this.#files.delete(path)
   }
 
-  /** Those whose time has come, hottest first, at most so many. Each is given again later, a few times. */
-  take(now: number, most: number): readonly string[] {
-    const due = [...this.#files.values()].filter((file) => file.due <= now)
-    const first = due.sort((one, other) => other.asked - one.asked).slice(0, most)
+  /**
+   * Returns files that are due, most requested first. Each becomes due again until its tries are
+   * used up.
+   */
+  take(now: number, maxFiles: number): readonly string[] {
+    const due = [...this.#files.values()].filter(({ dueAt }) => dueAt <= now)
+    const first = due.sort((one, other) => other.requests - one.requests).slice(0, maxFiles)
     for (const file of first) {
       file.tries += 1
-      const share = BACKOFF_MS[file.tries]
+      const share = BACKOFF_SHARES[file.tries]
       if (share === undefined) this.#files.delete(file.path)
-      else file.due = now + share * this.#interval
+      else file.dueAt = now + share * this.#interval
     }
     return first.map(({ path }) => path)
   }

@@ -17,14 +17,16 @@ const ENOUGH = 0.9
 const FEWEST = 3
 
 /**
- * Finds what a mirror's times are off by, because it lists them in its own time zone: a multiple of 15 minutes, from 12
- * hours before UTC to 14 after, by which 9 of 10 files differ. Where several would do, as with times to the day, it is the
- * one that fits most files, and of those the one nearest to none. Of fewer than three files, only none is believed.
+ * Finds what a mirror's times are off by, because it lists them in its own time zone: a multiple of
+ * 15 minutes, from 12 hours before UTC to 14 after, by which 9 of 10 files differ. Where several
+ * would do, as with times to the day, it is the one that fits most files, and of those the one
+ * nearest to none. Of fewer than three files, only none is believed.
  *
  * @returns milliseconds to add to a true time for the listed one; undefined where there is no such
  */
 export function findOffset(pairs: Iterable<TimePair>): number | undefined {
-  // How many pairs begin to fit at an offset, less how many cease to: the sum up to an offset is how many fit it.
+  // How many pairs begin to fit at an offset, less how many cease to: the sum up to an offset is
+  // how many fit it.
   const changes = new Int32Array(MAX_STEPS - MIN_STEPS + 2)
   let count = 0
   for (const { mtimeMs, listed } of pairs) {

@@ -1,83 +1,96 @@
 import type { Random } from '../../model.js'
 
-/** Share of the interval after which a survey that failed is tried again, and by which others are spread. */
-const RETRY_MS = 1 / 6
+/** Share of the interval after which a failed survey is repeated. */
+const RETRY_SHARE = 1 / 6
+/** Maximum share of the interval that is cut at random, so that surveys spread. */
 const JITTER = 0.1
-/** Share of the interval that is left to a mirror between two surveys, whoever asks. */
-const MIN_INTERVAL_MS = 1 / 36
-const MAX_CONCURRENT = 2
-/** Share of the interval after which a survey is slow: it goes on, and others need not wait for it any more. */
-const SLOW = 1 / 360
-/** Slow ones among them. */
+/**
+ * Minimum share of the interval between two surveys of a mirror, however often surveys are
+ * requested.
+ */
+const MIN_PAUSE_SHARE = 1 / 36
+/** Surveys at the same time, without the slow ones. */
+const MAX_FAST_SURVEYS = 2
+/**
+ * Share of the interval after which a running survey counts as slow: others no longer wait for it.
+ */
+const SLOW_SHARE = 1 / 360
+/** Surveys at the same time, with the slow ones. */
 const MAX_SURVEYS = 8
 
-interface Planned {
-  /** By the steady clock. */
-  due: number
-  /** Not before. */
-  earliest: number
+/** Times of the steady clock. */
+interface NextSurvey {
+  dueAt: number
+  /** A requested survey starts no earlier. */
+  earliestAt: number
 }
 
-/** Decides when each mirror is surveyed: at once where that was never done, else an interval after the last time. */
+/**
+ * Decides when mirrors are surveyed: at once the first time, then an interval after the last
+ * survey.
+ */
 export class Schedule {
   readonly #interval: number
   readonly #random: Random
-  readonly #planned = new Map<string, Planned>()
-  /** When those began that are under way, by the steady clock. */
+  readonly #next = new Map<string, NextSurvey>()
+  /** Start times of running surveys, by the steady clock. */
   readonly #running = new Map<string, number>()
 
-  /** @param interval milliseconds */
+  /** @param interval milliseconds between two surveys of a mirror */
   constructor(interval: number, random: Random) {
     this.#interval = interval
     this.#random = random
   }
 
-  /** @param ago milliseconds since the last complete survey; undefined where there was none */
+  /** @param ago milliseconds since the last complete survey; undefined if there was none */
   add(id: string, now: number, ago: number | undefined): void {
-    const wait = ago === undefined ? 0 : Math.max(0, this.#usual() - Math.max(0, ago))
-    this.#planned.set(id, { due: now + wait, earliest: now })
+    const delay = ago === undefined ? 0 : Math.max(0, this.#usualDelay() - Math.max(0, ago))
+    this.#next.set(id, { dueAt: now + delay, earliestAt: now })
   }
 
   remove(id: string): void {
-    this.#planned.delete(id)
+    this.#next.delete(id)
   }
 
   has(id: string): boolean {
-    return this.#planned.has(id)
+    return this.#next.has(id)
   }
 
-  /** A survey is wanted as soon as can be: not within a 36th of the interval after the last one. */
+  /** Makes a survey due as soon as a 36th of the interval has passed since the last one. */
   expedite(id: string, now: number): void {
-    const planned = this.#planned.get(id)
-    if (planned !== undefined) planned.due = Math.min(planned.due, Math.max(now, planned.earliest))
+    const next = this.#next.get(id)
+    if (next !== undefined) next.dueAt = Math.min(next.dueAt, Math.max(now, next.earliestAt))
   }
 
-  /** Those whose time has come, in their order, as long as others are not under way: each is to be told the end of. */
+  /**
+   * Returns the ids of mirrors whose surveys start now, the most overdue first. The caller must
+   * call `ended` for each.
+   */
   take(now: number, isReady: (id: string) => boolean): readonly string[] {
-    const due = [...this.#planned].filter(
-      ([id, planned]) => !this.#running.has(id) && planned.due <= now && isReady(id),
+    const due = [...this.#next].filter(
+      ([id, { dueAt }]) => !this.#running.has(id) && dueAt <= now && isReady(id),
     )
-    const first = due.sort(([, one], [, other]) => one.due - other.due).slice(0, this.#room(now))
+    const first = due.sort(([, one], [, other]) => one.dueAt - other.dueAt).slice(0, this.#room(now))
     for (const [id] of first) this.#running.set(id, now)
     return first.map(([id]) => id)
   }
 
-  /** @param isGood whether it told everything */
-  ended(id: string, now: number, isGood: boolean): void {
+  /** @param isComplete whether the survey read everything; otherwise it is repeated sooner */
+  ended(id: string, now: number, isComplete: boolean): void {
     this.#running.delete(id)
-    const planned = this.#planned.get(id)
-    if (planned === undefined) return
-    planned.earliest = now + this.#interval * MIN_INTERVAL_MS
-    planned.due = now + (isGood ? this.#usual() : this.#usual() * RETRY_MS)
+    const next = this.#next.get(id)
+    if (next === undefined) return
+    next.earliestAt = now + this.#interval * MIN_PAUSE_SHARE
+    next.dueAt = now + (isComplete ? this.#usualDelay() : this.#usualDelay() * RETRY_SHARE)
   }
 
-  /** How many may begin: mirrors that list without end hold up no others. */
+  /** Returns how many surveys may start. Mirrors whose listing never ends do not block others. */
   #room(now: number): number {
-    const fast = [...this.#running.values()].filter((since) => now - since < this.#interval * SLOW)
-    return Math.max(0, Math.min(MAX_CONCURRENT - fast.length, MAX_SURVEYS - this.#running.size))
+    const fast = [...this.#running.values()].filter((since) => now - since < this.#interval * SLOW_SHARE)
+    return Math.max(0, Math.min(MAX_FAST_SURVEYS - fast.length, MAX_SURVEYS - this.#running.size))
   }
 
-  #usual(): number {
+  #usualDelay(): number {
     return this.#interval * (1 - JITTER * this.#random())
   }
 }

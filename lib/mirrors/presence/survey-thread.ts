@@ -10,8 +10,8 @@ import type { SurveyJob, SurveyMessage } from './survey-work.js'
 const STOP_TIMEOUT_MS = 5000
 
 /**
- * Surveys a mirror in a thread of its own, so that requests hardly notice: of large indexes, for a thread takes a quarter of a
- * second to begin. What is found is marked as it is told.
+ * Surveys a mirror in a thread of its own, so that requests hardly notice: of large indexes, for a
+ * thread takes a quarter of a second to begin. What is found is marked as it is told.
  *
  * @throws MirroredByError ERR_SURVEY where the thread fails
  */

@@ -16,8 +16,8 @@ export interface SurveyDependencies {
   /** Whether the mirror carries a path at all. */
   readonly carries: (path: string) => boolean
   /**
-   * Whether a file is not there when it is not listed. Web servers hide some names from their indexes, and files behind links
-   * that a listing cannot follow are not in it.
+   * Whether a file is not there when it is not listed. Web servers hide some names from their
+   * indexes, and files behind links that a listing cannot follow are not in it.
    */
   readonly isExhaustive: boolean
   /** Whether its times are in no time zone of the mirror's. */
@@ -34,7 +34,10 @@ export interface SurveyResult {
   readonly outcome: Omit<ListingOutcome, 'links'>
   /** Milliseconds that the mirror's times are off by; undefined where it keeps none of ours. */
   readonly offset: number | undefined
-  /** Whether files were compared by another offset than that: the first few thousand told of another one. */
+  /**
+   * Whether files were compared by another offset than that: the first few thousand told of another
+   * one.
+   */
   readonly offsetChanged: boolean
   /** Files of ours that the listing could not tell of: single looks may. */
   readonly unsure: number
@@ -44,10 +47,11 @@ export interface SurveyResult {
 const MAX_PAIRS = 5000
 
 /**
- * Compares a mirror's listing with the index, and marks its files. What is found is marked as the listing is read; what is
- * not there, at its end, and only where it is complete.
+ * Compares a mirror's listing with the index, and marks its files. What is found is marked as the
+ * listing is read; what is not there, at its end, and only where it is complete.
  *
- * @param previousOffset what the mirror's times were off by the last time, for when the beginning of the listing does not tell
+ * @param previousOffset what the mirror's times were off by the last time, for when the beginning
+ * of the listing does not tell
  */
 export async function survey(
   listing: Listing,

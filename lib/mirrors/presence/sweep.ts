@@ -1,77 +1,83 @@
 import type { Clock } from '../../clock.js'
+import { TokenBucket } from '../../token-bucket.js'
 import type { FileState } from './files.js'
 import type { IndexedName } from './index-reader.js'
 
 export interface SweepDependencies {
-  /** Files a second, at most. */
+  /** Maximum number of files per second. */
   readonly rate: number
   readonly clock: Pick<Clock, 'steady' | 'after'>
   readonly signal: AbortSignal
 }
 
-/** What became of asking a mirror for many files. */
+/** Result of checking many files of a mirror one by one. */
 export interface SweepResult {
-  /** Files that it holds, of those asked for. */
+  /** Number of checked files that the mirror holds. */
   readonly found: number
-  /** Why not all of them could be asked for; undefined where they were. */
+  /** Why not all files were checked; undefined if they were. */
   readonly reason?: string
 }
 
-/** So many without an answer, one after the other, and it is given up. */
+/** Consecutive checks without a result after which the sweep ends. */
 const MAX_FAILURES = 10
-/** Files that may be asked for at once before the rate counts: few files are no load. */
-const BURST = 100
+/** Files that are checked before the rate applies, because few files are little load. */
+const BURST_FILES = 100
 const MAX_CONCURRENT = 2
 
 /**
- * Asks a mirror for one file after the other, at no more than a rate.
+ * Checks files of a mirror one by one, within a rate.
  *
- * @param look undefined where it did not tell
+ * @param check checks one file; its promise resolves with undefined if the response shows nothing
  */
 export async function checkAll(
   pages: AsyncIterable<readonly IndexedName[]>,
   isWanted: (file: IndexedName) => boolean,
-  look: (file: IndexedName) => Promise<FileState | undefined>,
+  check: (file: IndexedName) => Promise<FileState | undefined>,
   { rate, clock, signal }: SweepDependencies,
 ): Promise<SweepResult> {
-  const start = clock.steady()
-  const files = wanted(pages, isWanted)
-  let asked = 0
+  const now = () => clock.steady()
+  const bucket = new TokenBucket({ initial: BURST_FILES, max: Number.POSITIVE_INFINITY, rate, now })
+  const files = wantedFiles(pages, isWanted)
   let found = 0
-  let untold = 0
+  let unknown = 0
   let failures = 0
   const work = async (): Promise<void> => {
     for (let next = await files.next(); !next.done; next = await files.next()) {
       if (signal.aborted || failures >= MAX_FAILURES) return
-      const wait = start + ((asked - BURST) / rate) * 1000 - clock.steady()
-      asked += 1
-      if (wait > 0) await sleep(wait, clock, signal)
-      const state = await look(next.value)
+      const { waitTime } = bucket
+      bucket.take(1)
+      if (waitTime > 0) await sleep(waitTime, clock, signal)
+      const state = await check(next.value)
       if (state === 'held') found += 1
       failures = state === undefined ? failures + 1 : 0
-      if (state === undefined) untold += 1
+      if (state === undefined) unknown += 1
     }
   }
   await Promise.all(Array.from({ length: MAX_CONCURRENT }, work))
   if (signal.aborted) return { found, reason: 'it was ended' }
   if (failures >= MAX_FAILURES)
     return { found, reason: `it did not answer ${failures} times, one after the other` }
-  return untold === 0 ? { found } : { found, reason: `it told nothing of ${untold} files` }
+  return unknown === 0 ? { found } : { found, reason: `it told nothing of ${unknown} files` }
 }
 
-async function* wanted(
+async function* wantedFiles(
   pages: AsyncIterable<readonly IndexedName[]>,
   isWanted: (file: IndexedName) => boolean,
 ): AsyncGenerator<IndexedName, void> {
   for await (const page of pages) yield* page.filter(isWanted)
 }
 
-async function sleep(time: number, clock: SweepDependencies['clock'], signal: AbortSignal): Promise<void> {
+/** Waits, but ends at once if the signal aborts. */
+async function sleep(
+  milliseconds: number,
+  clock: SweepDependencies['clock'],
+  signal: AbortSignal,
+): Promise<void> {
   await new Promise<void>((resolve) => {
-    const undo = clock.after(time, done)
+    const cancel = clock.after(milliseconds, done)
     signal.addEventListener('abort', done, { once: true })
     function done(): void {
-      undo()
+      cancel()
       signal.removeEventListener('abort', done)
       resolve()
     }

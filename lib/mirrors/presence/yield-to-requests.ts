@@ -1,12 +1,21 @@
 import { isMainThread } from 'node:worker_threads'
 
-/** Milliseconds of work in one go: about what a request takes, so that those who come meanwhile hardly notice. */
+/**
+ * Milliseconds of work in one go: about what a request takes, so that those who come meanwhile
+ * hardly notice.
+ */
 const SLICE_MS = 0.25
-/** Milliseconds between two slices, beyond which somebody else had to do there: a request, or another process. */
+/**
+ * Milliseconds between two slices, beyond which somebody else had to do there: a request, or
+ * another process.
+ */
 const QUIET_MS = 0.1
 /** Milliseconds for which more of that is expected. */
 const BUSY_MS = 50
-/** Milliseconds of rest between two slices then. Who never rests is taken off the processor when a request comes. */
+/**
+ * Milliseconds of rest between two slices then. Who never rests is taken off the processor when a
+ * request comes.
+ */
 const REST_MS = 1
 
 const waiting: (() => void)[] = []
@@ -16,9 +25,9 @@ let ended = Number.NEGATIVE_INFINITY
 let busyUntil = Number.NEGATIVE_INFINITY
 
 /**
- * Lets requests go first: to be asked often by whoever has much to do in the thread that answers them. All of those share
- * one slice of a quarter of a millisecond a turn of the event loop, however many they are. As long as others are busy too,
- * a slice is followed by a rest.
+ * Lets requests go first: to be asked often by whoever has much to do in the thread that answers
+ * them. All of those share one slice of a quarter of a millisecond a turn of the event loop,
+ * however many they are. As long as others are busy too, a slice is followed by a rest.
  *
  * @returns what to wait for; undefined where there is time left
  */

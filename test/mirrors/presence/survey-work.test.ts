@@ -20,7 +20,7 @@ describe('new files', () => {
   test('that are asked for most come first', () => {
     const newcomers = new NewFileQueue(INTERVAL)
     for (const path of ['a', 'b', 'c']) newcomers.add(path, 0)
-    for (const path of ['b', 'c', 'b', 'x']) newcomers.ask(path)
+    for (const path of ['b', 'c', 'b', 'x']) newcomers.countRequest(path)
     assert.deepEqual(newcomers.take(0, 2), ['b', 'c'])
     assert.deepEqual(newcomers.take(0, 2), ['a'])
     assert.deepEqual(newcomers.take(0, 2), [])
@@ -52,11 +52,9 @@ describe('single looks', () => {
   function queue() {
     const begun: string[] = []
     const ends = new Map<string, () => void>()
-    const looks = new CheckQueue({
-      look: ({ mirror, path }: QueuedCheck) => {
-        begun.push(`${mirror} ${path}`)
-        return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
-      },
+    const looks = new CheckQueue(({ mirror, path }: QueuedCheck) => {
+      begun.push(`${mirror} ${path}`)
+      return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
     })
     const end = async (what: string) => {
       ends.get(what)?.()
