@@ -36,7 +36,7 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
           addedUris(download.log),
           mirrors.map((mirror) => mirror.url + NAME),
         )
-        const serving = mirrors.filter(({ bytes }) => bytes > 0)
+        const serving = mirrors.filter(({ sent }) => sent > 0)
         assert.ok(serving.length >= 3, `only ${serving.length} mirrors served bytes`)
         assert.match(download.stdout, /Verification finished successfully/)
         assert.equal(requests[0], `${args.length > 0 ? 'HEAD' : 'GET'} /${NAME}`)
@@ -57,7 +57,7 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
         addedUris(download.log).toSorted(),
         mirrors.map((mirror) => mirror.url + NAME).toSorted(),
       )
-      const serving = mirrors.filter(({ bytes }) => bytes > 0)
+      const serving = mirrors.filter(({ sent }) => sent > 0)
       assert.ok(serving.length >= 3, `only ${serving.length} mirrors served bytes`)
       assert.match(download.stdout, /Verification finished successfully/)
     })
@@ -71,7 +71,7 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
     const download = await aria2(t, '--follow-metalink=mem', `${url}${NAME}.meta4`)
 
     assertDownloaded(download, NAME, BIG)
-    assert.ok((mirrors[0]?.bytes ?? 0) > 0, 'the corrupt mirror was not even asked')
+    assert.ok((mirrors[0]?.sent ?? 0) > 0, 'the corrupt mirror was not even asked')
   })
 
   test('downloads from the mirrors of a Metalink 3, and checks the pieces', async (t) => {
@@ -82,7 +82,7 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
     const download = await aria2(t, '--follow-metalink=mem', `${url}${NAME}.metalink`)
 
     assertDownloaded(download, NAME, BIG)
-    const serving = mirrors.filter(({ bytes }) => bytes > 0)
+    const serving = mirrors.filter(({ sent }) => sent > 0)
     assert.ok(serving.length >= 3, `only ${serving.length} mirrors served bytes`)
     assert.equal(download.log.match(/Good chunk checksum/g)?.length, BIG.length / 262_144)
   })
@@ -95,7 +95,7 @@ describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {
     const download = await aria2(t, '--follow-metalink=mem', `${url}${NAME}.metalink`)
 
     assertDownloaded(download, NAME, BIG)
-    assert.ok((mirrors[0]?.bytes ?? 0) > 0, 'the corrupt mirror was not even asked')
+    assert.ok((mirrors[0]?.sent ?? 0) > 0, 'the corrupt mirror was not even asked')
   })
 
   for (const [behaviour, fault] of [

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { unlessInstalled } from '../support/client.js'
 import { aria2, assertDownloaded, preferred, startMirrors, wget2 } from '../support/downloads.js'
+import type { FakeMirror } from '../support/fake-mirror.js'
 import { pseudoRandomBytes, temporaryFolder, writeFiles } from '../support/folder.js'
-import type { TestMirror } from '../support/mirror.js'
 import { runOrigin, SERVE } from './origins.js'
 
 interface Case {
@@ -43,7 +43,7 @@ describe('names that need escaping', { timeout: 60_000 }, () => {
     CASES.map(({ name }, index) => [name, pseudoRandomBytes(20_000 + 4 * index, index + 1)]),
   )
   let url = ''
-  let mirrors: TestMirror[] = []
+  let mirrors: FakeMirror[] = []
 
   before(async () => {
     const root = temporaryFolder(scope)
@@ -70,10 +70,10 @@ describe('names that need escaping', { timeout: 60_000 }, () => {
     test(`aria2 downloads ${JSON.stringify(name)} by its metalink, from a mirror`, {
       skip: unlessInstalled('aria2c'),
     }, async (t) => {
-      const served = mirrors[0]?.bytes ?? 0
+      const served = mirrors[0]?.sent ?? 0
       const download = await aria2(t, '--follow-metalink=mem', `${url}${target}.meta4`)
       assertDownloaded(download, byMetalink, content)
-      assert.equal(mirrors[0]?.bytes, served + content.length)
+      assert.equal(mirrors[0]?.sent, served + content.length)
     })
   }
 

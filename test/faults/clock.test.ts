@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { memoryStore, type Origin } from '../../lib/index.js'
 import { replaceFile, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
+import { Member, sha256 } from '../support/member.js'
 import { startOrigin } from '../support/origin.js'
 import { until } from '../support/until.js'
-import { Member, sha256 } from './member.js'
 
 const HOUR = 3_600_000
 const FILES = Object.fromEntries(
@@ -48,7 +48,7 @@ for (const [jump, shift] of [
     it('while the origin runs: changes are seen, and nothing is hashed without need', async (t) => {
       const { root, store } = repository(t)
       const clock = settableClock(t)
-      const member = Member.fork(t, root, store, clock.env)
+      const member = Member.fork(t, { root, store }, clock)
       await ready(member)
       assert.equal(await member.hashed(), 60)
       clock.set(shift)
@@ -74,12 +74,12 @@ for (const [jump, shift] of [
     it('between two runs: nothing is hashed anew, and what changed meanwhile is', async (t) => {
       const { root, store } = repository(t)
       const clock = settableClock(t)
-      const before = Member.fork(t, root, store, clock.env)
+      const before = Member.fork(t, { root, store }, clock)
       await ready(before)
       await before.stop()
       clock.set(shift)
       replaceFile(join(root, '1/1'), 'content X', 1_000_000_000)
-      const after = Member.fork(t, root, store, clock.env)
+      const after = Member.fork(t, { root, store }, clock)
       await ready(after)
       const { files, hashed } = after.indexed ?? {}
       assert.deepEqual({ files, hashed }, { files: 60, hashed: 1 })
@@ -97,9 +97,9 @@ for (const [jump, shift] of [
   it(`of two that share an index one leads, as before, when its clock is set ${jump} by an hour`, async (t) => {
     const { root, store } = repository(t)
     const clock = settableClock(t)
-    const members = [Member.fork(t, root, store, clock.env)]
+    const members = [Member.fork(t, { root, store }, clock)]
     await ready(...members)
-    members.push(Member.fork(t, root, store))
+    members.push(Member.fork(t, { root, store }))
     await ready(...members)
     const { holder } = leaseOf(store)
     clock.set(shift)
@@ -132,7 +132,7 @@ function leaseOf(store: string): { readonly holder: string; readonly expires: nu
 
 it('a leader of another host, dead since before the clock was set back, is not waited for', async (t) => {
   const { root, store } = repository(t)
-  const before = Member.fork(t, root, store)
+  const before = Member.fork(t, { root, store })
   await ready(before)
   await before.kill()
   const database = new Sqlite(store)
@@ -141,7 +141,7 @@ it('a leader of another host, dead since before the clock was set back, is not w
     .run('elsewhere.example/4711/x', Date.now() + HOUR)
   database.close()
   writeFileSync(join(root, '0/0'), 'changed since')
-  const after = Member.fork(t, root, store)
+  const after = Member.fork(t, { root, store })
   // It follows for as long as a lease lasts, and then leads.
   await after.sees('0/0', 'changed since')
   assert.equal((await after.ask()).hashed, 1)

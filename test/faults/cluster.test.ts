@@ -4,8 +4,8 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
+import { MEMBER_PROGRAM, Member, memberArguments, sha256 } from '../support/member.js'
 import { until } from '../support/until.js'
-import { Member, PROGRAM, sha256 } from './member.js'
 
 const WORKERS = 3
 const FILES = 60
@@ -40,7 +40,7 @@ it('workers of node:cluster share one port and one index: one hashes, and when i
     members.push(member)
     return member
   }
-  cluster.setupPrimary({ exec: PROGRAM, args: [root, store, 'serve'] })
+  cluster.setupPrimary({ exec: MEMBER_PROGRAM, args: memberArguments({ root, store, serve: true }) })
   t.after(() => Promise.all(members.map((member) => member.kill())))
   for (let count = 0; count < WORKERS; count += 1) fork()
   await until('all are ready, and listen', () =>

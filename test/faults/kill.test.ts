@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
+import { Member } from '../support/member.js'
 import { seeded } from '../support/random.js'
+import { until } from '../support/until.js'
 
-const PROGRAM = fileURLToPath(new URL('./indexing-process.js', import.meta.url))
 const KILLS = 100
 /** Set it to repeat a run, as far as the moments of other processes allow. */
 const SEED = Number(process.env.MIRRORED_BY_SEED ?? Date.now() % 1_000_000)
@@ -60,57 +58,43 @@ function check(root: string, store: string): { rows: number; compared: number } 
   }
 }
 
-/** @param batches after which it kills itself */
-function start(root: string, store: string, batches = Number.POSITIVE_INFINITY) {
-  const child = fork(PROGRAM, [root, store, '', String(batches)], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
-  const warnings: string[] = []
-  let indexed: { files: number; hashed: number } | undefined
-  child.on('message', (told: { warning?: string; indexed?: { files: number; hashed: number } }) => {
-    if (told.warning !== undefined) warnings.push(told.warning)
-    if (told.indexed !== undefined) indexed = told.indexed
-  })
-  return { child, warnings, indexed: () => indexed }
-}
-
-/** At any moment from its start to so many milliseconds after it has begun to index. */
-async function killSometime(root: string, store: string, within: number): Promise<void> {
-  const { child, warnings } = start(root, store)
-  if (random() < 0.8) await once(child, 'message')
+/** Kills a process at any moment from its start to `within` milliseconds after its origin has begun to index. */
+async function killSometime(t: TestContext, repository: Repository, within: number): Promise<void> {
+  const member = Member.fork(t, repository)
+  if (random() < 0.8) await member.started()
   await sleep(random() * within)
-  child.kill('SIGKILL')
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-  assert.deepEqual(warnings, [])
+  await member.kill()
+  assert.deepEqual(member.warnings, [])
 }
 
-/** Between two batches of what it stores: by time alone that moment is hardly ever met. */
-async function killBetweenBatches(root: string, store: string, batches: number): Promise<void> {
-  const { child, warnings } = start(root, store, batches)
-  await once(child, 'exit')
-  assert.equal(child.signalCode, 'SIGKILL')
-  assert.deepEqual(warnings, [])
+/** Kills a process between two batches that it stores: by time alone that moment is hardly ever met. */
+async function killBetweenBatches(t: TestContext, repository: Repository, batches: number): Promise<void> {
+  const member = Member.fork(t, repository, { batches })
+  assert.equal(await member.ended(), 'SIGKILL')
+  assert.deepEqual(member.warnings, [])
 }
 
-/** Lets it come to its end, which takes so many milliseconds once it has begun. */
+/** Lets a process index everything, and returns what it did and how many milliseconds it took. */
 async function complete(
-  root: string,
-  store: string,
+  t: TestContext,
+  repository: Repository,
 ): Promise<{ files: number; hashed: number; milliseconds: number }> {
-  const { child, warnings, indexed } = start(root, store)
-  await once(child, 'message')
+  const member = Member.fork(t, repository)
+  await member.started()
   const begun = performance.now()
-  while (indexed() === undefined) await once(child, 'message')
+  const indexed = await until('everything is indexed', () => member.indexed)
   const milliseconds = performance.now() - begun
-  child.send({ stop: true })
-  await once(child, 'exit')
-  assert.deepEqual(warnings, [])
-  const result = indexed()
-  assert.ok(result)
-  return { ...result, milliseconds }
+  await member.stop()
+  assert.deepEqual(member.warnings, [])
+  return { ...indexed, milliseconds }
 }
 
-function repository(t: TestContext): { root: string; store: string } {
+interface Repository {
+  readonly root: string
+  readonly store: string
+}
+
+function repository(t: TestContext): Repository {
   const root = temporaryFolder(t)
   const store = join(temporaryFolder(t), 'index.sqlite')
   for (let index = 0; index < FILES; index += 1) {
@@ -134,13 +118,13 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
   let midway = 0
   const lane = async (kill: () => boolean) => {
     const { root, store } = repository(t)
-    const { milliseconds } = await complete(root, store)
+    const { milliseconds } = await complete(t, { root, store })
     let one = repository(t)
     let stored = 0
     while (kill()) {
       // Nothing is stored yet: there is at least one batch, and more than one.
-      if (stored === 0 && (midway === 0 || random() < 0.5)) await killBetweenBatches(one.root, one.store, 1)
-      else await killSometime(one.root, one.store, milliseconds)
+      if (stored === 0 && (midway === 0 || random() < 0.5)) await killBetweenBatches(t, one, 1)
+      else await killSometime(t, one, milliseconds)
       const { rows, compared } = check(one.root, one.store)
       checks += compared
       if (rows > stored && rows < FILES) midway += 1
@@ -149,11 +133,11 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
       stored = rows
       if (rows < FILES) continue
       // This one is done: all that is left to see is that the next start reads nothing.
-      assert.deepEqual(await complete(one.root, one.store).then(({ hashed }) => hashed), 0)
+      assert.deepEqual(await complete(t, one).then(({ hashed }) => hashed), 0)
       one = repository(t)
       stored = 0
     }
-    const { files, hashed } = await complete(one.root, one.store)
+    const { files, hashed } = await complete(t, one)
     assert.equal(files, FILES)
     assert.equal(hashed, FILES - stored, 'what was finished is not repeated')
     checks += check(one.root, one.store).compared
@@ -168,10 +152,10 @@ it(`survives ${KILLS} times kill -9 during changes`, { timeout: 900_000 }, async
   let checks = 0
   await inLanes(KILLS, async (kill) => {
     const { root, store } = repository(t)
-    await complete(root, store)
+    await complete(t, { root, store })
     let version = 0
     while (kill()) {
-      const killed = killSometime(root, store, 300)
+      const killed = killSometime(t, { root, store }, 300)
       let running = true
       void killed.finally(() => {
         running = false
@@ -185,7 +169,7 @@ it(`survives ${KILLS} times kill -9 during changes`, { timeout: 900_000 }, async
       await killed
       checks += check(root, store).compared
     }
-    const { files } = await complete(root, store)
+    const { files } = await complete(t, { root, store })
     assert.equal(files, FILES)
     const { rows, compared } = check(root, store)
     assert.deepEqual([rows, compared], [FILES, FILES])

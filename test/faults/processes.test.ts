@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
+import { Member } from '../support/member.js'
 import { until } from '../support/until.js'
-import { Member } from './member.js'
 
 it('of several processes that share an index one hashes, and the others read', async (t) => {
   const root = temporaryFolder(t)
@@ -12,7 +12,11 @@ it('of several processes that share an index one hashes, and the others read', a
     Array.from({ length: 500 }, (_, index) => [`${index % 7}/${index}`, `${index}`]),
   )
   writeFiles(root, files)
-  let members = [Member.fork(t, root, store), Member.fork(t, root, store), Member.fork(t, root, store)]
+  let members = [
+    Member.fork(t, { root, store }),
+    Member.fork(t, { root, store }),
+    Member.fork(t, { root, store }),
+  ]
   await until('all are ready', () => members.every(({ indexed }) => indexed !== undefined))
   assert.deepEqual(members.map(({ indexed }) => indexed?.hashed).toSorted(), [0, 0, 500])
   assert.deepEqual(

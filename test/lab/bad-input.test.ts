@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { describe, type TestContext, test } from 'node:test'
 import type { MirrorPresence, Origin, OriginOptions } from '../../lib/index.js'
 import { isPrivate, systemResolver } from '../../lib/network/addresses.js'
-import { startFaultyMirror } from '../support/fake-mirror.js'
+import { startFakeMirror } from '../support/fake-mirror.js'
 import { type HttpFault, OUTSIDE } from '../support/faulty-listings.js'
 import { at, given, open, setting, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
@@ -59,7 +59,7 @@ describe('a mirror whose host', { concurrency: true }, () => {
     const name = await nameOfThisMachine(t)
     if (name === undefined) return
     const { root, folder, copies } = await setting(t, FILES, [{}, {}])
-    const hidden = await startFaultyMirror(t, at(copies, 0).folder, { host: '127.0.0.1' })
+    const hidden = await startFakeMirror(t, at(copies, 0).folder, { host: '127.0.0.1' })
     const url = hidden.url.replace('127.0.0.1', name)
     const mirrors = [
       { id: 'm0', url, rsync: `rsync://${name}/repo/` },

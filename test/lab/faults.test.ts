@@ -10,10 +10,10 @@ import { unlessInstalled } from '../support/client.js'
 import { PROGRAM } from '../support/command.js'
 import { addedUris, aria2, assertDownloaded, type Download } from '../support/downloads.js'
 import {
+  type FakeMirror,
+  type FakeMirrorChoices,
   type Fault,
-  type FaultyMirror,
-  type FaultyMirrorChoices,
-  startFaultyMirror,
+  startFakeMirror,
 } from '../support/fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { given, sync, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
@@ -55,7 +55,7 @@ interface Case {
   /** Milliseconds until no client is sent there any more. */
   readonly within: number
   readonly reason: RegExp
-  readonly mirror?: FaultyMirrorChoices
+  readonly mirror?: FakeMirrorChoices
   readonly options?: Partial<OriginOptions>
 }
 
@@ -123,14 +123,14 @@ const copy = join(temporaryFolder(scope), 'copy')
 mkdirSync(copy)
 sync(root, copy)
 const GOOD = ['127.0.0.3', '127.0.0.4']
-const good = Promise.all(GOOD.map((host) => startFaultyMirror(scope, copy, { host })))
+const good = Promise.all(GOOD.map((host) => startFakeMirror(scope, copy, { host })))
 
 interface Lab {
   readonly origin: Origin
   /** Where aria2 asks: slower. */
   readonly url: string
   readonly port: number
-  readonly mirror: FaultyMirror
+  readonly mirror: FakeMirror
   /** Requests of aria2 wait until so many are there; then this is done, and they are answered. */
   hold(count: number, begin: () => void): Promise<void>
 }
@@ -138,10 +138,10 @@ interface Lab {
 /** An origin with three mirrors that hold its files, the first of them one that can break. */
 async function openLab(
   t: TestContext,
-  choices: FaultyMirrorChoices,
+  choices: FakeMirrorChoices,
   options: Partial<OriginOptions>,
 ): Promise<Lab> {
-  const mirror = await startFaultyMirror(t, copy, { host: '127.0.0.2', ...choices })
+  const mirror = await startFakeMirror(t, copy, { host: '127.0.0.2', ...choices })
   const urls = [mirror.url, ...(await good).map(({ url }) => url)]
   const origin = await startOrigin(t, {
     root,
@@ -309,7 +309,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
   test('shows a certificate that it signed itself, downloads end right, and the next clients are not sent there', {
     skip: unlessInstalled('openssl'),
   }, async (t) => {
-    const mirror = await startFaultyMirror(t, copy, { host: '127.0.0.2', tls: true })
+    const mirror = await startFakeMirror(t, copy, { host: '127.0.0.2', tls: true })
     const folder = temporaryFolder(t)
     const certificates = join(folder, 'trusted.pem')
     assert.ok(mirror.certificate)

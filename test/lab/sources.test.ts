@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { MirrorOptions, Origin } from '../../lib/index.js'
 import { unlessInstalled } from '../support/client.js'
-import { startFaultyMirror } from '../support/fake-mirror.js'
+import { startFakeMirror } from '../support/fake-mirror.js'
 import { replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
 import { open, sync, untilSurveyed } from '../support/mirrored-origin.js'
 import { rawRequest } from '../support/raw.js'
@@ -97,7 +97,7 @@ process.env.RSYNC_PASSWORD = ACCOUNT.password
 
 /** Where clients are sent; it has no listing. */
 async function withoutListing(t: TestContext, copy: string) {
-  return startFaultyMirror(t, copy, { host: '127.0.0.2', index: 'none' })
+  return startFakeMirror(t, copy, { host: '127.0.0.2', index: 'none' })
 }
 
 const SERVERS: Readonly<Record<string, Server>> = {

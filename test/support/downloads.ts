@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Finished, run } from './client.js'
+import { type FakeMirror, type Fault, startFakeMirror } from './fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from './folder.js'
-import { type Behaviour, startMirror, type TestMirror } from './mirror.js'
 
 /** Big enough for several mirrors, with aria2's `-k1M`. */
 export const BIG = pseudoRandomBytes(8 * 1024 * 1024)
@@ -20,23 +20,40 @@ export function bigRepository(scope: Scope): string {
 /** Bytes a second: as slow as it takes for every one of several mirrors to get its part. */
 const RATE = 4 * 1024 * 1024
 
-/** Mirrors on 127.0.0.2 and what follows, one for each behaviour. */
+/** What a mirror does, from the point of view of a client that downloads. */
+const BEHAVIOURS = {
+  ok: undefined,
+  /** Right length, wrong bytes, as after a fault of its disk. */
+  corrupt: { kind: 'wrong bytes', every: 1 },
+  /** A longer file under the same name, as of another release. */
+  'wrong size': { kind: 'wrong size', by: 4096 },
+  missing: { kind: 'lacks' },
+  /** Refuses connections. */
+  refuses: undefined,
+} satisfies Readonly<Record<string, Fault | undefined>>
+
+export type Behaviour = keyof typeof BEHAVIOURS
+
+/** Starts mirrors on 127.0.0.2 and the addresses after it, because aria2 takes one host for one server. */
 export function startMirrors(
   scope: Scope,
   root: string,
   behaviours: readonly Behaviour[],
   rate = RATE,
-): Promise<TestMirror[]> {
+): Promise<FakeMirror[]> {
   return Promise.all(
-    behaviours.map((behaviour, index) =>
-      startMirror(scope, root, { host: `127.0.0.${index + 2}`, behaviour, rate }),
-    ),
+    behaviours.map(async (behaviour, index) => {
+      const mirror = await startFakeMirror(scope, root, { host: `127.0.0.${index + 2}`, rate })
+      mirror.fault = BEHAVIOURS[behaviour]
+      if (behaviour === 'refuses') await mirror.refuse()
+      return mirror
+    }),
   )
 }
 
 /** The mirrors as an origin's option, the first the most preferred. */
-export function preferred(mirrors: readonly TestMirror[]): { id: string; url: string; weight: number }[] {
-  return mirrors.map(({ id, url }, index) => ({ id, url, weight: 100 - index }))
+export function preferred(mirrors: readonly FakeMirror[]): { id: string; url: string; weight: number }[] {
+  return mirrors.map(({ url }, index) => ({ id: new URL(url).hostname, url, weight: 100 - index }))
 }
 
 export interface Download extends Finished {

@@ -4,16 +4,16 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { Agent, request } from 'undici'
-import { type FaultyMirrorChoices, startFaultyMirror } from './fake-mirror.js'
+import { type FakeMirrorChoices, startFakeMirror } from './fake-mirror.js'
 import { type Scope, temporaryFolder, writeFiles } from './folder.js'
 import { until } from './until.js'
 
 const CONTENT = '0123456789'
 
-async function start(scope: Scope, choices: FaultyMirrorChoices = {}) {
+async function start(scope: Scope, choices: FakeMirrorChoices = {}) {
   const root = temporaryFolder(scope)
   writeFiles(root, { 'a b.iso': CONTENT, 'folder/c': 'c' })
-  const mirror = await startFaultyMirror(scope, root, choices)
+  const mirror = await startFakeMirror(scope, root, choices)
   const agent = new Agent()
   scope.after(() => agent.destroy())
   const get = async (path: string, range?: string) => {

@@ -15,6 +15,7 @@ import parseRange from 'range-parser'
 import { type Certificate, makeCertificate } from './certificate.js'
 import { HTTP_FAULTS, type HttpFault } from './faulty-listings.js'
 import type { Scope } from './folder.js'
+import { Throttle } from './throttle.js'
 
 /**
  * What is wrong with a mirror. With a `path`, below the root and without a leading `/`, it is wrong with that file or folder
@@ -57,17 +58,19 @@ export interface Received {
   readonly when: number
 }
 
-export interface FaultyMirrorChoices {
+export interface FakeMirrorChoices {
   /** A loopback address. Default: 127.0.0.1. */
   readonly host?: string
   /** How folders are listed, both as nginx does it, with exact sizes. Default: JSON. */
   readonly index?: 'json' | 'html' | 'none'
-  /** Whether it speaks TLS, with a certificate that it signed itself. Default: not. */
+  /** Whether it speaks TLS, with a self-signed certificate. Default: false. */
   readonly tls?: boolean
+  /** Bytes of content per second on each connection. Default: unlimited. */
+  readonly rate?: number
 }
 
 /** A mirror of a folder that may break in any way, and be well again. */
-export class FaultyMirror {
+export class FakeMirror {
   readonly url: string
   /** Its certificate, for who is to trust it; undefined without TLS. */
   readonly certificate: Certificate | undefined
@@ -80,7 +83,7 @@ export class FaultyMirror {
   readonly #server: Server
   readonly #address: AddressInfo
 
-  /** Only for `startFaultyMirror`. */
+  /** Only for `startFakeMirror`. */
   constructor(
     server: Server,
     scheme: string,
@@ -116,19 +119,19 @@ export class FaultyMirror {
 }
 
 /** Serves a folder like a mirror that knows nothing of us: files with ranges and times, and an index of each folder. */
-export async function startFaultyMirror(
+export async function startFakeMirror(
   scope: Scope,
   folder: string,
-  choices: FaultyMirrorChoices = {},
-): Promise<FaultyMirror> {
-  const { host = '127.0.0.1', index = 'json', tls = false } = choices
+  choices: FakeMirrorChoices = {},
+): Promise<FakeMirror> {
+  const { host = '127.0.0.1', index = 'json', tls = false, rate = Number.POSITIVE_INFINITY } = choices
   const certificate = tls ? makeCertificate(scope, host) : undefined
   const requests: Received[] = []
-  let mirror: FaultyMirror | undefined
+  let mirror: FakeMirror | undefined
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const { method = '', url: path = '', headers } = request
     requests.push({ method, path, range: headers.range, when: performance.now() })
-    if (mirror !== undefined) void new Answer(folder, index, mirror, request, response).give()
+    if (mirror !== undefined) void new Answer({ folder, index, rate, mirror, request, response }).give()
   }
   const server = certificate === undefined ? createHttpServer(answer) : createHttpsServer(certificate, answer)
   server.listen(0, host)
@@ -137,7 +140,7 @@ export async function startFaultyMirror(
     server.closeAllConnections()
     if (server.listening) server.close()
   })
-  mirror = new FaultyMirror(server, tls ? 'https' : 'http', certificate, requests)
+  mirror = new FakeMirror(server, tls ? 'https' : 'http', certificate, requests)
   return mirror
 }
 
@@ -148,25 +151,30 @@ interface Copy {
   read(start: number, end: number): AsyncIterable<Uint8Array>
 }
 
-/** One answer of a mirror. */
+interface Exchange {
+  readonly folder: string
+  readonly index: 'json' | 'html' | 'none'
+  readonly rate: number
+  readonly mirror: FakeMirror
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** One response of a mirror. */
 class Answer {
   readonly #folder: string
   readonly #index: 'json' | 'html' | 'none'
-  readonly #mirror: FaultyMirror
+  readonly #rate: number
+  readonly #mirror: FakeMirror
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  /** What was wrong when the request came. */
+  /** The fault when the request arrived. */
   readonly #fault: Fault | undefined
 
-  constructor(
-    folder: string,
-    index: 'json' | 'html' | 'none',
-    mirror: FaultyMirror,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ) {
+  constructor({ folder, index, rate, mirror, request, response }: Exchange) {
     this.#folder = folder
     this.#index = index
+    this.#rate = rate
     this.#mirror = mirror
     this.#request = request
     this.#response = response
@@ -282,9 +290,10 @@ class Answer {
     })
     if (this.#request.method === 'HEAD' || length === 0) return void response.end()
     const last = fault?.kind === 'truncates' ? wanted.start + Math.ceil(length / 2) - 1 : wanted.end
-    const content = Readable.from(this.#count(copy.read(wanted.start, last)), { objectMode: false })
-    // Whoever has enough closes the connection: that is no failure.
-    await pipeline(content, response, { end: false }).catch(() => {})
+    const content = Readable.from(copy.read(wanted.start, last), { objectMode: false })
+    const count = (sent: AsyncIterable<Uint8Array>) => this.#count(sent)
+    // A client that has enough closes the connection: this is not a failure.
+    await pipeline(content, new Throttle(this.#rate), count, response, { end: false }).catch(() => {})
     if (last < wanted.end) response.destroy()
     else response.end()
   }

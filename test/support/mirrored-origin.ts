@@ -3,7 +3,7 @@ import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { mirroredBy } from '../../lib/adapters/node.js'
 import type { Origin, OriginOptions } from '../../lib/index.js'
-import { type FaultyMirror, type FaultyMirrorChoices, startFaultyMirror } from './fake-mirror.js'
+import { type FakeMirror, type FakeMirrorChoices, startFakeMirror } from './fake-mirror.js'
 import { type Scope, temporaryFolder, writeFiles } from './folder.js'
 import { startOrigin } from './origin.js'
 import { rawRequest, values } from './raw.js'
@@ -15,7 +15,7 @@ import { until } from './until.js'
 export interface Copy {
   readonly id: string
   readonly folder: string
-  readonly mirror: FaultyMirror
+  readonly mirror: FakeMirror
 }
 
 /** One of the copies. */
@@ -37,7 +37,7 @@ export interface Setting {
 export async function setting(
   scope: Scope,
   files: Readonly<Record<string, string | Uint8Array>>,
-  choices: readonly FaultyMirrorChoices[] = [{}, {}, {}],
+  choices: readonly FakeMirrorChoices[] = [{}, {}, {}],
 ): Promise<Setting> {
   const folder = temporaryFolder(scope)
   const root = join(folder, 'root')
@@ -47,7 +47,7 @@ export async function setting(
     choices.map(async (choice, index) => {
       const copy = join(folder, `copy${index}`)
       sync(root, copy)
-      const mirror = await startFaultyMirror(scope, copy, { host: `127.0.0.${index + 2}`, ...choice })
+      const mirror = await startFakeMirror(scope, copy, { host: `127.0.0.${index + 2}`, ...choice })
       return { id: `m${index}`, folder: copy, mirror }
     }),
   )

@@ -1,100 +1,38 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { mirroredBy } from '../../../lib/adapters/node.js'
 import { createOrigin, memoryStore, type Origin, type OriginOptions } from '../../../lib/index.js'
 import { sqliteStates } from '../../../lib/store/sqlite-states.js'
+import type { FakeMirror } from '../../support/fake-mirror.js'
 import { startFaulty } from '../../support/faulty-server.js'
-import { type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
+import { temporaryFolder, writeFiles } from '../../support/folder.js'
+import { Member } from '../../support/member.js'
+import { open, setting } from '../../support/mirrored-origin.js'
 import { startOrigin } from '../../support/origin.js'
 import { rawRequest, values } from '../../support/raw.js'
-import { listen } from '../../support/server.js'
-import { plainFiles } from '../../support/setups.js'
 import { until } from '../../support/until.js'
-import { Member } from './member.js'
 
 const INTERVAL = 3000
 /** Found out within three seconds, even when it hangs. */
 const PROBE = { interval: INTERVAL }
 const FILES = { 'a.bin': 'content', 'sub/b.bin': 'more content' }
 
-/** A mirror that can be stopped, and started again at the same place. */
-class Mirror {
-  readonly #listener: RequestListener
-  readonly #host: string
-  #server: Server | undefined
-  #port = 0
-  requests = 0
-
-  constructor(scope: Scope, root: string, host: string) {
-    const send = plainFiles(root)
-    this.#host = host
-    this.#listener = (request, response) => {
-      this.requests += 1
-      if (request.headers.range === undefined || request.url === '/') {
-        send(request, response)
-        return
-      }
-      const { length } = readFileSync(join(root, request.url ?? ''))
-      const fields = { 'Content-Range': `bytes 0-0/${length}`, 'Content-Length': 1 }
-      response.writeHead(206, fields).end('c')
-    }
-    scope.after(() => this.stop())
-  }
-
-  get url(): string {
-    return `http://${this.#host}:${this.#port}/`
-  }
-
-  async start(): Promise<this> {
-    this.#server = createServer(this.#listener).listen(this.#port, this.#host)
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port
-    return this
-  }
-
-  stop(): void {
-    this.#server?.closeAllConnections()
-    this.#server?.close()
-    this.#server = undefined
-  }
-}
-
-interface Setting {
+interface Mirrored {
   readonly folder: string
-  readonly root: string
   readonly store: string
-  readonly mirrors: readonly Mirror[]
-  readonly options: OriginOptions
+  readonly mirrors: readonly FakeMirror[]
+  readonly options: OriginOptions & { readonly root: string; readonly store: string }
 }
 
-/** Three mirrors of the same files, and options of an origin that knows them. */
-async function setting(t: TestContext): Promise<Setting> {
-  const folder = temporaryFolder(t)
-  const root = join(folder, 'root')
-  writeFiles(root, FILES)
-  const mirrors = await Promise.all([2, 3, 4].map((host) => new Mirror(t, root, `127.0.0.${host}`).start()))
+/** Three mirrors of the same files, and options of an origin that probes them. */
+async function mirrored(t: TestContext): Promise<Mirrored> {
+  const { folder, root, copies, options } = await setting(t, FILES)
   const store = join(folder, 'index.sqlite')
-  const list = mirrors.map(({ url }, index) => ({ id: `m${index}`, url }))
-  return {
-    folder,
-    root,
-    store,
-    mirrors,
-    options: { root, store, mirrors: list, probe: PROBE, presence: false, geo: false },
-  }
-}
-
-async function open(t: TestContext, options: OriginOptions): Promise<{ origin: Origin; port: number }> {
-  const origin = await startOrigin(t, options)
-  const { port } = await listen(t, mirroredBy(origin, plainFiles(origin.root)))
-  return { origin, port }
+  const mirrors = copies.map(({ mirror }) => mirror)
+  return { folder, store, mirrors, options: { ...options, root, store, probe: PROBE, presence: false } }
 }
 
 /** The mirrors that an answer names: in links, and where it redirects to. */
@@ -117,14 +55,14 @@ async function untilAllUp(origin: Origin): Promise<void> {
 describe('an origin with three mirrors', { concurrency: true }, () => {
   for (const mode of ['decorate', 'redirect'] as const) {
     test(`one of which dies, names it no more within the interval, and again when it is back (${mode})`, async (t) => {
-      const { mirrors, options } = await setting(t)
+      const { mirrors, options } = await mirrored(t)
       const { origin, port } = await open(t, { ...options, mode })
       const changes: string[] = []
       origin.on('mirror', ({ id, state, reason }) => changes.push(`${id} ${state}: ${reason}`))
       await untilAllUp(origin)
       const [one, ...others] = mirrors
       assert.ok(one)
-      one.stop()
+      await one.refuse()
       const death = performance.now()
       await until('it is named no more', async () => {
         const urls = await named(port)
@@ -144,7 +82,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
       )
       assert.deepEqual(changes.slice(-1), ['m0 down: connection refused'])
 
-      await one.start()
+      await one.accept()
       await until('it is named again', async () => (await named(port)).includes(one.url))
       assert.equal(origin.mirrors()[0]?.health.state, 'up')
       assert.deepEqual(changes.slice(-1), ['m0 up: it answers'])
@@ -153,10 +91,10 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   }
 
   test('all of which die, sends its files itself', async (t) => {
-    const { mirrors, options } = await setting(t)
+    const { mirrors, options } = await mirrored(t)
     const { origin, port } = await open(t, { ...options, mode: 'redirect' })
     await untilAllUp(origin)
-    for (const mirror of mirrors) mirror.stop()
+    for (const mirror of mirrors) await mirror.refuse()
     const answer = await until('no client is redirected', async () => {
       const found = await rawRequest(port, 'GET', '/a.bin')
       return found.status === 200 && found
@@ -169,43 +107,43 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
     assert.deepEqual(values(answer, 'X-Mirrored-By'), [])
     const metalink = await rawRequest(port, 'GET', '/a.bin.meta4')
     assert.equal(metalink.body.toString().match(/<url/g)?.length, 1)
-    await Promise.all(mirrors.map((mirror) => mirror.start()))
+    await Promise.all(mirrors.map((mirror) => mirror.accept()))
     await until('clients are redirected again', async () => (await named(port)).length > 0)
   })
 
   test('asks no mirror in a request', async (t) => {
-    const { mirrors, options } = await setting(t)
+    const { mirrors, options } = await mirrored(t)
     const probe = { interval: 600_000 }
     const { origin, port } = await open(t, { ...options, probe })
     await untilAllUp(origin)
-    const before = mirrors.map(({ requests }) => requests)
+    const before = mirrors.map(({ requests }) => requests.length)
     for (let round = 0; round < 100; round += 1) await named(port)
     assert.deepEqual(
-      mirrors.map(({ requests }) => requests),
+      mirrors.map(({ requests }) => requests.length),
       before,
     )
   })
 
   test('probes early what a client says is broken, and believes nobody else', async (t) => {
-    const { mirrors, options } = await setting(t)
+    const { mirrors, options } = await mirrored(t)
     // Every four seconds and more; early, a second and a third after the last.
     const probe = { interval: 8000, timeout: 1000 }
     const { origin, port } = await open(t, { ...options, probe })
     await untilAllUp(origin)
-    const [first, , last] = mirrors.map(({ requests }) => requests)
-    const before = mirrors[1]?.requests ?? 0
+    const [first, , last] = mirrors.map(({ requests }) => requests.length)
+    const before = mirrors[1]?.requests.length ?? 0
     assert.equal((await named(port, '/a.bin', { 'X-Broken-Mirrors': 'm1' })).length, 2)
-    await until('it is probed', () => (mirrors[1]?.requests ?? 0) > before)
-    assert.deepEqual([mirrors[0]?.requests, mirrors[2]?.requests], [first, last])
+    await until('it is probed', () => (mirrors[1]?.requests.length ?? 0) > before)
+    assert.deepEqual([mirrors[0]?.requests.length, mirrors[2]?.requests.length], [first, last])
     assert.deepEqual(states(origin), ['up', 'up', 'up'])
     assert.equal((await named(port)).length, 3)
   })
 
   test('knows after a restart what it knew before', async (t) => {
-    const { mirrors, options } = await setting(t)
+    const { mirrors, options } = await mirrored(t)
     const first = await open(t, options)
     await untilAllUp(first.origin)
-    mirrors[1]?.stop()
+    await mirrors[1]?.refuse()
     await until('one is down', () => states(first.origin)[1] === 'down')
     const { since, history } = first.origin.mirrors()[1]?.health ?? {}
     await first.origin.close()
@@ -218,7 +156,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('keeps what operators said when its index is broken and set aside', async (t) => {
-    const { store, options, folder } = await setting(t)
+    const { store, options, folder } = await mirrored(t)
     const first = await open(t, options)
     await untilAllUp(first.origin)
     await first.origin.close()
@@ -243,7 +181,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('sees within two seconds that somebody switches a mirror off, or on', async (t) => {
-    const { options, folder } = await setting(t)
+    const { options, folder } = await mirrored(t)
     const { origin, port } = await open(t, options)
     await untilAllUp(origin)
     const operator = sqliteStates(join(folder, 'index.mirrors.sqlite'))
@@ -260,7 +198,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('has states in a file that cannot be used: they are kept in memory, with one warning', async (t) => {
-    const { folder, options } = await setting(t)
+    const { folder, options } = await mirrored(t)
     writeFiles(folder, { 'a file': '' })
     const origin = await createOrigin({ ...options, mirrorStates: join(folder, 'a file', 'states.sqlite') })
     t.after(() => origin.close())
@@ -315,26 +253,25 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
 })
 
 test('of several processes that share the states one probes, and when it is killed another does', async (t) => {
-  const { root, store, mirrors } = await setting(t)
-  const urls = mirrors.map(({ url }) => url)
-  const members = [1, 2, 3].map(() => Member.fork(t, root, store, urls, PROBE))
+  const { mirrors, options } = await mirrored(t)
+  const members = [1, 2, 3].map(() => Member.fork(t, options))
   await until('all see that all are up', () => members.every(({ states }) => states.join() === 'up,up,up'))
-  const requests = mirrors[0]?.requests ?? 0
+  const requests = mirrors[0]?.requests.length ?? 0
   const start = performance.now()
-  await until('four probes more', () => (mirrors[0]?.requests ?? 0) >= requests + 4)
+  await until('four probes more', () => (mirrors[0]?.requests.length ?? 0) >= requests + 4)
   // One process needs at least 2.7 s for three pauses between probes, three processes 1.4 s.
   const took = performance.now() - start
   assert.ok(took > 2000, `four probes in ${took} ms`)
 
-  mirrors[1]?.stop()
+  await mirrors[1]?.refuse()
   await until('all see that it is down', () => members.every(({ states }) => states[1] === 'down'))
   const leader = members.find(({ leads }) => leads)
   assert.ok(leader)
   assert.equal(members.filter(({ leads }) => leads).length, 1)
   await leader.kill()
   const left = members.filter((member) => member !== leader)
-  mirrors[2]?.stop()
-  await mirrors[1]?.start()
+  await mirrors[2]?.refuse()
+  await mirrors[1]?.accept()
   await until('the others see what changes', () => left.every(({ states }) => states.join() === 'up,up,down'))
   assert.equal(left.filter(({ leads }) => leads).length, 1)
   await Promise.all(left.map((member) => member.kill()))

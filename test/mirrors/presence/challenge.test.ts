@@ -17,7 +17,7 @@ import {
 import { pieceLength } from '../../../lib/pieces.js'
 import { startNginx } from '../../lab/nginx.js'
 import { unlessInstalled } from '../../support/client.js'
-import { type Fault, type FaultyMirror, startFaultyMirror } from '../../support/fake-mirror.js'
+import { type FakeMirror, type Fault, startFakeMirror } from '../../support/fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
 import { freePort } from '../../support/port.js'
 import { listen } from '../../support/server.js'
@@ -37,10 +37,10 @@ function targetAt(url: string, piece: number, content = CONTENT): PieceTarget {
   return { url, size: content.length, piece, length: LENGTH, sha256 }
 }
 
-async function start(scope: Scope, fault?: Fault, tls = false): Promise<FaultyMirror> {
+async function start(scope: Scope, fault?: Fault, tls = false): Promise<FakeMirror> {
   const root = temporaryFolder(scope)
   writeFiles(root, { 'big.iso': CONTENT, small: SMALL })
-  const mirror = await startFaultyMirror(scope, root, { tls })
+  const mirror = await startFakeMirror(scope, root, { tls })
   mirror.fault = fault
   return mirror
 }
