@@ -14,7 +14,6 @@ const PENDING: readonly string[] = [
   'lib/fields/',
   'lib/geo/',
   'lib/indexing/',
-  'lib/mirrors/list/',
   'lib/mirrors/presence/file/',
   'lib/mirrors/presence/listings/',
   'lib/mirrors/presence/sets/',

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { counted, escapeUnprintable } from '../../message-text.js'
-import { mirrorsFile, written } from '../../mirrors/list/import/document.js'
+import { entryOf, mirrorsFile } from '../../mirrors/list/import/document.js'
 import {
   importMirrors,
   LIST_FORMATS,
@@ -72,7 +72,7 @@ function importLists(paths: readonly string[], flags: ImportFlags, output: Outpu
     return false
   }
   const origin = `Imported from ${namesOf(paths)} (${from}) by mirrored-by: ${counts}.`
-  const text = json ? JSON.stringify(mirrors.map(written)) : mirrorsFile(mirrors, [origin]).trimEnd()
+  const text = json ? JSON.stringify(mirrors.map(entryOf)) : mirrorsFile(mirrors, [origin]).trimEnd()
   if (target === undefined) output.line(text)
   else {
     writeWhole(target, `${text}\n`, force)

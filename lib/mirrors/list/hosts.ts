@@ -4,98 +4,100 @@ import { systemCode } from '../../errors.js'
 import type { Family, Mirror, Place } from '../../model.js'
 import { hostOf } from '../../network/addresses.js'
 
-/** Milliseconds that a name server has to answer, twice. */
+/** Time for a response of a name server; each query is sent at most twice. */
 const LOOKUP_TIMEOUT_MS = 2000
-/** Hosts looked up at the same time. */
-const MAX_CONCURRENT = 8
-/** Milliseconds until all are looked up again. */
+const MAX_CONCURRENT_LOOKUPS = 8
 const REFRESH_MS = 3_600_000
 
 export interface HostsDependencies {
-  /** Addresses of a host in a family; undefined where that cannot be known at the moment. Never rejects. */
+  /** Returns the addresses of a host in a family; undefined if the lookup failed. Never rejects. */
   readonly addresses: (host: string, family: Family) => Promise<readonly string[] | undefined>
-  /** Ends what is under way. */
+  /** Cancels pending lookups. */
   readonly cancel: () => void
   readonly locate: (address: string) => Place
 }
 
-/** Addresses of a host as far as they are known. */
+/** Addresses of a host by family; undefined if a lookup never succeeded. */
 type Addresses = { readonly [F in Family]: readonly string[] | undefined }
 
 /**
- * Knows what the names and addresses of mirrors say of them, for what their operator left out: where they are, in whose
- * network, and whether they have IPv6 alone. It asks in the background, and name servers only: never a mirror.
+ * Completes mirrors by the addresses of their hosts: location, ASN, and whether a host has IPv6
+ * only. Used for values that the operator left out. Queries name servers in the background, and
+ * never contacts a mirror.
  */
 export class Hosts {
   readonly #dependencies: HostsDependencies
-  readonly #updated: () => void
-  readonly #known = new Map<string, Addresses>()
+  readonly #onUpdate: () => void
+  readonly #addresses = new Map<string, Addresses>()
   #hosts: readonly string[] = []
-  #looking: Promise<void> = Promise.resolve()
+  #lookups: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
-  #closed = false
+  #isClosed = false
 
-  /** @param learnt told when `complete` may give something else than before */
-  constructor(parts: HostsDependencies, learnt: () => void) {
-    this.#dependencies = parts
-    this.#updated = learnt
+  /** @param onUpdate called when results of `complete` may have changed */
+  constructor(dependencies: HostsDependencies, onUpdate: () => void) {
+    this.#dependencies = dependencies
+    this.#onUpdate = onUpdate
   }
 
-  /** Looks up the hosts of these mirrors, now and every hour; settles after the first time, and never rejects. */
+  /**
+   * Looks up the hosts of mirrors now and every REFRESH_MS. Settles after the first lookups; never
+   * rejects.
+   */
   setMirrors(mirrors: readonly Mirror[]): Promise<void> {
     this.#hosts = [...new Set(mirrors.map(hostOfMirror))]
-    return this.#look()
+    return this.#queueLookups()
   }
 
-  /** A mirror with what its host tells of it, where its operator does not. */
+  /** Returns a mirror with its missing values filled in by the addresses of its host. */
   complete(mirror: Mirror): Mirror {
-    const known = this.#known.get(hostOfMirror(mirror))
-    if (known === undefined) return mirror
-    const { ipv4 = [], ipv6 = [] } = known
+    const addresses = this.#addresses.get(hostOfMirror(mirror))
+    if (addresses === undefined) return mirror
+    const { ipv4 = [], ipv6 = [] } = addresses
     const [address] = [...ipv4, ...ipv6]
     const place = address === undefined ? {} : this.#dependencies.locate(address)
-    const hasOnlyIpv6 = known.ipv4 !== undefined && ipv4.length === 0 && ipv6.length > 0
+    const hasOnlyIpv6 = addresses.ipv4 !== undefined && ipv4.length === 0 && ipv6.length > 0
     return {
       ...mirror,
       ...placeFor(mirror, place),
       ...asnFor(mirror, place),
-      // Nothing is said of those that have IPv4 alone: nearly all who come by IPv6 have that too.
+      // Do not set `ipv4` for hosts with IPv4 only: nearly all IPv6 clients have IPv4, too.
       ...(mirror.family === undefined && hasOnlyIpv6 ? { family: 'ipv6' } : {}),
     }
   }
 
   close(): void {
-    this.#closed = true
+    this.#isClosed = true
     clearTimeout(this.#timer)
     this.#dependencies.cancel()
   }
 
-  #look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#lookUpAll())
-    return this.#looking
+  #queueLookups(): Promise<void> {
+    this.#lookups = this.#lookups.then(() => this.#lookUpAll())
+    return this.#lookups
   }
 
   async #lookUpAll(): Promise<void> {
     clearTimeout(this.#timer)
-    const left = [...this.#hosts]
-    let learnt = false
-    const lane = async (): Promise<void> => {
-      for (let host = left.pop(); host !== undefined && !this.#closed; host = left.pop())
-        learnt = (await this.#lookUp(host)) || learnt
+    const remaining = [...this.#hosts]
+    let hasChanged = false
+    const lookUpNext = async (): Promise<void> => {
+      for (let host = remaining.pop(); host !== undefined && !this.#isClosed; host = remaining.pop())
+        hasChanged = (await this.#lookUp(host)) || hasChanged
     }
-    await Promise.all(Array.from({ length: MAX_CONCURRENT }, lane))
-    if (this.#closed) return
-    this.#timer = setTimeout(() => void this.#look(), REFRESH_MS).unref()
-    if (learnt) this.#updated()
+    await Promise.all(Array.from({ length: MAX_CONCURRENT_LOOKUPS }, lookUpNext))
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => void this.#queueLookups(), REFRESH_MS).unref()
+    if (hasChanged) this.#onUpdate()
   }
 
-  /** Whether that gave something new. What was known stays while name servers are silent. */
+  /** Returns whether the addresses changed. Keeps known addresses while name servers fail. */
   async #lookUp(host: string): Promise<boolean> {
-    const before = this.#known.get(host)
+    const before = this.#addresses.get(host)
     const { addresses } = this.#dependencies
     const [ipv4, ipv6] = await Promise.all([addresses(host, 'ipv4'), addresses(host, 'ipv6')])
     const now = { ipv4: ipv4?.toSorted() ?? before?.ipv4, ipv6: ipv6?.toSorted() ?? before?.ipv6 }
-    this.#known.set(host, now)
+    this.#addresses.set(host, now)
     return JSON.stringify(now) !== JSON.stringify(before ?? {})
   }
 }
@@ -106,7 +108,7 @@ function hostOfMirror({ urls: [url = ''] }: Mirror): string {
 
 function placeFor(mirror: Mirror, { country, coordinates, approximate }: Place): Partial<Mirror> {
   const location = mirror.location ?? country
-  // A database that has it in another country than its operator is wrong about the city too.
+  // If a database and the operator disagree on the country, the database's city is wrong, too.
   const isTrusted = location === country && coordinates !== undefined && !approximate
   return {
     ...(location === undefined ? {} : { location }),
@@ -115,12 +117,16 @@ function placeFor(mirror: Mirror, { country, coordinates, approximate }: Place):
 }
 
 function asnFor({ asn, serves, private: isPrivate }: Mirror, place: Place): Partial<Mirror> {
-  // Whom a mirror is restricted to, its operator says: the network it stands in may be half of the internet.
+  // Do not fill in the ASN of a mirror with restricted access: its operator must name the ASN,
+  // because the host's network (for example a CDN) may be huge.
   const isRestricted = isPrivate || serves === 'asn' || serves === 'subnet'
   return asn.length > 0 || place.asn === undefined || isRestricted ? {} : { asn: [place.asn] }
 }
 
-/** Asks the system's name servers; not by `getaddrinfo`, which would hold a thread that reads files. */
+/**
+ * Uses the system's name servers without `getaddrinfo`, which would block a thread that reads
+ * files.
+ */
 export function nameServers(): Pick<HostsDependencies, 'addresses' | 'cancel'> {
   const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
   return {
@@ -128,7 +134,7 @@ export function nameServers(): Pick<HostsDependencies, 'addresses' | 'cancel'> {
     addresses: async (host, family) => {
       const version = isIP(host)
       if (version !== 0) return family === `ipv${version}` ? [host] : []
-      // RFC 6761 §6.4: there are none, and name servers need not be asked.
+      // RFC 6761 §6.4: `.invalid` has no addresses, so that a query is not needed.
       if (host.endsWith('.invalid')) return []
       try {
         return family === 'ipv4' ? await resolver.resolve4(host) : await resolver.resolve6(host)

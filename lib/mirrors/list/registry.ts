@@ -11,39 +11,39 @@ import { createSnapshot, type SelectionSettings, type Snapshot } from '../rankin
 import { Hosts, type HostsDependencies } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 
-/** An editor that writes in several steps is given so many milliseconds to finish. */
-const EDIT_MS = 100
+/** Delay before a changed file is read: an editor may write in several steps. */
+const EDIT_DELAY_MS = 100
 
-/** Share by which a weight has to change to be worth new orders. */
+/** Relative change of a weight that is worth new orders. */
 const MIN_WEIGHT_CHANGE = 0.1
 
 export interface RegistryEvents {
-  /** A new list is in force. */
+  /** Called after a new list has taken effect. */
   replaced(snapshot: Snapshot): void
   warning(error: MirroredByError): void
 }
 
 export interface RegistryOptions extends SelectionSettings {
-  /** Milliseconds: of mirrors that have a trace, and do not say it themselves. */
+  /** Default `maxAge` of mirrors with a trace, in milliseconds. */
   readonly maxAge?: number | undefined
 }
 
 /**
- * Holds the snapshot in force, and replaces it whole when the mirrors file has a good edit, or when something is learnt of
- * the hosts of mirrors.
+ * Holds the current snapshot. Replaces the snapshot after a valid edit of the mirrors file, and
+ * when lookups of mirrors' hosts change.
  */
 export class Registry {
   readonly #options: RegistryOptions
   readonly #events: RegistryEvents
   readonly #hosts: Hosts | undefined
-  /** As they are configured. */
+  /** The mirrors as configured. */
   #mirrors: readonly Mirror[]
-  /** By which weights are multiplied. */
+  /** Factors of weights, by mirror id. */
   #factors: ReadonlyMap<string, number> = new Map()
   #snapshot: Snapshot
   #statusOf: (candidate: Candidate) => MirrorStatus | undefined = () => undefined
   #inventoryOf: (mirror: Mirror) => Inventory | undefined = () => undefined
-  /** Settles when the hosts of the first list have been looked up. Never rejects. */
+  /** Settles after the hosts of the first list were looked up. Never rejects. */
   readonly complete: Promise<void>
   #watcher: FSWatcher | undefined
   readonly #clock: Clock
@@ -51,9 +51,9 @@ export class Registry {
 
   /**
    * @param source a checked list, or the path of a mirrors file
-   * @param watch whether, and how, to follow the file
-   * @param hosts how to look up what entries leave out; without it that is not known
-   * @throws MirroredByError ERR_MIRRORS_FILE where the file is not as it should be
+   * @param watch whether and how to watch the file
+   * @param hosts looks up values that entries leave out; without it, they stay unknown
+   * @throws MirroredByError ERR_MIRRORS_FILE if the file is invalid
    */
   constructor(
     source: string | readonly Mirror[],
@@ -79,9 +79,10 @@ export class Registry {
   }
 
   /**
-   * Takes notice of how mirrors fare, now, and whenever the list changes. Nothing is prepared anew.
+   * Sets the function that returns a mirror's status. It is applied to the current snapshot and to
+   * every later one; cached orders stay valid.
    *
-   * @param statusOf what ails a mirror; undefined where nothing does
+   * @param statusOf returns undefined for a healthy mirror
    */
   setStatuses(statusOf: (candidate: Candidate) => MirrorStatus | undefined): void {
     this.#statusOf = statusOf
@@ -89,9 +90,10 @@ export class Registry {
   }
 
   /**
-   * Takes notice of what mirrors hold, likewise.
+   * Sets the function that returns a mirror's inventory. It is applied to the current snapshot and
+   * to every later one; cached orders stay valid.
    *
-   * @param inventoryOf what is known of the files of a mirror; undefined where it is taken to hold everything
+   * @param inventoryOf returns undefined for a mirror that is assumed to hold everything
    */
   setInventories(inventoryOf: (mirror: Mirror) => Inventory | undefined): void {
     this.#inventoryOf = inventoryOf
@@ -99,15 +101,15 @@ export class Registry {
   }
 
   /**
-   * Takes notice of how mirrors perform: their weights are multiplied by that. Orders are prepared anew, so it is done only
-   * where it makes a difference.
+   * Multiplies the weights of mirrors. Ignores changes below MIN_WEIGHT_CHANGE, because new weights
+   * discard all cached orders.
    */
   setWeightFactors(factors: ReadonlyMap<string, number>): void {
-    const changes = this.#mirrors.some(({ id }) => {
+    const hasChanged = this.#mirrors.some(({ id }) => {
       const [before, now] = [this.#factors.get(id) ?? 1, factors.get(id) ?? 1]
       return Math.abs(now - before) > MIN_WEIGHT_CHANGE * before
     })
-    if (!changes) return
+    if (!hasChanged) return
     this.#factors = factors
     this.#snapshot = this.#prepare()
   }
@@ -122,8 +124,8 @@ export class Registry {
     const { maxAge } = this.#options
     const mirrors = this.#mirrors
       .map((mirror) => this.#hosts?.complete(mirror) ?? mirror)
-      .map((mirror) => (isDefaulted(mirror, maxAge) ? { ...mirror, maxAge } : mirror))
-      .map((mirror) => this.#weighed(mirror))
+      .map((mirror) => (usesDefaultMaxAge(mirror, maxAge) ? { ...mirror, maxAge } : mirror))
+      .map((mirror) => this.#withFactor(mirror))
     return this.#withCurrent(createSnapshot(mirrors, this.#options, (error) => this.#events.warning(error)))
   }
 
@@ -135,9 +137,9 @@ export class Registry {
     )
   }
 
-  #weighed(mirror: Mirror): Mirror {
+  #withFactor(mirror: Mirror): Mirror {
     const factor = this.#factors.get(mirror.id) ?? 1
-    // To three digits, as people read it: nothing that was measured is known any better.
+    // Round to three digits: measurements are not more precise, and `rank` prints weights.
     return factor === 1 ? mirror : { ...mirror, weight: Number((mirror.weight * factor).toPrecision(3)) }
   }
 
@@ -147,14 +149,14 @@ export class Registry {
   }
 
   #watch(file: string, usePolling: boolean): void {
-    const edited = (): void => {
+    const onEdit = (): void => {
       this.#cancelReload()
-      this.#cancelReload = this.#clock.after(EDIT_MS, () => this.#reload(file))
+      this.#cancelReload = this.#clock.after(EDIT_DELAY_MS, () => this.#reload(file))
     }
     this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
-      .on('all', edited)
-      // Read once more: an edit after the first reading and before the watch is told by nobody.
-      .on('ready', edited)
+      .on('all', onEdit)
+      // Read again: no event reports an edit between the first read and the start of the watch.
+      .on('ready', onEdit)
       .on('error', (error) => {
         const message = `cannot watch ${file}: ${errorMessage(error)}; edits take effect at the next start`
         this.#events.warning(new MirroredByError('ERR_WATCH', message, error))
@@ -174,9 +176,9 @@ export class Registry {
   }
 }
 
-/** Whether what is said of all mirrors counts for one. */
-function isDefaulted({ trace, maxAge }: Mirror, common: number | undefined): boolean {
-  return common !== undefined && trace !== undefined && maxAge === undefined
+/** Whether a mirror gets the default `maxAge`: it has a trace and no `maxAge` of its own. */
+function usesDefaultMaxAge({ trace, maxAge }: Mirror, defaultMaxAge: number | undefined): boolean {
+  return defaultMaxAge !== undefined && trace !== undefined && maxAge === undefined
 }
 
 function load(file: string): readonly Mirror[] {

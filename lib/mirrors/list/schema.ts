@@ -8,8 +8,12 @@ import { isGlob } from '../ranking/paths.js'
 
 const SCHEMES = ['https:', 'http:', 'ftp:']
 
-/** @param refusal what is wrong with the credentials of a URL; undefined where it may be as it is */
-function checkedUrl(schemes: readonly string[], refusal: (url: URL) => string | undefined) {
+/**
+ * Returns a schema of a base URL. Its output ends in `/`.
+ *
+ * @param credentialsFault returns a message if the credentials of a URL are refused
+ */
+function checkedUrl(schemes: readonly string[], credentialsFault: (url: URL) => string | undefined) {
   return v.pipe(
     v.string('must be a URL'),
     v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
@@ -23,9 +27,10 @@ function checkedUrl(schemes: readonly string[], refusal: (url: URL) => string | 
         return refuse(`${JSON.stringify(text)} is not an absolute URL; it begins with ${names}`)
       const url = new URL(text)
       if (!schemes.includes(url.protocol)) return refuse(`${JSON.stringify(text)} must begin with ${names}`)
-      const refused = refusal(url)
-      if (refused !== undefined) return refuse(refused)
-      // Looked for in the text: an empty one is not in `search` and `hash`, and stays in `href`.
+      const fault = credentialsFault(url)
+      if (fault !== undefined) return refuse(fault)
+      // Test the text: an empty query or fragment is missing in `search` and `hash`, but stays in
+      // `href`.
       if (/[?#]/.test(text)) {
         return refuse(
           `${JSON.stringify(text)} must not have a query or a fragment: file names are added to it`,
@@ -36,28 +41,28 @@ function checkedUrl(schemes: readonly string[], refusal: (url: URL) => string | 
   )
 }
 
-function anyCredentials({ username, password }: URL): string | undefined {
+function clientUrlFault({ username, password }: URL): string | undefined {
   return username + password === ''
     ? undefined
     : 'a URL must not carry credentials: it is sent to every client'
 }
 
-/** Of a URL that no client is shown, but that stands in a file which many may read. */
-function anyPassword({ password }: URL): string | undefined {
+/** Refuses passwords only: clients never see the URL, but many users may read the file. */
+function rsyncUrlFault({ password }: URL): string | undefined {
   return password === ''
     ? undefined
     : 'a URL must not carry a password; set it in the environment, as RSYNC_PASSWORD'
 }
 
-const clientUrl = checkedUrl(SCHEMES, anyCredentials)
-const rsyncUrl = checkedUrl(['rsync:'], anyPassword)
+const clientUrl = checkedUrl(SCHEMES, clientUrlFault)
+const rsyncUrl = checkedUrl(['rsync:'], rsyncUrlFault)
 
 const subnetSchema = v.pipe(
   v.string('must be a subnet'),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return
     const text = dataset.value
-    // Written out: `ipaddr.js` takes `10/8` for a network of 0.0.0.10.
+    // Require a full address: `ipaddr.js` reads `10/8` as a network of 0.0.0.10.
     const isAddress = isIP(text.slice(0, text.lastIndexOf('/'))) !== 0
     if (!isAddress || !ipaddr.isValidCIDR(text)) {
       addIssue({ message: `${JSON.stringify(text)} is no subnet such as 192.0.2.0/24 or 2001:db8::/32` })
@@ -70,14 +75,14 @@ const subnetSchema = v.pipe(
         message: `${JSON.stringify(text)} has bits set beyond its prefix; write ${network}/${bits}`,
       })
     } else if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96) {
-      // Clients that come so are told by their IPv4 addresses.
+      // Clients with IPv4-mapped addresses are located by their IPv4 addresses.
       const plain = `${address.toIPv4Address()}/${bits - 96}`
       addIssue({ message: `${JSON.stringify(text)} is of IPv4 addresses within IPv6; write ${plain}` })
     }
   }),
 )
 
-/** An address with all bits beyond a prefix cleared. */
+/** Returns an address with all bits beyond a prefix cleared. */
 export function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, bits: number): string {
   const subnet = `${address}/${bits}`
   return address.kind() === 'ipv4'
@@ -90,7 +95,10 @@ const globSchema = v.pipe(
   v.check(isGlob, ({ input }) => `${JSON.stringify(input.slice(0, 40))} is no glob`),
 )
 
-/** Of a file, from the root of the repository, with `/` at its beginning or without; as a repository path. */
+/**
+ * Returns a schema of a file's path below the repository's root, with or without a leading `/`. Its
+ * output is a repository path.
+ */
 export function filePathSchema(message: string) {
   return v.pipe(
     v.string('must be a path'),
@@ -99,11 +107,11 @@ export function filePathSchema(message: string) {
   )
 }
 
-/** Of how old a copy may be. */
+/** Schema of the maximum age of a copy. */
 export const maxAgeSchema = v.pipe(durationSchema, v.minValue(1, 'must be longer than nothing'))
 
 const weightMessage = 'must be a number, 0 or greater'
-const flag = v.boolean('must be true or false')
+const flagSchema = v.boolean('must be true or false')
 
 const entrySchema = v.pipe(
   mapping(
@@ -134,15 +142,15 @@ const entrySchema = v.pipe(
           'must have a name',
         ),
       ),
-      private: v.optional(flag, false),
-      trust: v.optional(flag, false),
-      enabled: v.optional(flag, true),
+      private: v.optional(flagSchema, false),
+      trust: v.optional(flagSchema, false),
+      enabled: v.optional(flagSchema, true),
       trace: v.optional(
         filePathSchema("must be the path of a file below the mirror's URL, such as /timestamp"),
       ),
       maxAge: v.optional(maxAgeSchema),
-      redirects: v.optional(flag, false),
-      probe: v.optional(flag, true),
+      redirects: v.optional(flagSchema, false),
+      probe: v.optional(flagSchema, true),
     },
     'must be a mapping with an id and a url',
   ),
@@ -162,15 +170,15 @@ const entrySchema = v.pipe(
   ),
 )
 
-/** A whole list of mirrors, as an array; see `docs/mirrors.md`. */
+/** Schema of an array of mirrors; see `docs/mirrors.md`. */
 export const mirrorListSchema = v.pipe(
   v.array(entrySchema, 'must be a list of mirrors'),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return
-    const places = new Map<string, number>()
+    const indexes = new Map<string, number>()
     for (const [index, mirror] of dataset.value.entries()) {
-      const first = places.get(mirror.id)
-      places.set(mirror.id, first ?? index)
+      const first = indexes.get(mirror.id)
+      indexes.set(mirror.id, first ?? index)
       if (first === undefined) continue
       addIssue({
         message: `the id ${JSON.stringify(mirror.id)} is taken by the mirror at ${first}; ids must be unique`,
@@ -183,7 +191,7 @@ export const mirrorListSchema = v.pipe(
   }),
 )
 
-/** The content of a mirrors file. */
+/** Schema of a mirrors file. */
 export const mirrorsFileSchema = mapping(
   { mirrors: mirrorListSchema },
   'must be a mapping with the key "mirrors"',

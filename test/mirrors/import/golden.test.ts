@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { written } from '../../../lib/mirrors/list/import/document.js'
+import { entryOf } from '../../../lib/mirrors/list/import/document.js'
 import { mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
 import { validateYaml } from '../../../lib/validation.js'
 import { mirroredBy } from '../../support/command.js'
@@ -29,7 +29,7 @@ describe('what is expected', () => {
       const count = /: (\d+) mirrors?, /.exec(text)?.[1]
       assert.equal(String(mirrors.length), count)
       for (const mirror of mirrors) {
-        const defaults = Object.keys(mirror).filter((key) => !Object.hasOwn(written(mirror), key))
+        const defaults = Object.keys(mirror).filter((key) => !Object.hasOwn(entryOf(mirror), key))
         for (const key of defaults)
           assert.doesNotMatch(text, new RegExp(`^ {4}${key}: (\\[\\]|100|world)`, 'm'))
       }

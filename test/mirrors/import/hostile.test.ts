@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import * as v from 'valibot'
 import { escapeUnprintable } from '../../../lib/message-text.js'
-import { mirrorsFile, written } from '../../../lib/mirrors/list/import/document.js'
+import { entryOf, mirrorsFile } from '../../../lib/mirrors/list/import/document.js'
 import { importMirrors, LIST_FORMATS, type ListFormat } from '../../../lib/mirrors/list/import/import.js'
 import { mirrorListSchema, mirrorsFileSchema } from '../../../lib/mirrors/list/schema.js'
 import { validateYaml } from '../../../lib/validation.js'
@@ -12,7 +12,7 @@ import { CASES, listText } from './lists.js'
 /** Imports a text, and holds what must be true of any. */
 function assertSound(format: ListFormat, text: string): void {
   const { mirrors, remarks } = importMirrors(format, [{ file: 'list', text }], { archive: 'Archive' })
-  const checked = v.safeParse(mirrorListSchema, mirrors.map(written))
+  const checked = v.safeParse(mirrorListSchema, mirrors.map(entryOf))
   assert.ok(checked.success, 'it is a list of mirrors')
   assert.deepEqual(checked.output, mirrors, 'it is the same when it is read back')
   const file = mirrorsFile(mirrors, ['comment'])

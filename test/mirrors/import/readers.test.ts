@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type WrittenMirror, written } from '../../../lib/mirrors/list/import/document.js'
+import { entryOf, type MirrorEntry } from '../../../lib/mirrors/list/import/document.js'
 import { importMirrors, type ListFormat } from '../../../lib/mirrors/list/import/import.js'
 
-function imported(format: ListFormat, text: string): { mirrors: WrittenMirror[]; reasons: string[] } {
+function imported(format: ListFormat, text: string): { mirrors: MirrorEntry[]; reasons: string[] } {
   const { mirrors, remarks } = importMirrors(format, [{ file: 'list', text }], { archive: 'Archive' })
-  return { mirrors: mirrors.map(written), reasons: remarks.map(({ reason }) => reason) }
+  return { mirrors: mirrors.map(entryOf), reasons: remarks.map(({ reason }) => reason) }
 }
 
 /** The one mirror of a list. */
-function only(format: ListFormat, text: string): WrittenMirror {
+function only(format: ListFormat, text: string): MirrorEntry {
   const { mirrors, reasons } = imported(format, text)
   assert.equal(mirrors.length, 1, reasons.join('\n'))
   return mirrors[0] ?? assert.fail()
@@ -72,7 +72,7 @@ describe('the narrowest flag says whom a mirror serves:', () => {
 
 describe('mb list tells its columns by what is in them:', () => {
   const url = 'http://a.example/'
-  const rows: readonly (readonly [string, Partial<WrittenMirror>])[] = [
+  const rows: readonly (readonly [string, Partial<MirrorEntry>])[] = [
     [`  0 ${url}`, { weight: 0 }],
     ['1500 http://a.example/', { weight: 1500 }],
     [`  224 ${url}`, { asn: [224] }],

@@ -5,7 +5,7 @@ import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { flagOf, isBlank } from './values.js'
 import { readYaml, type YamlDocument } from './yaml-text.js'
 
-/** Only what is read; what is in it is checked when a mirror is made of it. */
+/** The structure of an entry. `checkEntry` checks the values. */
 const entrySchema = v.looseObject({
   name: v.string(),
   address: v.looseObject({}),
@@ -13,11 +13,13 @@ const entrySchema = v.looseObject({
 })
 type Entry = v.InferOutput<typeof entrySchema>
 
-/** Reads a file of AlmaLinux's `mirrors.d`, several of them in one, or the JSON list of all. */
+/**
+ * Reads one or more concatenated files of AlmaLinux's `mirrors.d`, or the JSON list of all mirrors.
+ */
 export function readAlmaLinux(text: string): Reading {
-  const found: ListedMirror[] = []
+  const mirrors: ListedMirror[] = []
   const remarks: Remark[] = []
-  let approximate = 0
+  let approximateCount = 0
   for (const document of /^\s*[[{]/.test(text) ? [readJson(text)] : readYaml(text)) {
     const { line } = document
     if ('refusal' in document) {
@@ -28,8 +30,8 @@ export function readAlmaLinux(text: string): Reading {
     for (const [index, value] of entries.entries()) {
       const entry = v.safeParse(entrySchema, value)
       if (entry.success) {
-        found.push(mirrorOf(entry.output, line))
-        if (isApproximate(entry.output)) approximate += 1
+        mirrors.push(mirrorOf(entry.output, line))
+        if (isApproximate(entry.output)) approximateCount += 1
       } else {
         const place = entries.length === 1 ? 'it' : `entry ${index + 1}`
         const reason = `${place} has no name, or no address with URLs`
@@ -37,13 +39,13 @@ export function readAlmaLinux(text: string): Reading {
       }
     }
   }
-  if (approximate > 0) {
-    remarks.push({ reason: `approximate coordinates of ${counted(approximate, 'mirror')} are left out` })
+  if (approximateCount > 0) {
+    remarks.push({ reason: `approximate coordinates of ${counted(approximateCount, 'mirror')} are left out` })
   }
-  return { found, remarks }
+  return { mirrors, remarks }
 }
 
-/** Coordinates of the country, or of another city of that name: better looked up where they are needed. */
+/** Whether coordinates are of the country, or of another city of that name: a lookup is better. */
 function isApproximate({ geolocation }: Entry): boolean {
   return !isBlank(geolocation?.coordinates) && flagOf(geolocation?.approximate) !== false
 }
@@ -84,6 +86,6 @@ function readJson(text: string): YamlDocument {
 }
 
 function nameIn(value: unknown): string | undefined {
-  const named = v.safeParse(v.looseObject({ name: v.string() }), value)
-  return named.success ? named.output.name : undefined
+  const entry = v.safeParse(v.looseObject({ name: v.string() }), value)
+  return entry.success ? entry.output.name : undefined
 }

@@ -2,8 +2,8 @@ import { counted } from '../../../message-text.js'
 import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { linesOf } from './url-lines.js'
 
-/** Entries of these types are names for other mirrors, or where those copy from. */
-const NO_MIRRORS: ReadonlyMap<string, string> = new Map([
+/** Types of entries that are not mirrors, with reasons. */
+const OTHER_TYPES: ReadonlyMap<string, string> = new Map([
   ['origin', 'is what the mirrors copy from'],
   ['geodns', 'is a name for several mirrors, not one'],
   ['roundrobindns', 'is a name for several mirrors, not one'],
@@ -13,7 +13,7 @@ const TRANSPORTS = ['https', 'http', 'ftp', 'rsync']
 
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d+)?$/i
 
-/** One entry: the values of each field, by its name in lower case. */
+/** One entry: the values of each field, by the field's name in lower case. */
 interface Paragraph {
   readonly line: number
   readonly fields: ReadonlyMap<string, readonly string[]>
@@ -22,21 +22,21 @@ interface Paragraph {
 /**
  * Reads Debian's `Mirrors.masterlist`.
  *
- * @param archive whose fields say where the mirrored tree is: `Archive` for `Archive-http`, `CDImage` for
- *   `CDImage-http`
+ * @param archive prefix of the fields with the location of the mirrored tree: `Archive` for
+ *   `Archive-http`, `CDImage` for `CDImage-http`
  */
 export function readDebian(text: string, archive: string): Reading {
   const remarks: Remark[] = []
   const all = paragraphs(text, remarks)
   const ofArchive = all.filter(({ fields }) => TRANSPORTS.some((name) => fields.has(keyOf(archive, name))))
-  const found: ListedMirror[] = []
+  const mirrors: ListedMirror[] = []
   for (const paragraph of ofArchive) {
     const { line, fields } = paragraph
     const reason = refusalOf(fields)
-    if (reason === undefined) found.push(mirrorOf(paragraph, archive))
+    if (reason === undefined) mirrors.push(mirrorOf(paragraph, archive))
     else remarks.push({ line, name: fields.get('site')?.[0], reason, leftOut: true })
   }
-  return { found, remarks: [...remarks, ...summary(all, ofArchive, archive)] }
+  return { mirrors, remarks: [...remarks, ...summary(all, ofArchive, archive)] }
 }
 
 function keyOf(archive: string, what: string): string {
@@ -48,8 +48,8 @@ function refusalOf(fields: Paragraph['fields']): string | undefined {
   if (site === undefined) return 'it has no Site'
   if (!HOST.test(site)) return 'its Site is not a host'
   const [type = ''] = fields.get('type') ?? []
-  const noMirror = NO_MIRRORS.get(type.toLowerCase())
-  if (noMirror !== undefined) return `its Type is ${type}: it ${noMirror}`
+  const reason = OTHER_TYPES.get(type.toLowerCase())
+  if (reason !== undefined) return `its Type is ${type}: it ${reason}`
   if (fields.has('restricted-to')) return 'it is for the clients of its Restricted-To only'
   return undefined
 }
@@ -71,7 +71,7 @@ function mirrorOf({ line, fields }: Paragraph, archive: string): ListedMirror {
   }
 }
 
-/** What many entries have in common is said once. */
+/** Returns remarks that concern many entries. */
 function summary(all: readonly Paragraph[], ofArchive: readonly Paragraph[], archive: string): Remark[] {
   const remarks: Remark[] = []
   const others = all.length - ofArchive.length
@@ -99,7 +99,7 @@ function summary(all: readonly Paragraph[], ofArchive: readonly Paragraph[], arc
   return remarks
 }
 
-/** Paragraphs with empty lines between them; a line that begins with a space continues the field above. */
+/** Reads paragraphs, separated by empty lines. A line with a leading space continues a field. */
 function paragraphs(text: string, remarks: Remark[]): Paragraph[] {
   const result: Paragraph[] = []
   let fields: Map<string, string[]> | undefined
@@ -133,12 +133,12 @@ function paragraphs(text: string, remarks: Remark[]): Paragraph[] {
   return result
 }
 
-/** `DE Germany`, or an older `Germany`. */
+/** Returns the country of `DE Germany`, or of the older form `Germany`. */
 function countryIn(value: string): string {
   return /^[a-z]{2}(?=\s|$)/i.exec(value)?.[0] ?? value
 }
 
-/** A name, and a URL as its last word. */
+/** Reads a name that may end with a URL. */
 function sponsorIn(value: string): NonNullable<ListedMirror['sponsor']> {
   const words = value.split(/\s+/)
   const last = words.at(-1) ?? ''

@@ -1,8 +1,8 @@
 import { Document, isMap, isScalar, isSeq } from 'yaml'
 import type { Mirror } from '../../../model.js'
 
-/** An entry of a mirrors file as somebody would write it: keys in one order, and none that says the default. */
-export interface WrittenMirror {
+/** An entry of a mirrors file: keys in a fixed order, without default values. */
+export interface MirrorEntry {
   readonly id: string
   readonly url?: string
   readonly urls?: readonly string[]
@@ -23,8 +23,8 @@ export interface WrittenMirror {
   readonly enabled?: false
 }
 
-/** How a mirror is written in a mirrors file. */
-export function written(mirror: Mirror): WrittenMirror {
+/** Returns the entry of a mirrors file for a mirror. */
+export function entryOf(mirror: Mirror): MirrorEntry {
   const { id, urls, rsync, location, countries, coordinates, asn, subnets, family } = mirror
   const { weight, paths, serves, excludes, sponsor } = mirror
   const [url] = urls
@@ -50,14 +50,14 @@ export function written(mirror: Mirror): WrittenMirror {
 }
 
 /**
- * A mirrors file.
+ * Returns the text of a mirrors file.
  *
- * @param comment lines at its top
+ * @param comment lines of the comment at the top
  */
 export function mirrorsFile(mirrors: readonly Mirror[], comment: readonly string[]): string {
-  // Other programs read Norway's `no` as a flag: what YAML 1.1 would take for something else is quoted.
+  // Quote texts that YAML 1.1 reads differently: other programs read Norway's `no` as a flag.
   const document = new Document(
-    { mirrors: mirrors.map(written) },
+    { mirrors: mirrors.map(entryOf) },
     { aliasDuplicateObjects: false, compat: 'yaml-1.1' },
   )
   document.commentBefore = comment.map((line) => ` ${line}`).join('\n')
@@ -66,7 +66,7 @@ export function mirrorsFile(mirrors: readonly Mirror[], comment: readonly string
     if (!isMap(entry)) continue
     if (index > 0) entry.spaceBefore = true
     for (const { key, value } of entry.items) {
-      // URLs are long and have a line each.
+      // URLs are long, so each gets a line.
       if (isSeq(value) && !(isScalar(key) && key.value === 'urls')) value.flow = true
     }
   }

@@ -6,20 +6,20 @@ import { mirrorListSchema } from '../schema.js'
 import type { ListedMirror } from './listed-mirror.js'
 import { asnOf, coordinatesOf, countryOf, flagOf, isBlank, listOf, numberOf, subnetOf } from './values.js'
 
-/** A host's name has no more characters, and an id is made of one. */
+/** Maximum length of a host name, from which ids are made. */
 const MAX_ID_LENGTH = 253
 const MAX_SPONSOR_LENGTH = 200
-/** Of a value in a remark. */
+/** Maximum length of a value in a remark. */
 const MAX_VALUE_LENGTH = 80
 
-/** What is refused in one round is gone in the next; more than a few would mean that it is not. */
-const ROUNDS = 8
+/** Each round removes refused values. More rounds would mean that a removal has no effect. */
+const MAX_ROUNDS = 8
 
-/** Narrowest first. */
-const NARROW = ['subnet', 'asn', 'country', 'continent'] as const satisfies readonly Serves[]
+/** Restrictions, narrowest first. */
+const RESTRICTIONS = ['subnet', 'asn', 'country', 'continent'] as const satisfies readonly Serves[]
 
-/** What a mirror can do without: where the list has it wrong, it is left out and the mirror is kept. */
-const DISPENSABLE: ReadonlySet<string> = new Set([
+/** Optional keys: an invalid value is left out, and the mirror is kept. */
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'urls',
   'rsync',
   'location',
@@ -32,45 +32,45 @@ const DISPENSABLE: ReadonlySet<string> = new Set([
   'sponsor',
 ])
 
-/** A mirror that a mirrors file may have, or the reason why there is none. */
+/** A valid mirror for a mirrors file, or the reason why the entry is refused. */
 export type CheckedEntry =
   | { readonly mirror: Mirror; readonly remarks: readonly string[] }
   | { readonly refusal: string; readonly remarks: readonly string[] }
 
-/** An entry of a mirrors file that is not checked yet. */
+/** An unchecked entry of a mirrors file. */
 type Draft = { readonly id: string; readonly urls: readonly unknown[] } & Record<string, unknown>
 
 /**
- * Makes a mirror of what a reader found. The schema of the mirrors file is the judge: a value that it refuses is left
- * out with a remark, and without a URL, or with a flag that is not clear, the mirror is refused.
+ * Makes a mirror of a listed mirror. Values that the schema of the mirrors file refuses are left
+ * out with a remark. Refuses mirrors without a URL or with an unclear flag.
  */
-export function checkEntry(found: ListedMirror): CheckedEntry {
-  const remarks = [...(found.remarks ?? [])]
-  const serves = servesOf(found.only ?? {})
-  const isPrivate = flagOf(found.private)
-  const enabled = isBlank(found.enabled) ? true : flagOf(found.enabled)
-  // A guess could send the world to a mirror that is not meant for it.
+export function checkEntry(listed: ListedMirror): CheckedEntry {
+  const remarks = [...(listed.remarks ?? [])]
+  const serves = servesOf(listed.only ?? {})
+  const isPrivate = flagOf(listed.private)
+  const enabled = isBlank(listed.enabled) ? true : flagOf(listed.enabled)
+  // Do not guess: a wrong flag could send all clients to a restricted mirror.
   if (serves === undefined) return { refusal: 'it is not clear for which clients it is', remarks }
   if (isPrivate === undefined) return { refusal: 'it is not clear whether it is private', remarks }
   if (enabled === undefined) return { refusal: 'it is not clear whether it is enabled', remarks }
 
-  const urls = found.urls.filter((url) => !isBlank(url)).map(trimmed)
+  const urls = listed.urls.filter((url) => !isBlank(url)).map(trimmed)
   if (urls.length === 0) return { refusal: 'it has no https, http or ftp URL', remarks }
-  const result = settle(
+  const result = dropRefused(
     {
-      id: idOf(found.name, urls),
+      id: idOf(listed.name, urls),
       urls: [...new Set(urls)],
-      ...given('rsync', rsyncOf(found.rsync)),
-      ...given('location', countryOf(found.country)),
-      countries: [...new Set(listOf(found.countries).map(countryOf))],
-      ...given('coordinates', coordinatesOf(found.coordinates)),
-      asn: asnOf(found.asn),
-      subnets: [...new Set(listOf(found.subnets).map(subnetOf))],
-      ...given('family', flagOf(found.ipv6Only) === true ? 'ipv6' : undefined),
-      ...given('weight', isBlank(found.weight) ? undefined : numberOf(found.weight)),
+      ...optional('rsync', rsyncOf(listed.rsync)),
+      ...optional('location', countryOf(listed.country)),
+      countries: [...new Set(listOf(listed.countries).map(countryOf))],
+      ...optional('coordinates', coordinatesOf(listed.coordinates)),
+      asn: asnOf(listed.asn),
+      subnets: [...new Set(listOf(listed.subnets).map(subnetOf))],
+      ...optional('family', flagOf(listed.ipv6Only) === true ? 'ipv6' : undefined),
+      ...optional('weight', isBlank(listed.weight) ? undefined : numberOf(listed.weight)),
       serves,
-      excludes: [...new Set(listOf(found.excludes).map(countryOf))],
-      ...given('sponsor', sponsorOf(found.sponsor ?? {}, remarks)),
+      excludes: [...new Set(listOf(listed.excludes).map(countryOf))],
+      ...optional('sponsor', sponsorOf(listed.sponsor ?? {}, remarks)),
       private: isPrivate,
       enabled,
     },
@@ -79,14 +79,14 @@ export function checkEntry(found: ListedMirror): CheckedEntry {
   if (typeof result === 'string') return { refusal: result, remarks }
   const { asn, subnets } = result
   if (result.private && asn.length === 0 && subnets.length === 0) {
-    remarks.push('it is private and has neither asn nor subnets: nobody is sent there until it has')
+    remarks.push('it is private and has neither asn nor subnets: no client gets it until it has some')
   } else if (serves === 'subnet' && subnets.length === 0) {
-    remarks.push('it serves its subnets and has none: nobody is sent there until it has')
+    remarks.push('it serves its subnets and has none: no client gets it until it has some')
   }
   return { mirror: result, remarks }
 }
 
-function given(key: string, value: unknown): Record<string, unknown> {
+function optional(key: string, value: unknown): Record<string, unknown> {
   return value === undefined ? {} : { [key]: value }
 }
 
@@ -94,13 +94,13 @@ function trimmed(value: unknown): unknown {
   return typeof value === 'string' ? value.trim() : value
 }
 
-/** The narrowest of the flags that are set; `undefined` where one is not clear. */
+/** Returns the narrowest restriction that is set; undefined if a flag is unclear. */
 function servesOf(only: NonNullable<ListedMirror['only']>): Serves | undefined {
-  const flags = NARROW.map((serves) => flagOf(only[serves]))
-  return flags.includes(undefined) ? undefined : (NARROW[flags.indexOf(true)] ?? 'world')
+  const flags = RESTRICTIONS.map((serves) => flagOf(only[serves]))
+  return flags.includes(undefined) ? undefined : (RESTRICTIONS[flags.indexOf(true)] ?? 'world')
 }
 
-/** rsync has a notation of its own, `host::module`, and lists mix the two. */
+/** Returns an rsync URL. Lists mix URLs with rsync's notation `host::module`. */
 function rsyncOf(value: unknown): unknown {
   if (isBlank(value)) return undefined
   const url = trimmed(value)
@@ -129,7 +129,7 @@ function sponsorOf(sponsor: NonNullable<ListedMirror['sponsor']>, remarks: strin
   return { name }
 }
 
-/** From the name that the list has, else from the host of a URL. */
+/** Returns an id made of the listed name, or else of the host of a URL. */
 function idOf(name: unknown, urls: readonly unknown[]): string {
   const words = [name, ...urls.map(hostIn)].filter((word) => typeof word === 'string')
   const ids = words.map((word) =>
@@ -145,10 +145,14 @@ function hostIn(url: unknown): string | undefined {
   return typeof url === 'string' && URL.canParse(url) ? hostOf(new URL(url)) : undefined
 }
 
-/** Checks a draft, leaving out what the schema refuses until there is nothing more to refuse. */
-function settle(first: Draft, remarks: string[]): Mirror | string {
-  let draft = first
-  for (let round = 0; round < ROUNDS; round += 1) {
+/**
+ * Removes the values that the schema refuses, until the draft is valid.
+ *
+ * @returns the mirror, or why the draft is refused
+ */
+function dropRefused(initial: Draft, remarks: string[]): Mirror | string {
+  let draft = initial
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const result = v.safeParse(mirrorListSchema, [draft])
     if (result.success) {
       const [mirror] = result.output
@@ -158,8 +162,8 @@ function settle(first: Draft, remarks: string[]): Mirror | string {
       const [, key, element] = issue.path?.map((item) => item.key) ?? []
       return { key: String(key), element, message: withoutCredentials(messageOf(issue)) }
     })
-    const needed = refused.find(({ key }) => !DISPENSABLE.has(key))
-    if (needed !== undefined) return `${needed.key}: ${needed.message}`
+    const required = refused.find(({ key }) => !OPTIONAL_KEYS.has(key))
+    if (required !== undefined) return `${required.key}: ${required.message}`
     const rest = without(draft, refused)
     const reasons = refused.map(({ key, message }) => `${key}: ${message}`)
     if (rest.urls.length === 0) return reasons.filter((reason) => reason.startsWith('urls: ')).join('; ')
@@ -169,7 +173,9 @@ function settle(first: Draft, remarks: string[]): Mirror | string {
   return 'too many of its values are wrong'
 }
 
-/** Messages of the schema begin with the value where it is a text; otherwise it is added. */
+/**
+ * Returns the message of an issue with the refused value. Some messages contain the value already.
+ */
 function messageOf({ message, input }: v.BaseIssue<unknown>): string {
   if (!message.startsWith('must be')) return message
   return `${message}, not ${escapeUnprintable(JSON.stringify(input) ?? 'nothing', MAX_VALUE_LENGTH)}`
@@ -181,19 +187,19 @@ interface Refused {
   readonly message: string
 }
 
-/** A draft without what was refused: elements of lists one by one, anything else whole. */
+/** Returns a draft without refused values: removes single elements of lists, other values whole. */
 function without(draft: Draft, refused: readonly Refused[]): Draft {
   const elements = new Map<string, Set<unknown>>()
   for (const { key, element } of refused) {
-    const of = elements.get(key) ?? new Set()
-    elements.set(key, of.add(element))
+    const refusedElements = elements.get(key) ?? new Set()
+    elements.set(key, refusedElements.add(element))
   }
   const rest = Object.entries(draft).flatMap(([key, value]): [string, unknown][] => {
-    const gone = elements.get(key)
-    if (gone === undefined) return [[key, value]]
-    // Of a list its elements are refused, unless there should be none; a pair of degrees is one value.
-    if (!Array.isArray(value) || gone.has(undefined) || key === 'coordinates') return []
-    return [[key, value.filter((_, index) => !gone.has(index))]]
+    const removed = elements.get(key)
+    if (removed === undefined) return [[key, value]]
+    // An undefined element refuses the whole list. Coordinates are one value.
+    if (!Array.isArray(value) || removed.has(undefined) || key === 'coordinates') return []
+    return [[key, value.filter((_, index) => !removed.has(index))]]
   })
   const { urls = [], ...others } = Object.fromEntries(rest)
   return { ...others, id: draft.id, urls: Array.isArray(urls) ? urls : [] }

@@ -1,18 +1,18 @@
-/** Gives out ids, each once. */
+/** Makes ids unique. */
 export class Ids {
   readonly #taken = new Set<string>()
-  /** The last number that was added to an id, so that many of the same name do not count from 2 each. */
+  /** Last number that was added to an id, so that equal names need not count from 2 each time. */
   readonly #numbers = new Map<string, number>()
 
-  /** The id that was wished for, or that with the next free number: `mirror.example-2`. */
-  take(wish: string): string {
-    let id = wish
-    let number = this.#numbers.get(wish) ?? 1
+  /** Returns the preferred id, or the id with the next free number: `mirror.example-2`. */
+  take(preferred: string): string {
+    let id = preferred
+    let number = this.#numbers.get(preferred) ?? 1
     while (this.#taken.has(id)) {
       number += 1
-      id = `${wish}-${number}`
+      id = `${preferred}-${number}`
     }
-    this.#numbers.set(wish, number)
+    this.#numbers.set(preferred, number)
     this.#taken.add(id)
     return id
   }

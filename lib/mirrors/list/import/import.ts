@@ -9,16 +9,16 @@ import { readMirmon } from './mirmon.js'
 import { readMirrorbits } from './mirrorbits.js'
 import { readMirrorBrain } from './mirrorbrain.js'
 
-/** Whose lists can be imported. */
+/** Software whose lists can be imported. */
 export const LIST_FORMATS = ['almalinux', 'debian', 'mirmon', 'mirrorbits', 'mirrorbrain'] as const
 export type ListFormat = (typeof LIST_FORMATS)[number]
 
 export interface ImportOptions {
-  /** Debian's lists have several trees a mirror; see `readDebian`. */
+  /** Debian's lists have several trees per mirror; see `readDebian`. */
   readonly archive: string
 }
 
-/** A list, by the name of its file. */
+/** A list with the name of its file. */
 export interface ListSource {
   readonly file: string
   readonly text: string
@@ -37,7 +37,7 @@ const READERS: { readonly [F in ListFormat]: (text: string, options: ImportOptio
   mirrorbrain: readMirrorBrain,
 }
 
-/** Makes one list of mirrors of lists in another format. What cannot be taken over is said in the remarks. */
+/** Converts lists of one format to mirrors. Remarks name everything that cannot be converted. */
 export function importMirrors(
   format: ListFormat,
   sources: readonly ListSource[],
@@ -46,17 +46,17 @@ export function importMirrors(
   const mirrors: Mirror[] = []
   const remarks: (Remark & { file: string })[] = []
   const ids = new Ids()
-  const places = new Map<string, string>()
+  const firstPlaces = new Map<string, string>()
   for (const { file, text } of sources) {
     const reading = READERS[format](text, options)
-    const ofFile = reading.remarks.map((remark) => ({ ...remark, file }))
-    for (const found of reading.found) {
-      const { line } = found
+    const fileRemarks = reading.remarks.map((remark) => ({ ...remark, file }))
+    for (const listed of reading.mirrors) {
+      const { line } = listed
       const remark = (name: unknown, reason: string, leftOut = false) => {
-        ofFile.push({ file, line, name: typeof name === 'string' ? name : undefined, reason, leftOut })
+        fileRemarks.push({ file, line, name: typeof name === 'string' ? name : undefined, reason, leftOut })
       }
-      const result = checkEntry(found)
-      const name = 'mirror' in result ? result.mirror.id : (found.name ?? nameOf(found.urls, found.rsync))
+      const result = checkEntry(listed)
+      const name = 'mirror' in result ? result.mirror.id : (listed.name ?? nameOf(listed.urls, listed.rsync))
       for (const reason of result.remarks) remark(name, reason)
       if ('refusal' in result) {
         remark(name, result.refusal, true)
@@ -64,25 +64,25 @@ export function importMirrors(
       }
       const { mirror } = result
       const content = JSON.stringify([mirror.id, mirror.urls])
-      const place = places.get(content)
+      const place = firstPlaces.get(content)
       if (place !== undefined) {
         remark(name, `it is the same as in ${place}`, true)
         continue
       }
-      places.set(content, line === undefined ? file : `${file}:${line}`)
+      firstPlaces.set(content, line === undefined ? file : `${file}:${line}`)
       const id = ids.take(mirror.id)
       if (id !== mirror.id) remark(name, `another mirror has this id; it becomes ${id}`)
       mirrors.push({ ...mirror, id })
     }
-    // In the order of the file; what is said of the whole comes last.
-    ofFile.sort((one, other) => (one.line ?? Number.MAX_VALUE) - (other.line ?? Number.MAX_VALUE))
-    for (const remark of ofFile) remarks.push(remark)
+    // Sort by line; remarks on the whole file come last.
+    fileRemarks.sort((one, other) => (one.line ?? Number.MAX_VALUE) - (other.line ?? Number.MAX_VALUE))
+    for (const remark of fileRemarks) remarks.push(remark)
   }
   return { mirrors, remarks }
 }
 
-/** A mirror that has no name is called by its URL. */
+/** Returns the URL of a mirror without a name, for remarks. */
 function nameOf(urls: readonly unknown[], rsync: unknown): string | undefined {
-  const url = [...urls, rsync].find((each) => typeof each === 'string')
+  const url = [...urls, rsync].find((value) => typeof value === 'string')
   return url === undefined ? undefined : withoutCredentials(url)
 }

@@ -1,51 +1,51 @@
 import type { Serves } from '../../../model.js'
 
 /**
- * A mirror as a list has it: its values are not checked yet, and what the list leaves open may be absent, empty or
- * null. `entry.ts` makes a mirror of it.
+ * A mirror of an imported list. Values are unchecked; missing values may be absent, empty or null.
+ * `checkEntry` makes a mirror of a listed mirror.
  */
 export interface ListedMirror {
-  /** Where it begins, from 1. */
+  /** First line in the list, from 1. */
   readonly line?: number | undefined
-  /** What the list calls it. A mirror without a name is called by its host. */
+  /** Name in the list. Without a name, the host of a URL is used. */
   readonly name?: unknown
   /** Base URLs for clients, best first. */
   readonly urls: readonly unknown[]
   readonly rsync?: unknown
-  /** A code of ISO 3166-1, or a country's English name. */
+  /** Code of ISO 3166-1, or English name. */
   readonly country?: unknown
-  /** Others that it serves as its own, likewise. */
+  /** Other countries that the mirror serves as its own, as codes or English names. */
   readonly countries?: unknown
-  /** Degrees north and east. */
+  /** In degrees north and east. */
   readonly coordinates?: unknown
-  /** One number or several. */
+  /** One or more numbers. */
   readonly asn?: unknown
   readonly subnets?: unknown
   readonly ipv6Only?: unknown
   readonly weight?: unknown
-  /** The flags that keep a mirror for the clients of its own continent, country, system or subnet. */
+  /** Flags that restrict a mirror to clients of its continent, country, ASN or subnets. */
   readonly only?: { readonly [S in Exclude<Serves, 'world'>]?: unknown }
-  /** Client countries that are never sent there. */
+  /** Countries whose clients never get the mirror. */
   readonly excludes?: unknown
   readonly sponsor?: { readonly name?: unknown; readonly url?: unknown }
   readonly private?: unknown
   readonly enabled?: unknown
-  /** What the list says of it and a mirrors file cannot say. */
+  /** Properties that a mirrors file cannot express, in words. */
   readonly remarks?: readonly string[]
 }
 
-/** Something that whoever imports a list should know. */
+/** A message for the operator who imports a list. */
 export interface Remark {
   readonly line?: number | undefined
-  /** The mirror's name; absent where the remark is on the list as a whole. */
+  /** Name of the mirror; absent for remarks on the whole list. */
   readonly name?: string | undefined
   readonly reason: string
-  /** The mirror is not imported. */
+  /** Whether the mirror is left out. */
   readonly leftOut?: boolean
 }
 
-/** What a reader makes of a list. */
+/** The result of reading a list. */
 export interface Reading {
-  readonly found: readonly ListedMirror[]
+  readonly mirrors: readonly ListedMirror[]
   readonly remarks: readonly Remark[]
 }

@@ -1,8 +1,8 @@
 import type { Reading } from './listed-mirror.js'
 import { byHost, readUrlLines } from './url-lines.js'
 
-/** Reads a `mirror_list` of mirmon, whichever its `list_style`. */
+/** Reads a `mirror_list` of mirmon in any `list_style`. */
 export function readMirmon(text: string): Reading {
   const { lines, remarks } = readUrlLines(text)
-  return { found: byHost(lines), remarks }
+  return { mirrors: byHost(lines), remarks }
 }

@@ -1,29 +1,30 @@
 import * as v from 'valibot'
 import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
-import { aboutContinent } from './unsaid.js'
 import { bySequence, linesOf, readUrlLines, type UrlLine } from './url-lines.js'
-import { flagOf, isBlank, numberOf, wordsOf } from './values.js'
+import { continentRemarks, flagOf, isBlank, numberOf, wordsOf } from './values.js'
 import { readYaml } from './yaml-text.js'
 
-/** In which order `mirrorbits export` writes the URLs of a mirror. */
+/** Order in which `mirrorbits export` writes the URLs of a mirror. */
 const ORDER = [['rsync:'], ['http:', 'https:'], ['ftp:']]
 
-/** Columns of `mirrorbits list`, by the words above them. */
+/** Headers of the columns of `mirrorbits list`. */
 const COLUMNS = ['Identifier', 'SCORE', 'HTTP', 'RSYNC', 'FTP', 'LOCATION', 'STATE', 'SINCE']
 const TAB_WIDTH = 8
 
-/** What follows these lines in `mirrorbits show` and `mirrorbits edit` is the mirror's comment, free text. */
+/**
+ * Lines of `mirrorbits show` and `mirrorbits edit` that precede the mirror's comment, a free text.
+ */
 const COMMENT = /^(?:Comment:|##### Comments go below this line #####)\s*$/
 
 /**
- * Reads what Mirrorbits prints: `mirrorbits export mirmon`, `mirrorbits list` with its columns, or the output of
- * `mirrorbits show` for one mirror after the other.
+ * Reads the output of Mirrorbits: of `mirrorbits export mirmon`, of `mirrorbits list` with its
+ * columns, or of `mirrorbits show` for several mirrors.
  *
- * Its FTP URLs are for its scans only and are not carried over.
+ * FTP URLs are left out, because Mirrorbits uses them for its own scans only.
  */
 export function readMirrorbits(text: string): Reading {
   const lines = linesOf(text)
-  // First, because a comment may look like anything else.
+  // Test for `show` first, because a comment may look like the other formats.
   if (lines.some((line) => line.startsWith('HttpURL:'))) return readShown(lines)
   const header = lines.findIndex((line) => /^Identifier\s/.test(line))
   if (header !== -1) return readTable(lines, header)
@@ -32,19 +33,19 @@ export function readMirrorbits(text: string): Reading {
 
 function readExport(text: string): Reading {
   const { lines, remarks } = readUrlLines(text)
-  const found = bySequence(lines.map(withoutAddress), ORDER).map((mirror): ListedMirror => {
+  const mirrors = bySequence(lines.map(withoutAddress), ORDER).map((mirror): ListedMirror => {
     const urls = mirror.urls.filter((url) => !String(url).startsWith('ftp:'))
     return { ...mirror, urls }
   })
   const disabled =
     'disabled mirrors are not marked; leave them out by: mirrorbits export -disabled=false mirmon'
-  const ftp = aboutFtp(lines.some(({ scheme }) => scheme === 'ftp:'))
-  return { found, remarks: [...remarks, ...(found.length > 0 ? [{ reason: disabled }] : []), ...ftp] }
+  const ftp = ftpRemarks(lines.some(({ scheme }) => scheme === 'ftp:'))
+  return { mirrors, remarks: [...remarks, ...(mirrors.length > 0 ? [{ reason: disabled }] : []), ...ftp] }
 }
 
 /**
- * Columns are padded with tabs, and the widest URL gets none where its length is a multiple of eight: the address
- * stands against it then. URLs of Mirrorbits end in a slash.
+ * Removes an e-mail address that directly follows a URL. Columns are padded with tabs, and the
+ * widest URL gets no tab if its length is a multiple of eight. URLs of Mirrorbits end in a slash.
  */
 function withoutAddress(line: UrlLine): UrlLine {
   const slash = line.url.lastIndexOf('/')
@@ -55,13 +56,13 @@ function readTable(lines: readonly string[], header: number): Reading {
   const columns = columnsOf(lines[header] ?? '')
   if (!columns.has('HTTP')) {
     const reason = 'it has no column HTTP; print it by: mirrorbits list -http -rsync -location -score'
-    return { found: [], remarks: [{ line: header + 1, reason, leftOut: true }] }
+    return { mirrors: [], remarks: [{ line: header + 1, reason, leftOut: true }] }
   }
-  const found: ListedMirror[] = []
-  let ftp = false
+  const mirrors: ListedMirror[] = []
+  let hasFtp = false
   for (const [index, content] of lines.entries()) {
     if (index <= header || content.trim() === '') continue
-    const characters = [...withSpaces(content)]
+    const characters = [...expandTabs(content)]
     const cell = (name: string) => {
       const range = columns.get(name)
       return range === undefined
@@ -71,8 +72,8 @@ function readTable(lines: readonly string[], header: number): Reading {
             .join('')
             .trim()
     }
-    if (cell('FTP') !== '') ftp = true
-    found.push({
+    if (cell('FTP') !== '') hasFtp = true
+    mirrors.push({
       line: index + 1,
       name: cell('Identifier'),
       urls: webUrls(cell('HTTP')),
@@ -82,19 +83,19 @@ function readTable(lines: readonly string[], header: number): Reading {
       enabled: cell('STATE') !== 'disabled',
     })
   }
-  return { found, remarks: aboutFtp(ftp) }
+  return { mirrors, remarks: ftpRemarks(hasFtp) }
 }
 
-/** From where to where each column goes. */
+/** Returns the start and the end of each column. */
 function columnsOf(header: string): ReadonlyMap<string, readonly [number, number | undefined]> {
-  const line = withSpaces(header)
+  const line = expandTabs(header)
   const starts = COLUMNS.map((name) => ({ name, start: line.search(new RegExp(`\\b${name}\\b`)) }))
   const present = starts.filter(({ start }) => start !== -1).sort((one, other) => one.start - other.start)
   return new Map(present.map(({ name, start }, index) => [name, [start, present[index + 1]?.start]]))
 }
 
-/** A line as a terminal shows it, tabs as the spaces up to the next stop. */
-function withSpaces(line: string): string {
+/** Replaces tabs by spaces up to the next tab stop. */
+function expandTabs(line: string): string {
   let column = 0
   return line
     .split('\t')
@@ -108,13 +109,13 @@ function withSpaces(line: string): string {
     .join('')
 }
 
-/** Keys of `mirrorbits show`; 0.4 and older have no name among them. */
+/** Output of `mirrorbits show`. Versions up to 0.4 print no name. */
 const shownSchema = v.looseObject({ HttpURL: v.nullish(v.string()) })
 
 function readShown(lines: readonly string[]): Reading {
-  const found: ListedMirror[] = []
+  const mirrors: ListedMirror[] = []
   const remarks: Remark[] = []
-  let ftp = false
+  let hasFtp = false
   for (const { line, name, text } of shownIn(lines)) {
     const [document = { value: undefined }] = readYaml(text)
     const shown = v.safeParse(shownSchema, 'value' in document ? document.value : undefined)
@@ -124,9 +125,9 @@ function readShown(lines: readonly string[]): Reading {
       continue
     }
     const mirror = shown.output
-    if (!isBlank(mirror.FtpURL)) ftp = true
+    if (!isBlank(mirror.FtpURL)) hasFtp = true
     const [country, ...others] = wordsOf(mirror.CountryCodes)
-    found.push({
+    mirrors.push({
       line,
       name: isBlank(mirror.Name) ? name : mirror.Name,
       urls: webUrls(mirror.HttpURL ?? ''),
@@ -140,10 +141,10 @@ function readShown(lines: readonly string[]): Reading {
       excludes: mirror.ExcludedCountryCodes,
       sponsor: { name: mirror.SponsorName, url: mirror.SponsorURL },
       enabled: mirror.Enabled,
-      remarks: unsaid(mirror, country),
+      remarks: remarksOn(mirror, country),
     })
   }
-  return { found, remarks: [...remarks, ...aboutFtp(ftp)] }
+  return { mirrors, remarks: [...remarks, ...ftpRemarks(hasFtp)] }
 }
 
 interface Shown {
@@ -152,7 +153,9 @@ interface Shown {
   readonly text: string
 }
 
-/** The YAML of each mirror, without the comments. A mirror begins above its HttpURL, where its name is. */
+/**
+ * Returns the YAML of each mirror without comments. A mirror starts at the name above its HttpURL.
+ */
 function shownIn(lines: readonly string[]): Shown[] {
   const starts = lines.flatMap((line, index) => {
     if (!line.startsWith('HttpURL:')) return []
@@ -167,23 +170,26 @@ function shownIn(lines: readonly string[]): Shown[] {
   })
 }
 
-function unsaid(mirror: Readonly<Record<string, unknown>>, country: unknown): string[] {
-  return flagOf(mirror.ContinentOnly) === true ? aboutContinent(mirror.ContinentCode, country) : []
+function remarksOn(mirror: Readonly<Record<string, unknown>>, country: unknown): string[] {
+  return flagOf(mirror.ContinentOnly) === true ? continentRemarks(mirror.ContinentCode, country) : []
 }
 
-/** Without a scheme, both are meant. */
+/** Returns the URLs of a mirror. A URL without a scheme means both https and http. */
 function webUrls(url: string): string[] {
   if (url === '' || url.includes('://')) return [url]
   return [`https://${url}`, `http://${url}`]
 }
 
-/** A score is a per cent that is added to a mirror's chances, 0 for most; it never takes all of them. */
+/**
+ * Returns the weight for a score: a percentage, 0 for most mirrors, that is added to a mirror's
+ * chances. A negative score never removes all chances.
+ */
 function weightOf(score: unknown): unknown {
   if (isBlank(score)) return undefined
   const number = numberOf(score)
   return typeof number === 'number' ? Math.max(1, 100 + number) : number
 }
 
-function aboutFtp(seen: boolean): Remark[] {
-  return seen ? [{ reason: 'FTP URLs are left out: Mirrorbits has them for its scans only' }] : []
+function ftpRemarks(hasFtp: boolean): Remark[] {
+  return hasFtp ? [{ reason: 'FTP URLs are left out: Mirrorbits has them for its scans only' }] : []
 }

@@ -2,28 +2,28 @@ import type { ListedMirror, Reading, Remark } from './listed-mirror.js'
 import { mirrorOf } from './mirrorbrain-record.js'
 import { linesOf } from './url-lines.js'
 
-/** The identifier takes so many characters at least; what comes next, a space more. */
+/** Minimum width of the identifier, without the space after it. */
 const IDENTIFIER_WIDTH = 30
-/** A score is written in three characters at least, and a system's number in five. */
+/** Minimum width of an ASN. A score has three characters at least. */
 const ASN_WIDTH = 5
 
 const REGIONS = new Set(['af', 'as', 'eu', 'na', 'oc', 'sa'])
 
-/** One line, its words by what they look like: the columns have no names above them. */
+/** One line, with words classified by their form, because the columns have no headers. */
 interface Row {
   readonly line: number
   readonly identifier: string
-  /** Those before the first URL or flag. */
+  /** Words before the first URL or flag. */
   readonly words: readonly string[]
   readonly urls: readonly string[]
   readonly flags: readonly string[]
-  /** How many characters the first of the words takes, with the spaces before it. */
+  /** Width of the first word, with the spaces before it. */
   readonly width: number
 }
 
 /**
- * Reads `mb list` with its URLs (`-H`, `-F`, `-R`). Its columns are, each only where it was asked for: score, region,
- * country, other countries, system, prefix, URLs, and flags as `as_only=False`.
+ * Reads the output of `mb list` with URLs (`-H`, `-F`, `-R`). The columns, all optional: score,
+ * region, country, other countries, ASN, prefix, URLs, and flags such as `as_only=False`.
  */
 export function readColumns(text: string): Reading {
   const rows: Row[] = []
@@ -38,12 +38,12 @@ export function readColumns(text: string): Reading {
     }
   }
   const codes = rows.flatMap(({ words }) => {
-    const own = words.filter(isCode)
-    return own.length === 1 ? own : []
+    const rowCodes = words.filter(isCode)
+    return rowCodes.length === 1 ? rowCodes : []
   })
-  // One column of two letters is that of regions where every mirror has the code of one.
-  const onlyRegions = codes.every((code) => REGIONS.has(code.toLowerCase()))
-  return { found: rows.map((row) => foundIn(row, onlyRegions)), remarks }
+  // A single column of two letters holds regions if every code in it is a region.
+  const areRegions = codes.every((code) => REGIONS.has(code.toLowerCase()))
+  return { mirrors: rows.map((row) => mirrorIn(row, areRegions)), remarks }
 }
 
 function rowOf(content: string, line: number): Row {
@@ -67,7 +67,7 @@ function isCode(word: string): boolean {
   return /^[a-z*-]{2}$/i.test(word)
 }
 
-function foundIn({ line, identifier, words, urls, flags, width }: Row, onlyRegions: boolean): ListedMirror {
+function mirrorIn({ line, identifier, words, urls, flags, width }: Row, areRegions: boolean): ListedMirror {
   const record = new Map([['identifier', identifier]])
   const codes = words.filter(isCode)
   const firstCode = words.findIndex(isCode)
@@ -80,7 +80,7 @@ function foundIn({ line, identifier, words, urls, flags, width }: Row, onlyRegio
   }
   const [first = '', second] = codes
   if (second !== undefined) record.set('region', first).set('country', second)
-  else record.set(onlyRegions ? 'region' : 'country', first)
+  else record.set(areRegions ? 'region' : 'country', first)
   const others = words.filter((word) => word.includes(','))
   record.set('othercountries', [...others, ...codes.slice(2)].join(' '))
   const ofScheme = (scheme: string) => urls.find((url) => url.toLowerCase().startsWith(scheme)) ?? ''

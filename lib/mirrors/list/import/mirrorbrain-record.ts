@@ -1,26 +1,26 @@
 import type { ListedMirror } from './listed-mirror.js'
-import { aboutContinent } from './unsaid.js'
-import { flagOf, isBlank, numberOf, wordsOf } from './values.js'
+import { continentRemarks, flagOf, isBlank, numberOf, wordsOf } from './values.js'
 
-/** A row of MirrorBrain's table of servers; see `keyOf` for its keys. */
+/** A row of MirrorBrain's table of servers, by `keyOf` of its columns. */
 export type ServerRecord = ReadonlyMap<string, string>
 
-/** `baseurl_rsync` of the database and `baseurlRsync` of `mb show` are one. */
+/** Returns one key for `baseurl_rsync` of the database and `baseurlRsync` of `mb show`. */
 export function keyOf(name: string): string {
   return name.trim().replaceAll('_', '').toLowerCase()
 }
 
 /**
- * A mirror of MirrorBrain. Its score is our weight: 100 for most, and 0 is never chosen. Whether a probe found it alive
- * (`status_baseurl`) is of the moment and not carried over.
+ * Converts a record of MirrorBrain. Its score becomes our weight: 100 for most, 0 is never chosen.
+ * The result of its last probe (`status_baseurl`) is left out, because it is temporary.
  */
 export function mirrorOf(record: ServerRecord, line: number): ListedMirror {
   const value = (name: string) => {
     const text = record.get(keyOf(name))?.trim()
     return text === 'None' || text === 'NULL' ? undefined : text
   }
-  // What is not known is written as 0, as in the prefix of a mirror that was never looked up.
-  const known = (name: string) => (value(name) === '0' ? undefined : value(name))
+  // MirrorBrain writes 0 for unknown values, such as the prefix of a mirror that was never looked
+  // up.
+  const valueUnlessZero = (name: string) => (value(name) === '0' ? undefined : value(name))
   return {
     line,
     name: value('identifier'),
@@ -30,7 +30,7 @@ export function mirrorOf(record: ServerRecord, line: number): ListedMirror {
     countries: wordsOf(value('other_countries')),
     coordinates: [value('lat'), value('lng')],
     asn: value('asn'),
-    subnets: known('prefix'),
+    subnets: valueUnlessZero('prefix'),
     ipv6Only: value('ipv6_only'),
     weight: weightOf(value('score')),
     only: {
@@ -41,16 +41,17 @@ export function mirrorOf(record: ServerRecord, line: number): ListedMirror {
     },
     sponsor: { name: value('operator_name'), url: value('operator_url') },
     enabled: value('enabled'),
-    remarks: unsaid(value),
+    remarks: remarksOn(value),
   }
 }
 
-function unsaid(value: (name: string) => string | undefined): string[] {
+function remarksOn(value: (name: string) => string | undefined): string[] {
   const remarks: string[] = []
-  const largest = numberOf(value('file_maxsize') ?? '0')
-  if (largest !== 0) remarks.push(`it was for files of up to ${largest} bytes only; that cannot be said`)
+  const maxBytes = numberOf(value('file_maxsize') ?? '0')
+  if (maxBytes !== 0)
+    remarks.push(`it was for files of up to ${maxBytes} bytes only; a mirrors file has no such limit`)
   if (flagOf(value('region_only')) === true) {
-    remarks.push(...aboutContinent(value('region'), value('country')))
+    remarks.push(...continentRemarks(value('region'), value('country')))
   }
   return remarks
 }

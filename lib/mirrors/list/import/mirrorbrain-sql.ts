@@ -3,17 +3,17 @@ import { keyOf, mirrorOf } from './mirrorbrain-record.js'
 
 const STATEMENT = /INSERT\s+INTO\s+(?:"?\w+"?\.)?"?server"?\s*\(/gi
 
-/** No value of the table is longer; without a bound, texts without an end cost quadratic time. */
+/** Longer than any value of the table. Without a limit, unterminated texts cost quadratic time. */
 const MAX_VALUE_LENGTH = 65_536
 
-/** Whether a text has statements for MirrorBrain's table of servers. */
+/** Whether a text has INSERT statements for MirrorBrain's table of servers. */
 export function isSql(text: string): boolean {
   return new RegExp(STATEMENT).test(text)
 }
 
-/** Reads the statements of `mb export --format=postgresql`, and of `pg_dump` with column names. */
+/** Reads the output of `mb export --format=postgresql`, and of `pg_dump` with column names. */
 export function readSql(text: string): Reading {
-  const found: ListedMirror[] = []
+  const mirrors: ListedMirror[] = []
   const remarks: Remark[] = []
   const lines = new LineCount(text)
   for (const { index, 0: opening } of text.matchAll(STATEMENT)) {
@@ -22,12 +22,12 @@ export function readSql(text: string): Reading {
     const rows = readStatement(scanner)
     if (rows === undefined) {
       remarks.push({ line, reason: 'its INSERT cannot be read: a quote in a value, perhaps', leftOut: true })
-    } else for (const row of rows) found.push(mirrorOf(row, line))
+    } else for (const row of rows) mirrors.push(mirrorOf(row, line))
   }
-  return { found, remarks }
+  return { mirrors, remarks }
 }
 
-/** The rows of a statement, from behind the bracket before its columns. */
+/** Reads the rows of a statement, starting after the parenthesis before its columns. */
 function readStatement(scanner: Scanner): Map<string, string>[] | undefined {
   const columns = scanner.list()
   if (columns === undefined || !scanner.take(/\s*VALUES\s*/iy)) return undefined
@@ -41,25 +41,25 @@ function readStatement(scanner: Scanner): Map<string, string>[] | undefined {
   return scanner.take(/\s*;/y) ? rows : undefined
 }
 
-/** Reads names and values of SQL from a place on. */
+/** Reads names and values of SQL. */
 class Scanner {
   readonly #text: string
-  #place: number
+  #position: number
 
-  constructor(text: string, place: number) {
+  constructor(text: string, position: number) {
     this.#text = text
-    this.#place = place
+    this.#position = position
   }
 
-  /** Goes past what matches here; the expression is a sticky one. */
+  /** Returns and skips a match at the current position. The expression must be sticky. */
   take(expression: RegExp): string | undefined {
-    expression.lastIndex = this.#place
+    expression.lastIndex = this.#position
     const [match] = expression.exec(this.#text) ?? []
-    if (match !== undefined) this.#place += match.length
+    if (match !== undefined) this.#position += match.length
     return match
   }
 
-  /** Values with commas between them, up to and past the closing bracket. */
+  /** Returns values separated by commas, and skips the closing parenthesis. */
   list(): string[] | undefined {
     const values: string[] = []
     do {
@@ -77,7 +77,7 @@ class Scanner {
     const quote = this.take(/['"]/y)
     if (quote === undefined) return this.take(/[\w.+-]{1,64}/y)
     let value = this.#upTo(quote)
-    // A quote in a quoted value is written twice.
+    // A doubled quote stands for one quote in the value.
     while (value !== undefined && this.take(quote === "'" ? /'/y : /"/y)) {
       const more = this.#upTo(quote)
       value = more === undefined || value.length > MAX_VALUE_LENGTH ? undefined : `${value}${quote}${more}`
@@ -85,31 +85,31 @@ class Scanner {
     return value
   }
 
-  /** The text before an ending, which is passed too. */
+  /** Returns the text before an ending, and skips the ending. */
   #upTo(ending: string): string | undefined {
-    const part = this.#text.slice(this.#place, this.#place + MAX_VALUE_LENGTH)
+    const part = this.#text.slice(this.#position, this.#position + MAX_VALUE_LENGTH)
     const length = part.indexOf(ending)
     if (length === -1) return undefined
-    this.#place += length + ending.length
+    this.#position += length + ending.length
     return part.slice(0, length)
   }
 }
 
-/** Numbers of lines, for places that only go forwards. */
+/** Returns line numbers for ascending positions. */
 class LineCount {
   readonly #text: string
-  #place = 0
+  #position = 0
   #line = 1
 
   constructor(text: string) {
     this.#text = text
   }
 
-  at(place: number): number {
+  at(position: number): number {
     for (;;) {
-      const end = this.#text.indexOf('\n', this.#place)
-      if (end === -1 || end >= place) return this.#line
-      this.#place = end + 1
+      const end = this.#text.indexOf('\n', this.#position)
+      if (end === -1 || end >= position) return this.#line
+      this.#position = end + 1
       this.#line += 1
     }
   }

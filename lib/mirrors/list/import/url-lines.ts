@@ -1,13 +1,13 @@
 import { escapeUnprintable, withoutCredentials } from '../../../message-text.js'
 import type { ListedMirror, Remark } from './listed-mirror.js'
 
-/** What a line of mirmon's style `apache` begins with. */
+/** First words of lines in mirmon's style `apache`. */
 const TYPES = new Set(['http', 'ftp', 'rsync', 'backup'])
 
-/** Best first: how the URLs of a mirror are ordered for its clients. */
+/** Schemes of clients' URLs, best first. */
 const SCHEMES = ['https:', 'http:', 'ftp:']
 
-/** One line: a country and one URL of one of its mirrors. */
+/** One line: a country and one URL of a mirror. */
 export interface UrlLine {
   readonly line: number
   readonly country: string
@@ -17,14 +17,14 @@ export interface UrlLine {
   readonly backup: boolean
 }
 
-/** Lines of a text, whichever way they end. */
+/** Splits a text into lines that end in LF or CR LF. */
 export function linesOf(text: string): string[] {
   return text.split(/\r?\n/)
 }
 
 /**
- * Reads what mirmon calls a mirror list, in both its styles: `COUNTRY URL [ADDRESS …]`, and the same with `http`, `ftp`,
- * `rsync` or `backup` before it. Addresses are personal and are not read.
+ * Reads a mirror list of mirmon in both styles: `COUNTRY URL [ADDRESS …]`, or with a leading
+ * `http`, `ftp`, `rsync` or `backup`. E-mail addresses are personal data and are not read.
  */
 export function readUrlLines(text: string): { lines: readonly UrlLine[]; remarks: readonly Remark[] } {
   const lines: UrlLine[] = []
@@ -34,11 +34,11 @@ export function readUrlLines(text: string): { lines: readonly UrlLine[]; remarks
     if (content.startsWith('#') || content.trim() === '') continue
     const words = content.trim().split(/\s+/, 4)
     const [type = ''] = words
-    const typed = TYPES.has(type.toLowerCase()) && words[2]?.includes('://') === true
-    const [country = '', url = ''] = typed ? words.slice(1) : words
+    const hasType = TYPES.has(type.toLowerCase()) && words[2]?.includes('://') === true
+    const [country = '', url = ''] = hasType ? words.slice(1) : words
     if (!url.includes('://')) {
-      const shown = JSON.stringify(withoutCredentials(escapeUnprintable(content.trim(), 80)))
-      remarks.push({ line, reason: `${shown} is not a country and a URL`, leftOut: true })
+      const quoted = JSON.stringify(withoutCredentials(escapeUnprintable(content.trim(), 80)))
+      remarks.push({ line, reason: `${quoted} is not a country and a URL`, leftOut: true })
       continue
     }
     lines.push({
@@ -46,15 +46,15 @@ export function readUrlLines(text: string): { lines: readonly UrlLine[]; remarks
       country,
       url,
       scheme: schemeOf(url),
-      backup: typed && type.toLowerCase() === 'backup',
+      backup: hasType && type.toLowerCase() === 'backup',
     })
   }
   return { lines, remarks }
 }
 
 /**
- * The mirrors of a list in which each line stands for itself: URLs of one host and of different schemes belong
- * together, and a second URL of a scheme begins another mirror of that host.
+ * Returns the mirrors of a list with independent lines. URLs of one host with different schemes
+ * form one mirror; a second URL with the same scheme starts another mirror of the host.
  */
 export function byHost(lines: readonly UrlLine[]): ListedMirror[] {
   const groups: UrlLine[][] = []
@@ -66,36 +66,36 @@ export function byHost(lines: readonly UrlLine[]): ListedMirror[] {
       last.push(line)
       continue
     }
-    const begun = [line]
-    groups.push(begun)
-    lastOfHost.set(host, begun)
+    const group = [line]
+    groups.push(group)
+    lastOfHost.set(host, group)
   }
-  return groups.map(foundIn)
+  return groups.map(mirrorIn)
 }
 
 /**
- * The mirrors of a list that a program wrote mirror by mirror, the schemes always in the same order: where a line does
- * not come later in that order than the one before, the next mirror begins.
+ * Returns the mirrors of a list that was written mirror by mirror, with schemes in a fixed order. A
+ * line that does not follow the line before in the order starts the next mirror.
  */
 export function bySequence(lines: readonly UrlLine[], order: readonly (readonly string[])[]): ListedMirror[] {
   const groups: UrlLine[][] = []
   const rank = ({ scheme }: UrlLine) => order.findIndex((schemes) => schemes.includes(scheme))
-  let before: UrlLine | undefined
+  let previous: UrlLine | undefined
   for (const line of lines) {
-    const goesOn = before !== undefined && (rank(line) > rank(before) || isTwin(before, line))
-    if (goesOn) groups.at(-1)?.push(line)
+    const isSameMirror = previous !== undefined && (rank(line) > rank(previous) || isTwin(previous, line))
+    if (isSameMirror) groups.at(-1)?.push(line)
     else groups.push([line])
-    before = line
+    previous = line
   }
-  return groups.map(foundIn)
+  return groups.map(mirrorIn)
 }
 
-/** The same place by http and https. */
-function isTwin(one: UrlLine, other: UrlLine): boolean {
-  return one.scheme === 'http:' && other.scheme === 'https:' && one.url.slice(5) === other.url.slice(6)
+/** Whether two URLs differ in the scheme only: http and https. */
+function isTwin(http: UrlLine, https: UrlLine): boolean {
+  return http.scheme === 'http:' && https.scheme === 'https:' && http.url.slice(5) === https.url.slice(6)
 }
 
-function foundIn(group: readonly UrlLine[]): ListedMirror {
+function mirrorIn(group: readonly UrlLine[]): ListedMirror {
   const [first] = group
   const urls = group
     .filter(({ scheme }) => scheme !== 'rsync:')
@@ -106,7 +106,7 @@ function foundIn(group: readonly UrlLine[]): ListedMirror {
     rsync: group.find(({ scheme }) => scheme === 'rsync:')?.url,
     country: first?.country,
     remarks: group.some(({ backup }) => backup)
-      ? ['it is a backup in the list; a mirrors file has no such thing, and it is one among the others']
+      ? ['it is a backup in the list; it becomes an ordinary mirror, for a mirrors file has no backups']
       : [],
   }
 }

@@ -3,14 +3,14 @@ import { countries } from 'countries-list'
 import ipaddr from 'ipaddr.js'
 import { networkOf } from '../schema.js'
 
-/** Lists write a flag in many ways: YAML 1.1 has yes and on, Python True, PostgreSQL t. */
+/** Spellings of flags: YAML 1.1 has yes and on, Python True, PostgreSQL t. */
 const TRUE = new Set(['true', 'yes', 'on', 'y', 't', '1'])
 const FALSE = new Set(['false', 'no', 'off', 'n', 'f', '0'])
 
-/** What GeoIP tools write where they know of no country. */
+/** What GeoIP tools write for an unknown country. */
 const NO_COUNTRY = new Set(['**', '--', '/', '?'])
 
-/** Codes that are in use and not in ISO 3166-1. */
+/** Codes that are in use but not in ISO 3166-1. */
 const OTHER_CODES: ReadonlyMap<string, string> = new Map([
   ['uk', 'gb'],
   ['el', 'gr'],
@@ -26,12 +26,12 @@ const CONTINENTS: ReadonlyMap<string, string> = new Map(
   Object.entries(countries).map(([code, { continent }]) => [code.toLowerCase(), continent.toLowerCase()]),
 )
 
-/** Whether a list leaves a value open. */
+/** Whether a value is missing. */
 export function isBlank(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'string' && value.trim() === '')
 }
 
-/** A flag; `false` where the list leaves it open, `undefined` where it is not clear. */
+/** Returns a flag: `false` if missing, `undefined` if unclear. */
 export function flagOf(value: unknown): boolean | undefined {
   if (isBlank(value)) return false
   if (typeof value === 'boolean') return value
@@ -40,47 +40,49 @@ export function flagOf(value: unknown): boolean | undefined {
   return TRUE.has(word) ? true : FALSE.has(word) ? false : undefined
 }
 
-/** A number where it is one; any other value as it is, so that the schema refuses it by name. */
+/** Returns a number, or the value unchanged, so that the schema refuses it by name. */
 export function numberOf(value: unknown): unknown {
   if (typeof value !== 'string') return value
   const number = Number(value.trim())
   return Number.isNaN(number) ? value : number
 }
 
-/** One value, several, or a text with commas or spaces between them, as a list of those that are not blank. */
+/** Splits texts at commas and spaces, flattens lists, and leaves out blank values. */
 export function listOf(value: unknown): unknown[] {
   if (Array.isArray(value)) return value.flatMap(listOf)
   if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '')
   return isBlank(value) ? [] : [value]
 }
 
-/** The same, of words and numbers only, as texts. */
+/** Returns the texts and numbers of `listOf` as texts. */
 export function wordsOf(value: unknown): string[] {
-  return listOf(value).flatMap((each) =>
-    typeof each === 'string' || typeof each === 'number' ? [String(each)] : [],
+  return listOf(value).flatMap((element) =>
+    typeof element === 'string' || typeof element === 'number' ? [String(element)] : [],
   )
 }
 
-/** Numbers of autonomous systems: `64500`, `AS64500`, `[64500, 64501]`. 0 stands for none. */
+/** Returns the ASNs of `64500`, `AS64500` or `[64500, 64501]`. 0 means unknown and is left out. */
 export function asnOf(value: unknown): unknown[] {
-  const numbers = listOf(value).map((each) =>
-    numberOf(typeof each === 'string' ? each.replace(/^AS(?=\d)/i, '') : each),
+  const numbers = listOf(value).map((element) =>
+    numberOf(typeof element === 'string' ? element.replace(/^AS(?=\d)/i, '') : element),
   )
   return [...new Set(numbers)].filter((number) => number !== 0)
 }
 
-/** Degrees; `undefined` where one of the two is open, and for 0, 0, which lists write where they do not know. */
+/**
+ * Returns degrees; undefined if one is missing, and for 0, 0, which lists write for unknown places.
+ */
 export function coordinatesOf(value: unknown): unknown {
   if (isBlank(value)) return undefined
   if (!Array.isArray(value)) return value
   if (value.some(isBlank)) return undefined
   const degrees = value.map(numberOf)
-  return degrees.every((each) => each === 0) ? undefined : degrees
+  return degrees.every((degree) => degree === 0) ? undefined : degrees
 }
 
 /**
- * A country's code, in lower case, for the codes and names that lists use. What is none of them is returned as it is,
- * so that the schema refuses it by name; `undefined` stands for no country.
+ * Returns a country's code in lower case for the codes and names that lists use. Returns other
+ * texts unchanged, so that the schema refuses them by name, and undefined for no country.
  */
 export function countryOf(value: unknown): unknown {
   if (isBlank(value)) return undefined
@@ -91,16 +93,27 @@ export function countryOf(value: unknown): unknown {
   return OTHER_CODES.get(word) ?? CODES_BY_NAME.get(word) ?? value.trim()
 }
 
-/** The continent of a country: `eu`. */
+/** Returns the continent of a country, such as `eu`. */
 export function continentCodeOf(country: unknown): string | undefined {
   const code = countryOf(country)
   return typeof code === 'string' ? CONTINENTS.get(code) : undefined
 }
 
-/** A subnet without the bits that lists leave beyond its prefix. */
+/** Clears the bits of a subnet that lists leave set beyond its prefix. */
 export function subnetOf(value: unknown): unknown {
   if (typeof value !== 'string' || !ipaddr.isValidCIDR(value)) return value
   const [address, bits] = ipaddr.parseCIDR(value)
-  const isWrittenOut = isIP(value.slice(0, value.lastIndexOf('/'))) !== 0
-  return isWrittenOut ? `${networkOf(address, bits)}/${bits}` : value
+  const isFullAddress = isIP(value.slice(0, value.lastIndexOf('/'))) !== 0
+  return isFullAddress ? `${networkOf(address, bits)}/${bits}` : value
+}
+
+/**
+ * Returns a remark if a list puts a mirror on another continent than its country. A mirrors file
+ * has only the country.
+ */
+export function continentRemarks(continent: unknown, country: unknown): string[] {
+  const [code = ''] = wordsOf(continent)
+  const ownCode = continentCodeOf(country)
+  if (code === '' || ownCode === undefined || code.toLowerCase() === ownCode) return []
+  return [`it serves the continent ${JSON.stringify(code)}; here that is ${ownCode}, the one of its country`]
 }

@@ -1,28 +1,28 @@
 import { type Document, Lexer, LineCounter, parseAllDocuments } from 'yaml'
 import { errorMessage } from '../../../errors.js'
 
-/** No list of mirrors is nested more deeply, and none has lines that open more than this. */
+/** Limits of nesting in a text and in one line, and of indentation: beyond any list of mirrors. */
 const MAX_DEPTH = 16
 const MAX_INDENTATION = 200
 
-/** The mark that `Lexer` sets before a scalar, whose text comes next. */
+/** Token of `Lexer` before a scalar; the next token is the scalar's text. */
 const SCALAR = '\u001f'
 
-/** One document of a YAML text: what it says, or why that is not known. */
+/** One document of a YAML text: its value, or why it is refused. */
 export type YamlDocument =
   | { readonly line?: number | undefined; readonly value: unknown }
   | { readonly line?: number | undefined; readonly refusal: string }
 
 /**
- * Reads YAML from somebody else. Parsing deep nesting, keys that are collections, and many aliases takes the `yaml`
- * package time and memory without bounds, up to the end of the process, so such a text is refused by its tokens first.
+ * Reads untrusted YAML. Refuses deep nesting, keys that are collections, and aliases by the tokens
+ * of the text: parsing them costs unbounded time and memory and can end the process.
  */
 export function readYaml(text: string): YamlDocument[] {
   try {
-    const refusal = excess(text)
+    const refusal = refusalOf(text)
     if (refusal !== undefined) return [{ refusal }]
     const lines = new LineCounter()
-    // Keys that come twice are looked for in quadratic time.
+    // No `uniqueKeys`: the check for duplicate keys takes quadratic time.
     const options = { prettyErrors: false, uniqueKeys: false, lineCounter: lines, logLevel: 'error' } as const
     return [...parseAllDocuments(text, options)].map((document) => documentOf(document, lines))
   } catch (error) {
@@ -31,10 +31,10 @@ export function readYaml(text: string): YamlDocument[] {
 }
 
 function documentOf(document: Document, lines: LineCounter): YamlDocument {
-  const [mistake] = document.errors
-  const offset = mistake?.pos[0] ?? document.contents?.range?.[0]
+  const [fault] = document.errors
+  const offset = fault?.pos[0] ?? document.contents?.range?.[0]
   const line = offset === undefined ? undefined : lines.linePos(offset).line
-  if (mistake !== undefined) return { line, ...notYaml(mistake) }
+  if (fault !== undefined) return { line, ...notYaml(fault) }
   try {
     return { line, value: document.toJS() }
   } catch (error) {
@@ -46,7 +46,8 @@ function notYaml(error: unknown): { refusal: string } {
   return { refusal: `it is not YAML: ${errorMessage(error)}` }
 }
 
-function excess(text: string): string | undefined {
+/** Returns why a text is refused without parsing. */
+function refusalOf(text: string): string | undefined {
   let depth = 0
   let opened = 0
   let isScalar = false
