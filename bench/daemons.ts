@@ -1,7 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { configureNginx } from '../test/lab/nginx.js'
+import { configureRsync } from '../test/lab/rsync.js'
 import { freePort, listens } from '../test/support/port.js'
 
 /** A server of another program, which ends with its block, or at the latest with the process. */
@@ -21,11 +23,7 @@ export function isInstalled(program: string): boolean {
 /** @param folder for its configuration */
 export async function startRsync(root: string, folder: string): Promise<Daemon> {
   const port = await freePort(HOST)
-  const lines = ['use chroot = no', 'reverse lookup = no', '[repo]', `path = ${root}`, 'read only = yes']
-  if (process.getuid?.() === 0) lines.push('uid = 0', 'gid = 0')
-  const configuration = join(folder, 'rsyncd.conf')
-  writeFileSync(configuration, `${lines.join('\n')}\n`)
-  const args = ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${HOST}`, `--port=${port}`]
+  const args = configureRsync(folder, root, HOST, port)
   return start('rsync', args, port, `rsync://${HOST}:${port}/repo/`)
 }
 
@@ -34,22 +32,10 @@ export async function startNginx(root: string, folder: string): Promise<Daemon> 
   const port = await freePort(HOST)
   const own = join(folder, 'nginx')
   mkdirSync(own)
-  const configuration = [
-    'daemon off;',
-    'master_process off;',
-    'pid nginx.pid;',
-    'error_log stderr;',
-    'events {}',
-    'http {',
-    '  access_log off;',
-    // wget is not to pay for a new connection every thousand requests.
-    '  keepalive_requests 1000000;',
-    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
-    `  server { listen ${HOST}:${port}; location / { root ${root}; autoindex on; } }`,
-    '}',
-  ]
-  writeFileSync(join(own, 'nginx.conf'), configuration.join('\n'))
-  return start('nginx', ['-p', own, '-c', 'nginx.conf', '-e', 'stderr'], port, `http://${HOST}:${port}/`)
+  // wget is not to pay for a new connection every thousand requests.
+  const http = ['keepalive_requests 1000000;']
+  const args = configureNginx(own, `${HOST}:${port}`, [`root ${root};`, 'autoindex on;'], http)
+  return start('nginx', args, port, `http://${HOST}:${port}/`)
 }
 
 /** It stands for another machine, and takes what time the others leave. */

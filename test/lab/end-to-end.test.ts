@@ -17,6 +17,7 @@ import { startFtpServer } from './ftp.js'
 import { startLighttpd } from './lighttpd.js'
 import { startNginx } from './nginx.js'
 import { startRsyncDaemon } from './rsync.js'
+import { CHALLENGE, OFTEN_CHECKED, PROBES_MS, RATE, SPARE_MS, SURVEYS_MS } from './settings.js'
 
 /** Of four pieces. */
 const VIDEO = pseudoRandomBytes(1024 * 1024)
@@ -26,20 +27,11 @@ const FILES = { 'notes.txt': 'notes', 'release.iso': OLD, 'video.iso': VIDEO }
 const PATHS = Object.keys(FILES)
 const ALL = ['m0', 'm1', 'm2']
 
-/** Bytes a second of the origin on each connection. */
-const RATE = 2 * 1024 * 1024
-/** Milliseconds: from the death of a mirror to the first answer without it. */
-const PROBES = 4000
-/** Milliseconds between two surveys of a mirror. */
-const SURVEYS = 2000
 /**
- * Milliseconds in which one of four pieces of one of three files is fetched from one of two mirrors, of about twenty pieces a
- * second: little more than a second on average, and hardly ever longer than this.
+ * Time in which one of four pieces of one of three files is fetched from one of two mirrors, with
+ * about twenty pieces a second: little more than a second on average, and hardly ever longer than this.
  */
-const CHALLENGES = 20_000
-const CHALLENGE = { bytesPerHour: '8GiB', recheckInterval: '1s' }
-/** Milliseconds that this machine may be slower than it should be. */
-const SPARE = 2000
+const CHALLENGES_MS = 20_000
 
 /** One byte in the middle, and not even the time shows it. */
 function flipByte(file: string): void {
@@ -109,9 +101,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
       { id: 'm1', url: second.url, rsync },
       { id: 'm2', urls: [third.url, ftp] },
     ],
-    geo: false,
-    probe: { interval: PROBES },
-    presence: { interval: SURVEYS },
+    ...OFTEN_CHECKED,
     challenge: CHALLENGE,
   })
   origin.on('warning', () => {})
@@ -134,7 +124,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
   assertDownloaded(await download('video.iso.meta4'), 'video.iso', VIDEO)
   assertDownloaded(await download('release.iso'), 'release.iso', NEW)
 
-  const most = Math.max(PROBES, CHALLENGES) + SPARE
+  const most = Math.max(PROBES_MS, CHALLENGES_MS) + SPARE_MS
   await until(
     'no client is sent to any for what is wrong there',
     async () =>
@@ -150,7 +140,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
     assertDownloaded(await download(path), path, content)
     assertDownloaded(await download(`${path}.meta4`), path, content)
   }
-  await sleep(SURVEYS)
+  await sleep(SURVEYS_MS)
   const told = await endWatch()
   const times = {
     killed: lastSent(told, 'm0'),
@@ -158,9 +148,9 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
     flipped: lastSent(told, 'm2', 'video.iso'),
   }
   t.diagnostic(`clients were sent there last after, in ms: ${JSON.stringify(times)}`)
-  assert.ok(times.killed < PROBES + SPARE, `${times.killed} ms`)
+  assert.ok(times.killed < PROBES_MS + SPARE_MS, `${times.killed} ms`)
   assert.equal(times.stale, 0, 'nobody has seen the new file there, ever')
-  assert.ok(times.flipped < CHALLENGES + SPARE, `${times.flipped} ms`)
+  assert.ok(times.flipped < CHALLENGES_MS + SPARE_MS, `${times.flipped} ms`)
 
   for (const copy of copies) sync(root, copy)
   await startNginx(t, location, { host: '127.0.0.2', port: first.port })

@@ -24,23 +24,13 @@ import { listen } from '../support/server.js'
 import { plainFiles } from '../support/setups.js'
 import { slowWay } from '../support/throttle.js'
 import { until } from '../support/until.js'
+import { CHALLENGE, OFTEN_CHECKED, PROBES_MS, RATE, SPARE_MS, SURVEYS_MS } from './settings.js'
 
 const NAME = 'disk.iso'
 /** Four parts for aria2, 16 pieces for us. */
 const CONTENT = pseudoRandomBytes(4 * 1024 * 1024)
-/** Bytes a second of the origin on each connection: mirrors have their part in a download. */
-const RATE = 2 * 1024 * 1024
-
-/** Milliseconds: from the death of a mirror to the first answer without it. */
-const PROBES = 4000
-/** Milliseconds between two surveys of a mirror. */
-const SURVEYS = 2000
-/** Milliseconds that this machine may be slower than it should be. */
-const SPARE = 2000
-/** Ten pieces each half a second, and then some of them again. */
-const CHALLENGE = { bytesPerHour: '8GiB', recheckInterval: '1s' }
-/** Milliseconds until some piece of the first mirror's was fetched twice. */
-const CHALLENGES = 6000
+/** Time until some piece of the first mirror was fetched twice. */
+const CHALLENGES_MS = 6000
 
 /** Milliseconds between the beginning of a fault and the moment that is taken for it. */
 const SLIGHT = 20
@@ -59,7 +49,7 @@ interface Case {
   readonly options?: Partial<OriginOptions>
 }
 
-const DOWN = { within: PROBES }
+const DOWN = { within: PROBES_MS }
 const CASES: Readonly<Record<string, Case>> = {
   'refuses connections': { ...DOWN, fault: 'refuses', reason: /^down since .*: connection refused/ },
   'takes requests and hangs': { ...DOWN, fault: { kind: 'hangs' }, reason: /^down since .*: no answer/ },
@@ -82,35 +72,35 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'has lost the file': {
     fault: { kind: 'lacks', path: NAME },
-    within: SURVEYS + PROBES,
+    within: SURVEYS_MS + PROBES_MS,
     reason: /^it does not have the file$/,
   },
   'has a longer file': {
     fault: { kind: 'wrong size', path: NAME, by: 4096 },
-    within: SURVEYS,
+    within: SURVEYS_MS,
     reason: /^its copy is another version$/,
   },
   'has a shorter file, and no listing': {
     fault: { kind: 'wrong size', path: NAME, by: -4096 },
-    within: SURVEYS,
+    within: SURVEYS_MS,
     reason: /^its copy is another version$/,
     mirror: { index: 'none' },
   },
   'tells a wrong Content-Length, and has no listing': {
     fault: { kind: 'wrong Content-Length', path: NAME },
-    within: SURVEYS,
+    within: SURVEYS_MS,
     reason: /^its copy is another version$/,
     mirror: { index: 'none' },
   },
   'tells a wrong Content-Length, and lists the right size': {
     fault: { kind: 'wrong Content-Length', path: NAME },
-    within: CHALLENGES,
+    within: CHALLENGES_MS,
     reason: /^its copy is not sent to its end$/,
     options: { challenge: CHALLENGE },
   },
   'breaks off in the middle': {
     fault: { kind: 'truncates', path: NAME },
-    within: CHALLENGES,
+    within: CHALLENGES_MS,
     reason: /^its copy is not sent to its end$/,
     options: { challenge: CHALLENGE },
   },
@@ -146,9 +136,7 @@ async function openLab(
   const origin = await startOrigin(t, {
     root,
     mirrors: urls.map((url, index) => ({ id: `m${index}`, url, weight: 100 - index })),
-    geo: false,
-    probe: { interval: PROBES },
-    presence: { interval: SURVEYS },
+    ...OFTEN_CHECKED,
     challenge: false,
     ...options,
   })
@@ -243,7 +231,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
       await untilWell(lab)
 
       const { since, downloads } = await downloadMeanwhile(t, lab, fault)
-      await until(`the reason is ${reason}`, () => reason.test(reasonOf(lab)), within + SPARE)
+      await until(`the reason is ${reason}`, () => reason.test(reasonOf(lab)), within + SPARE_MS)
       await untilLeftOut(lab, 0)
       t.diagnostic(`left out after ${Math.round(performance.now() - since)} ms`)
       const [one, other] = await downloads
@@ -267,7 +255,11 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
 
     const fault = { kind: 'wrong bytes', path: NAME, every: 10_000 } as const
     const { since, downloads } = await downloadMeanwhile(t, lab, fault)
-    await until('it is found corrupt', () => reasonOf(lab) === 'its copy has other bytes', CHALLENGES + SPARE)
+    await until(
+      'it is found corrupt',
+      () => reasonOf(lab) === 'its copy has other bytes',
+      CHALLENGES_MS + SPARE_MS,
+    )
     t.diagnostic(`left out after ${Math.round(performance.now() - since)} ms`)
     const [byFields, byPieces] = await downloads
     // By the digest of the whole file it finds out that something is wrong, and not what.
@@ -290,7 +282,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
 
     const fault = { kind: 'knows no Range' } as const
     const { downloads } = await downloadMeanwhile(t, lab, fault)
-    await untilLeftOut(lab, PROBES + SPARE)
+    await untilLeftOut(lab, PROBES_MS + SPARE_MS)
     for (const download of await downloads) assertDownloaded(download, NAME, CONTENT)
     for (let round = 0; round < 5; round += 1) assertDownloaded(await aria2OfFile(t, lab), NAME, CONTENT)
     await until('a client is sent there', async () => {
@@ -321,8 +313,8 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
       store: join(folder, 'index.sqlite'),
       mirrors: urls.map((url, index) => ({ id: `m${index}`, url, weight: 100 - index })),
       geo: false,
-      probe: { interval: PROBES },
-      presence: { interval: SURVEYS },
+      probe: { interval: PROBES_MS },
+      presence: { interval: SURVEYS_MS },
       challenge: false,
     }
     const file = join(folder, 'mirrored-by.yaml')
@@ -339,7 +331,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
 
     mirror.certify(makeCertificate(t, '127.0.0.2'))
     const downloads = Promise.all([download(NAME), download(`${NAME}.meta4`)])
-    await untilLeftOut({ port }, PROBES + SPARE)
+    await untilLeftOut({ port }, PROBES_MS + SPARE_MS)
     const [one, other] = await downloads
     assertDownloaded(one, NAME, CONTENT)
     assertDownloaded(other, NAME, CONTENT)

@@ -5,6 +5,36 @@ import { freePort } from '../support/port.js'
 import { type Kill, startDaemon } from './daemon.js'
 
 /**
+ * Writes the configuration of an nginx that runs in the foreground, and returns its arguments.
+ *
+ * @param folder for the configuration and temporary files
+ * @param location directives for everything below `/`
+ * @param http further directives for the server
+ */
+export function configureNginx(
+  folder: string,
+  address: string,
+  location: readonly string[],
+  http: readonly string[] = [],
+): readonly string[] {
+  const configuration = [
+    'daemon off;',
+    'master_process off;',
+    'pid nginx.pid;',
+    'error_log stderr;',
+    'events {}',
+    'http {',
+    '  access_log off;',
+    ...http,
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
+    `  server { listen ${address}; location / { ${location.join(' ')} } }`,
+    '}',
+  ]
+  writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
+  return ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+}
+
+/**
  * A real nginx, with nothing set that need not be.
  *
  * @param location directives for everything below `/`
@@ -17,20 +47,7 @@ export async function startNginx(
   const { host = '127.0.0.1', zone } = choices
   const folder = temporaryFolder(scope)
   const port = choices.port ?? (await freePort(host))
-  const configuration = [
-    'daemon off;',
-    'master_process off;',
-    'pid nginx.pid;',
-    'error_log stderr;',
-    'events {}',
-    'http {',
-    '  access_log off;',
-    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `  ${kind}_temp_path ${kind};`),
-    `  server { listen ${host}:${port}; location / { ${location.join(' ')} } }`,
-    '}',
-  ]
-  writeFileSync(join(folder, 'nginx.conf'), configuration.join('\n'))
-  const args = ['-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+  const args = configureNginx(folder, `${host}:${port}`, location)
   const kill = await startDaemon(scope, { program: 'nginx', args, host, port, zone })
   return { url: `http://${host}:${port}/`, port, kill }
 }

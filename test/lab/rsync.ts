@@ -14,15 +14,19 @@ export interface RsyncDaemonChoices {
   readonly settings?: readonly string[]
 }
 
-/** A real rsync daemon with a folder as its module `repo`. */
-export async function startRsyncDaemon(
-  scope: Scope,
+/**
+ * Writes the configuration of an rsync daemon, and returns its arguments.
+ *
+ * @param folder for the configuration
+ */
+export function configureRsync(
+  folder: string,
   root: string,
-  choices: RsyncDaemonChoices = {},
-): Promise<{ readonly url: string; readonly port: number }> {
-  const { host = '127.0.0.1', account, greeting, settings = [] } = choices
-  const folder = temporaryFolder(scope)
-  const port = await freePort(host)
+  host: string,
+  port: number,
+  choices: Omit<RsyncDaemonChoices, 'host'> = {},
+): readonly string[] {
+  const { account, greeting, settings = [] } = choices
   const lines = [
     'use chroot = no',
     'reverse lookup = no',
@@ -31,7 +35,7 @@ export async function startRsyncDaemon(
     'read only = yes',
     ...settings,
   ]
-  // Started by root it would become somebody who cannot read the test's folders.
+  // Started by root, rsync changes to a user that cannot read the test's folders.
   if (process.getuid?.() === 0) lines.push('uid = 0', 'gid = 0')
   if (greeting !== undefined) {
     writeFileSync(join(folder, 'motd'), greeting)
@@ -45,7 +49,17 @@ export async function startRsyncDaemon(
   }
   const configuration = join(folder, 'rsyncd.conf')
   writeFileSync(configuration, `${lines.join('\n')}\n`)
-  const args = ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${host}`, `--port=${port}`]
+  return ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${host}`, `--port=${port}`]
+}
+
+/** A real rsync daemon with a folder as its module `repo`. */
+export async function startRsyncDaemon(
+  scope: Scope,
+  root: string,
+  { host = '127.0.0.1', ...choices }: RsyncDaemonChoices = {},
+): Promise<{ readonly url: string; readonly port: number }> {
+  const port = await freePort(host)
+  const args = configureRsync(temporaryFolder(scope), root, host, port, choices)
   await startDaemon(scope, { program: 'rsync', args, host, port })
   return { url: `rsync://${host}:${port}/repo/`, port }
 }
