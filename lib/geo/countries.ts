@@ -17,9 +17,9 @@ const CONTINENT_CODES: ReadonlySet<string> = new Set(CONTINENTS.values())
 const CENTROIDS_BY_COUNTRY: ReadonlyMap<string, Coordinates> = new Map(Object.entries(CENTROIDS))
 
 /**
- * Returns a country code of a database in lower case: two letters of ISO 3166-1 in any case, or `UK`,
- * which becomes `gb`. Returns undefined for everything else, such as `ZZ`, `XX`, `EU` and `AP`, which
- * registries use for an unknown country.
+ * Returns a country code of a database in lower case: two letters of ISO 3166-1 in any case, or
+ * `UK`, which becomes `gb`. Returns undefined for everything else, such as `ZZ`, `XX`, `EU` and
+ * `AP`, which registries use for an unknown country.
  */
 export function countryCode(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length !== 2) return undefined

@@ -5,16 +5,17 @@ import { identityOf } from '../identity.js'
 import { Database } from './database.js'
 
 /**
- * A database, and the file that it is read from. Whoever wants to follow the file calls `look` again and again: that sees
- * a rename into place, a rewriting, and a link or a mount that leads elsewhere, on every file system and without a watch.
+ * A database and the file that it is read from. Call `poll` regularly to follow the file: it
+ * detects renames into place, rewriting, and changed links and mounts, on every file system without
+ * a watch.
  */
 export class DatabaseFile {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string
   #database: Database
-  /** State of the file at the last look. */
+  /** State of the file at the last poll. */
   #polledState: string
-  /** State of the file that was last taken or refused. */
+  /** State of the file when its content was last loaded or refused. */
   #settledState: string
 
   private constructor(path: string, database: Database, state: string) {
@@ -24,24 +25,25 @@ export class DatabaseFile {
     this.#settledState = state
   }
 
-  /** @throws MirroredByError ERR_GEO where the file cannot be read, or is no database that can be used */
+  /** @throws MirroredByError ERR_GEO if the file cannot be read or is not a usable database */
   static async open(file: string): Promise<DatabaseFile> {
     const path = resolve(file)
     const state = await stateOf(path)
     return new DatabaseFile(path, parseDatabase(path, await read(path)), state)
   }
 
-  /** The one in force: read whole, and never changed. */
+  /** The database in force. It is in memory as a whole, and never changes. */
   get database(): Database {
     return this.#database
   }
 
   /**
-   * Takes the file's new content when it is seen for the second time, so that no half is taken of one that is being
-   * written.
+   * Loads the new content of a changed file. Waits until two polls see the same state, because the
+   * file may still be written.
    *
    * @returns whether another database is in force now
-   * @throws MirroredByError ERR_GEO where the content is refused, once; where the file cannot be read, at each look
+   * @throws MirroredByError ERR_GEO once if the content is refused; at each poll while the file is
+   * unreadable
    */
   async poll(): Promise<boolean> {
     const state = await stateOf(this.path)
@@ -49,7 +51,7 @@ export class DatabaseFile {
     this.#polledState = state
     if (!isQuiet || state === this.#settledState) return false
     const bytes = await read(this.path)
-    // Written to while it was read: it is another one, of which the next looks see to.
+    // The file changed while it was read. The next polls load it.
     if ((await stateOf(this.path)) !== state) return false
     this.#settledState = state
     this.#database = parseDatabase(this.path, bytes)
@@ -57,7 +59,7 @@ export class DatabaseFile {
   }
 }
 
-/** What changes with the content of a file; or why there is none. */
+/** Returns a text that changes with the content of a file; the error if the file is unreadable. */
 async function stateOf(path: string): Promise<string> {
   try {
     const { size, mtimeNs, ctimeNs, inode } = identityOf(await stat(path, { bigint: true }))
@@ -84,6 +86,6 @@ function parseDatabase(path: string, bytes: Buffer): Database {
   }
 }
 
-function refusal(path: string, why: string, cause: unknown): MirroredByError {
-  return new MirroredByError('ERR_GEO', `cannot use ${path} as a geo database: ${why}`, cause)
+function refusal(path: string, reason: string, cause: unknown): MirroredByError {
+  return new MirroredByError('ERR_GEO', `cannot use ${path} as a geo database: ${reason}`, cause)
 }

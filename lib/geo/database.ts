@@ -5,29 +5,29 @@ import type { Place } from '../model.js'
 import type { Address } from './address.js'
 import { placeOf, UNKNOWN_PLACE } from './record.js'
 
-/** Records, and parts that they share, kept as they were decoded. */
+/** Decoded records, and parts that records share, in the cache. */
 const MAX_RECORDS = 2000
 
 const MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
-/** Bytes at the end within which the metadata begin (MaxMind DB format 2.0, "Database Metadata"). */
+/** The metadata start within these last bytes (MaxMind DB format 2.0, "Database Metadata"). */
 const MAX_METADATA_BYTES = 128 * 1024
-/** Zeros between the search tree and the data. */
+/** Bytes of zero between the search tree and the data. */
 const SEPARATOR_BYTES = 16
 
-/** Networks looked up before a database is taken, from the first on, and from each of so many places in its range. */
+/** Networks that are read to check a database: its first ones, and some at each sample point. */
 const SAMPLED_FIRST_NETWORKS = 512
 const SAMPLE_POINTS = 32
 const NETWORKS_PER_POINT = 4
 
-/** An MMDB database in memory, checked, and never changed. */
+/** An immutable MMDB database in memory, which was checked. */
 export class Database {
   readonly #reader: Reader<object>
-  /** The reader gives the same object for the same record, as long as that is kept. */
+  /** Cache by record: the reader returns one object for a record while it caches the record. */
   readonly #places = new WeakMap<object, Place>()
 
   /**
-   * @param bytes the whole file; nobody may write to them any more
-   * @throws Error that says what is wrong with them, as in "it is empty"
+   * @param bytes the whole file, which must not be written to afterwards
+   * @throws Error with the reason why the file is refused, such as "it is empty"
    */
   constructor(bytes: Buffer) {
     this.#reader = openReader(bytes)
@@ -35,17 +35,17 @@ export class Database {
   }
 
   /**
-   * What it says of an address.
+   * Returns the place of an address.
    *
-   * @throws Error where a record is damaged
+   * @throws Error if a record is damaged
    */
   find({ text, version }: Address): Place {
-    // A database of IPv4 alone reads the first bits of an IPv6 address as if they were one.
+    // An IPv4 database would take the first bits of an IPv6 address for an IPv4 address.
     if (version === 6 && this.#reader.metadata.ipVersion === 4) return UNKNOWN_PLACE
     const record: unknown = this.#reader.get(text)
     if (typeof record !== 'object' || record === null) return UNKNOWN_PLACE
-    const known = this.#places.get(record)
-    if (known !== undefined) return known
+    const cached = this.#places.get(record)
+    if (cached !== undefined) return cached
     const place = placeOf(record)
     this.#places.set(record, place)
     return place
@@ -67,7 +67,7 @@ function openReader(bytes: Buffer): Reader<object> {
   } catch (error) {
     throw damage(errorMessage(error), error)
   }
-  // Typed by the library, but out of the file.
+  // The library types these values, but they come from the file unchecked.
   const { ipVersion, nodeCount, searchTreeSize, binaryFormatMajorVersion } = reader.metadata
   const separator = bytes.subarray(searchTreeSize, searchTreeSize + SEPARATOR_BYTES)
   const isWhole =
@@ -81,7 +81,11 @@ function openReader(bytes: Buffer): Reader<object> {
   return reader
 }
 
-/** Looks some records up: all of them, where there are few. */
+/**
+ * Reads a sample of the records, or all of a small database.
+ *
+ * @throws Error if the database is damaged or has no places
+ */
 function checkRecords(reader: Reader<object>): void {
   let records = 0
   let places = 0
@@ -114,7 +118,7 @@ function* sample(reader: Reader<object>): Generator<object> {
   }
 }
 
-/** The records of so many networks, from that of an address on. Networks without a record count too. */
+/** Yields the records of some networks from an address on. Networks without a record count too. */
 function* recordsFrom(reader: Reader<object>, start: bigint, networks: number): Generator<object> {
   const bits = reader.metadata.ipVersion === 4 ? 32 : 128
   const end = 1n << BigInt(bits)

@@ -9,37 +9,40 @@ import type { Database } from './database.js'
 import { DatabaseFile } from './database-file.js'
 import { UNKNOWN_PLACE } from './record.js'
 
-/** Where clients with local addresses are. */
+/** Place of clients with local addresses. */
 export interface LocalPlace {
   /** ISO 3166-1 alpha-2, lower case. */
   readonly country: string
-  /** Default: the middle of the country. */
+  /** Default: the centroid of the country. */
   readonly coordinates?: Coordinates
-  /** Number of their autonomous system. */
+  /** Number of the autonomous system. */
   readonly asn?: number
 }
 
 export interface LocatorOptions {
-  /** Paths of MMDB databases, most trusted first; `false` for none; undefined for the free one, if that is installed. */
+  /**
+   * Paths of MMDB databases, most trusted first; `false` for no database. Undefined: the free
+   * database of countries, if it is installed.
+   */
   readonly geo?: readonly string[] | false | undefined
-  /** Default: the place of local addresses is unknown. */
+  /** Undefined: the place of local addresses is unknown. */
   readonly localPlace?: LocalPlace | undefined
 }
 
-/** Clients kept, the least lately seen forgotten first: about 300 bytes each. */
+/** Clients in the LRU cache, about 300 bytes each. */
 const MAX_CLIENTS = 10_000
-/** Milliseconds between two looks at the files; a new database is taken after two of them. */
+/** Interval of polling the files. A new database is loaded at the second poll that sees it. */
 const POLL_MS = 1000
 
 const FREE_DATABASE = '@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb'
 const MAPPED = /^::ffff:\d+\.[\d.]+$/
-/** Whose address is none. */
+/** The client for a text that is not an address. */
 const UNKNOWN_CLIENT: Client = { address: '' }
 
 /**
- * Reads the databases. Nothing is left open that would have to be closed.
+ * Reads the databases. A locator that was not started needs no `close`.
  *
- * @throws MirroredByError ERR_GEO where one that was named cannot be used
+ * @throws MirroredByError ERR_GEO if a database of `geo` cannot be used
  */
 export async function openLocator({ geo, localPlace }: LocatorOptions): Promise<Locator> {
   if (geo !== undefined) {
@@ -51,20 +54,20 @@ export async function openLocator({ geo, localPlace }: LocatorOptions): Promise<
   try {
     return new Locator([await DatabaseFile.open(freeDatabasePath)], localPlace)
   } catch (error) {
-    // Nobody asked for it by name.
+    // The free database is optional: its failure only causes a warning.
     return new Locator([], localPlace, error)
   }
 }
 
-/** Says who has an address, and where that is. */
+/** Finds the places of clients by their addresses. */
 export class Locator {
   readonly #files: readonly DatabaseFile[]
   readonly #localPlace: Place
-  /** By address, and by other ways to write it. */
+  /** By address, and by other spellings of the address. */
   readonly #clients = new LRUCache<string, Client>({ max: MAX_CLIENTS })
   /** Databases in which a lookup failed. */
   readonly #damaged = new WeakSet<Database>()
-  /** What was told of a file last, so that it is told once. */
+  /** The last warning about each file. A repeated problem causes one warning. */
   readonly #lastWarnings = new WeakMap<DatabaseFile, string>()
   #openError: unknown
   #warning: (error: MirroredByError) => void = () => {}
@@ -73,39 +76,40 @@ export class Locator {
   #polling: Promise<void> = Promise.resolve()
   #isClosed = false
 
-  /** @param trouble why a database is not among the files, to be told when there is somebody to hear it */
-  constructor(files: readonly DatabaseFile[], home: LocalPlace | undefined, trouble?: unknown) {
+  /** @param openError why the free database is missing in `files`; reported after `start` */
+  constructor(files: readonly DatabaseFile[], localPlace: LocalPlace | undefined, openError?: unknown) {
     this.#files = files
-    this.#localPlace = home === undefined ? UNKNOWN_PLACE : completePlace(home)
-    this.#openError = trouble
+    this.#localPlace = localPlace === undefined ? UNKNOWN_PLACE : completePlace(localPlace)
+    this.#openError = openError
   }
 
   /**
-   * The client at an address, as sockets and proxies give it; see `readAddress`. The same object for the same address
-   * while it is kept: 10,000 are, until a database changes. Never throws: what cannot be told is left out.
+   * Returns the client at an address as sockets and proxies report it; see `readAddress`. Caches
+   * 10,000 clients until a database changes, and returns one object for one address. Never throws:
+   * unknown properties are missing.
    */
   locate(address: string): Client {
-    // Kept under one name, for that is how sockets of both versions give IPv4.
+    // One key for IPv4 addresses, which sockets of IPv6 report as mapped ones.
     const text = MAPPED.test(address) ? address.slice('::ffff:'.length) : address
     return this.#clients.get(text) ?? this.#locateUncached(text)
   }
 
   /**
-   * Says where trouble is told, and begins to follow the files.
+   * Starts to report problems and to follow the files.
    *
-   * @param follow whether the files are followed at all
-   * @param clock default: the clock of the system, which does not keep the process alive
+   * @param follow whether changes of the files are loaded
+   * @param clock default: the system's clock, which does not keep the process alive
    */
   start(follow: boolean, warning: (error: MirroredByError) => void, clock: Clock = BACKGROUND_CLOCK): void {
     this.#warning = warning
     this.#clock = clock
-    const trouble = this.#openError
-    if (trouble !== undefined)
-      setImmediate(() => this.#warn(`${errorMessage(trouble)}; it is left out`, trouble))
+    const openError = this.#openError
+    if (openError !== undefined)
+      setImmediate(() => this.#warn(`${errorMessage(openError)}; it is left out`, openError))
     if (follow && this.#files.length > 0) this.#schedulePoll()
   }
 
-  /** Ends following. Clients can be located still. */
+  /** Stops following the files. `locate` still works. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancelPoll()
@@ -168,16 +172,16 @@ export class Locator {
   }
 }
 
-/** A place with what it lacks out of another one. */
+/** Fills in what a place lacks from another one. */
 function fillIn(place: Place, other: Place): Place {
   if (place === UNKNOWN_PLACE) return other
   if (other === UNKNOWN_PLACE) return place
-  // Whether coordinates are approximate goes with them.
+  // `approximate` belongs to the coordinates.
   const { coordinates: _coordinates, approximate: _approximate, ...rest } = other
   return place.coordinates === undefined ? { ...other, ...place } : { ...rest, ...place }
 }
 
-/** The path of the free database of countries; undefined where it is not installed. */
+/** Returns the path of the free database of countries; undefined if it is not installed. */
 function freeDatabase(): string | undefined {
   try {
     return createRequire(import.meta.url).resolve(FREE_DATABASE)

@@ -2,24 +2,24 @@ import type { Coordinates, Place } from '../model.js'
 import { continentCode, countryCode } from './countries.js'
 import { MAX_ASN } from './schema.js'
 
-/** Nothing is known. */
+/** A place of which nothing is known. */
 export const UNKNOWN_PLACE: Place = {}
 
-/** Kilometres of `accuracy_radius` from which on coordinates are no more than those of the country. */
+/** From this `accuracy_radius` on, coordinates are as imprecise as the country's centroid. */
 const COUNTRY_RADIUS_KM = 1000
 
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * What a record of a database says of a place: the nested schema of MaxMind and DB-IP, the flat ones of ip-location-db
- * and IPinfo, or any mixture. Nothing in it is trusted; what is not as it should be is not there.
+ * Returns the place in a record of a database: by the nested schema of MaxMind and DB-IP, the flat
+ * ones of ip-location-db and IPinfo, or any mixture. Invalid values are ignored.
  */
 export function placeOf(record: unknown): Place {
   if (!isFields(record)) return UNKNOWN_PLACE
   const country =
     countryCode(record.country_code) ??
     countryCode(record.country) ??
-    // Not `registered_country`: that is where the network's owner is.
+    // Not `registered_country`, which is the country of the network's owner.
     countryCode(within(record.country, 'iso_code'))
   const continent =
     continentCode(record.continent_code) ??
@@ -55,7 +55,7 @@ function pair(north: unknown, east: unknown): Coordinates | undefined {
   const latitude = degrees(north, 90)
   const longitude = degrees(east, 180)
   if (latitude === undefined || longitude === undefined) return undefined
-  // In the sea off Africa, where nobody is: so a missing number is written by some.
+  // Some databases write 0, 0 (in the sea off Africa) for missing coordinates.
   if (latitude === 0 && longitude === 0) return undefined
   return [latitude, longitude]
 }
@@ -63,13 +63,13 @@ function pair(north: unknown, east: unknown): Coordinates | undefined {
 function degrees(value: unknown, limit: number): number | undefined {
   const number = typeof value === 'string' && /^\s*[+-]?\d+(\.\d+)?\s*$/.test(value) ? Number(value) : value
   if (typeof number !== 'number' || !(Math.abs(number) <= limit)) return undefined
-  // Without the sign of a zero.
+  // Turns -0 into 0.
   return number + 0
 }
 
 function asnOf(value: unknown): number | undefined {
   const [, digits] = typeof value === 'string' ? (/^(?:AS)?(\d{1,10})$/i.exec(value) ?? []) : []
-  // Integers of 64 bits are bigints.
+  // The MMDB reader returns 64-bit integers as bigints.
   const number = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : Number(digits)
   return Number.isInteger(number) && number >= 1 && number <= MAX_ASN ? number : undefined
 }

@@ -2,15 +2,15 @@ import * as v from 'valibot'
 import { mapping } from '../validation.js'
 import { countryCode } from './countries.js'
 
-/** The highest number of an autonomous system (RFC 6793). */
+/** Highest number of an autonomous system (RFC 6793). */
 export const MAX_ASN = 4_294_967_295
 
-/** A country of ISO 3166-1 by its two letters, in lower case. */
+/** Schema of a two-letter country code of ISO 3166-1. Its output is in lower case. */
 export const countrySchema = v.pipe(
   v.string('must be a two-letter country code'),
   v.toLowerCase(),
   v.check(
-    // "uk" is understood in databases; an operator is told.
+    // Databases may write "uk"; operators must write "gb".
     (code) => countryCode(code) === code,
     (issue) =>
       `${JSON.stringify(issue.input)} is no country of ISO 3166-1${issue.input === 'uk' ? '; the United Kingdom is "gb"' : ''}`,
@@ -22,12 +22,12 @@ function degrees(limit: number) {
   return v.pipe(v.number(message), v.minValue(-limit, message), v.maxValue(limit, message))
 }
 
-/** Degrees north and east. */
+/** Schema of a pair of degrees north and east. */
 export const coordinatesSchema = v.tuple([degrees(90), degrees(180)], 'must be [latitude, longitude]')
 
 const asnMessage = `must be a whole number from 1 to ${MAX_ASN}`
 
-/** The number of an autonomous system. */
+/** Schema of the number of an autonomous system. */
 export const asnSchema = v.pipe(
   v.number(asnMessage),
   v.integer(asnMessage),
@@ -35,7 +35,7 @@ export const asnSchema = v.pipe(
   v.maxValue(MAX_ASN, asnMessage),
 )
 
-/** Where clients with local addresses are: more than the country. */
+/** Schema of `LocalPlace`. */
 export const localPlaceSchema = mapping(
   {
     country: countrySchema,

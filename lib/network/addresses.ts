@@ -4,21 +4,24 @@ import ipaddr from 'ipaddr.js'
 import { systemCode } from '../errors.js'
 import type { Family } from '../model.js'
 
-/** Addresses of a host; of a family, undefined where that cannot be known at the moment. */
+/** Addresses of a host; a family is undefined if its addresses are unknown at the moment. */
 export type HostAddresses = { readonly [F in Family]: readonly string[] | undefined }
 
 export interface HostResolver {
-  /** Never rejects, and gives an answer within seconds. */
+  /** Never rejects. Resolves within seconds. */
   find(host: string): Promise<HostAddresses>
-  /** Ends what is under way. */
+  /** Cancels running queries. */
   close(): void
 }
 
-/** Milliseconds that a name server has to answer, twice. */
+/** Timeout of each of two attempts at a name server. */
 const LOOKUP_TIMEOUT_MS = 2000
-const NONE: HostAddresses = { ipv4: [], ipv6: [] }
+const NO_ADDRESSES: HostAddresses = { ipv4: [], ipv6: [] }
 
-/** The addresses that this machine knows: of the system's name servers, and of its own files where these know no such name. */
+/**
+ * Returns a resolver that asks the system's name servers, then its hosts file if they lack the
+ * name.
+ */
 export function systemResolver(): HostResolver {
   const resolver = new Resolver({ timeout: LOOKUP_TIMEOUT_MS, tries: 2 })
   let lastLookup: Promise<unknown> = Promise.resolve()
@@ -36,13 +39,16 @@ export function systemResolver(): HostResolver {
     }
   }
 
-  /** By `getaddrinfo`, which reads the system's own files; one at a time, for each holds a thread that reads files for others. */
+  /**
+   * Looks a host up by `getaddrinfo`, which reads the hosts file. One lookup at a time, because
+   * each occupies a thread of the pool that reads files.
+   */
   function queryHostsFile(host: string): Promise<HostAddresses> {
     const addresses = lastLookup.then(async () => {
       try {
         return byFamily((await lookup(host, { all: true })).map(({ address }) => address))
       } catch {
-        return NONE
+        return NO_ADDRESSES
       }
     })
     lastLookup = addresses
@@ -53,9 +59,9 @@ export function systemResolver(): HostResolver {
     close: () => resolver.cancel(),
     find: async (host) => {
       if (isIP(host) !== 0) return byFamily([host])
-      // RFC 6761 §6.3, §6.4: whatever name servers say.
+      // RFC 6761 §6.3, §6.4: `localhost` and `invalid` need no name server.
       if (isLiteral(host)) return queryHostsFile(host)
-      if (/(^|\.)invalid$/.test(host)) return NONE
+      if (/(^|\.)invalid$/.test(host)) return NO_ADDRESSES
       const [ipv4, ipv6] = await Promise.all([queryNameServers(host, 'ipv4'), queryNameServers(host, 'ipv6')])
       if (ipv4 === 'no such name' || ipv6 === 'no such name') return queryHostsFile(host)
       return { ipv4, ipv6 }
@@ -69,20 +75,22 @@ function byFamily(addresses: readonly string[]): HostAddresses {
   return { ipv4: of('ipv4'), ipv6: of('ipv6') }
 }
 
-/** The host of a URL as it is looked up: an IPv6 address without its brackets. */
+/** Returns the host of a URL as resolvers take it: an IPv6 address without brackets. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
 
-/** Whether a host says itself where it is: an operator who writes it means just that. */
+/** Whether a host is an address or `localhost`, so that its URL itself names where it is. */
 export function isLiteral(host: string): boolean {
   return isIP(host) !== 0 || host === 'localhost' || host.endsWith('.localhost')
 }
 
-/** NAT64 (RFC 6052 §2.1): the last four bytes are an IPv4 address, and it is what counts. */
+/** Prefix of NAT64 (RFC 6052 §2.1). The last four bytes are the IPv4 address that counts. */
 const NAT64 = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]
 
-/** Whether an address is not of the internet: of this machine, of a private network, of a group, or of nobody. */
+/**
+ * Whether an address is outside of the public internet: loopback, private, multicast or reserved.
+ */
 export function isPrivate(address: string): boolean {
   if (isIP(address) === 0) return true
   const parsed = ipaddr.process(address)

@@ -6,24 +6,26 @@ import { type HostAddresses, type HostResolver, isLiteral, isPrivate } from './a
 import { loadUndici } from './undici.js'
 
 export interface PrivateAddressGuardOptions {
-  /** Whether hosts may have private addresses that their URLs do not name. Default: not. */
+  /** Whether host names may resolve to private addresses. Default: false. */
   readonly allowsPrivate?: boolean
-  /** Connections to one origin at a time. Default: 4. */
+  /** Maximum number of concurrent connections to one origin. Default: 4. */
   readonly connections?: number
-  /** Milliseconds without a byte, or until there is a connection. Default: a minute. */
+  /** Time without a byte, or until a connection is made. Default: one minute. */
   readonly idleMs?: number
 }
 
-/** Milliseconds that one of several addresses has before the next is tried. */
+/** Time until the next of several addresses is tried too. */
 const ATTEMPT_TIMEOUT_MS = 1000
 const DEFAULT_CONNECTIONS = 4
 const DEFAULT_IDLE_MS = 60_000
 
 /**
- * An agent of HTTP that keeps its connections, and connects to public addresses only: a name that a mirror's operator can
- * change leads to nothing within our own network. Each new connection asks for the addresses, and goes to one of those that
- * were looked at; no name server is asked in between. Hosts that are written as addresses, or as `localhost`, are connected
- * to as they are: whoever follows redirects looks at those. The caller closes it.
+ * Creates an HTTP agent that keeps its connections and connects to public addresses only. It guards
+ * against SSRF: a mirror's operator could change a host name to lead into our own network.
+ *
+ * Each new connection resolves the host and uses one of the addresses that were checked, without a
+ * second query in between. Hosts written as addresses or `localhost` are not checked: code that
+ * follows redirects must check them. The caller closes the agent.
  */
 export async function guardedAgent(
   resolver: Pick<HostResolver, 'find'>,
@@ -52,12 +54,12 @@ function guardedLookup(resolver: Pick<HostResolver, 'find'>, allowsPrivate: bool
   }
   return (host, { all }, done) => {
     lookUp(host).then(
-      (found) => {
-        const [first = ''] = found
+      (addresses) => {
+        const [first = ''] = addresses
         if (all)
           done(
             null,
-            found.map((address) => ({ address, family: isIP(address) })),
+            addresses.map((address) => ({ address, family: isIP(address) })),
           )
         else done(null, first, isIP(first))
       },
@@ -67,7 +69,7 @@ function guardedLookup(resolver: Pick<HostResolver, 'find'>, allowsPrivate: bool
 }
 
 /**
- * Those of a host's addresses that may be connected to, or why there are none.
+ * Returns the addresses of a host that may be connected to; or the reason if all are refused.
  *
  * @param host without brackets
  */
@@ -88,12 +90,12 @@ export function allowedAddresses(
 }
 
 /**
- * Looks at a host before something asks it that chooses its address by itself, such as rsync: not one of its addresses may be
- * private, unless its URL names it. A name server may give another answer a moment later, which only `guardedAgent` rules
- * out.
+ * Checks a host for programs that resolve it themselves, such as rsync: refuses the host if any of
+ * its addresses is private, except for a literal host. Unlike `guardedAgent`, this cannot rule out
+ * that a name server returns other addresses a moment later.
  *
  * @param host without brackets
- * @returns why it is not to be asked; undefined where it may be
+ * @returns why the host is refused; undefined if it is allowed
  */
 export async function checkHost(
   host: string,

@@ -5,8 +5,8 @@ export const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 30
 export const MAX_REDIRECTS = 5
 
 /**
- * Returns the URL that a `Location` field leads to. The caller decides whether to follow it, because
- * a probe, a check of a file and a listing allow different URLs.
+ * Returns the URL that a `Location` field leads to. The caller decides whether to follow it,
+ * because a probe, a check of a file and a listing allow different URLs.
  *
  * @param from URL of the response, against which the field is resolved
  * @returns undefined if the field is missing or no URL

@@ -1,6 +1,9 @@
+/** Bytes of an unwanted body that are read to keep its connection. */
+export const MAX_DRAINED_BYTES = 16 * 1024
+
 /**
- * The client of HTTP, loaded when it is first needed: that takes a tenth of a second, for which an origin that asks no mirror,
- * or a command of the command line, need not wait.
+ * Loads the HTTP client on first use, because loading takes 0.1 s. An origin without checks and
+ * most commands never need it.
  */
 export function loadUndici(): Promise<typeof import('undici')> {
   return import('undici')

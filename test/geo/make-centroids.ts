@@ -75,7 +75,8 @@ export function centroidsSource(): string {
   )
   return `import type { Coordinates } from '../model.js'
 
-// Generated: edit test/geo/make-centroids.ts and run \`node dist/test/geo/make-centroids.js > lib/geo/centroids.ts\`.
+// Generated: edit test/geo/make-centroids.ts and run
+// \`node dist/test/geo/make-centroids.js > lib/geo/centroids.ts\`.
 
 /**
  * The middle of each country in degrees, by its code in lower case. Data of the CIA World Factbook,

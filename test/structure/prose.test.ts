@@ -12,13 +12,8 @@ const SELF = ['test/structure/prose.ts', 'test/structure/prose.test.ts']
 const PENDING: readonly string[] = [
   'lib/adapters/',
   'lib/fields/',
-  'lib/geo/',
   'lib/indexing/',
-  'lib/mirrors/presence/file/',
-  'lib/mirrors/presence/listings/',
-  'lib/mirrors/presence/sets/',
   'lib/mirrors/presence/',
-  'lib/network/',
   'lib/request/',
   'lib/store/',
   'lib/clock.ts',

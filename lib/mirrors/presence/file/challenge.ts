@@ -3,87 +3,90 @@ import mime from 'mime-types'
 import type { Dispatcher } from 'undici'
 import type { Random } from '../../../model.js'
 import { REDIRECT_STATUSES } from '../../../network/redirects.js'
-import { loadUndici } from '../../../network/undici.js'
+import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { pieceLength } from '../../../pieces.js'
 import { type Deadline, type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
-import { isIdentityCoded, parseContentRange, parseLength, singleValue } from './response-head.js'
+import {
+  ABSENT_STATUSES,
+  isIdentityCoded,
+  parseContentRange,
+  parseLength,
+  singleValue,
+} from './response-head.js'
 
-/** A piece of a file, as it should be at a mirror. */
+/** The piece of a file that a mirror should have. */
 export interface PieceTarget {
-  /** Of the file there, http or https. */
+  /** URL of the file on the mirror, http or https. */
   readonly url: string
   /** Bytes of the whole file. */
   readonly size: number
-  /** Which piece, from 0. */
+  /** Zero-based number of the piece. */
   readonly piece: number
   /** Bytes of a piece; the last may be shorter. */
   readonly length: number
-  /** Of the piece, 32 bytes. */
+  /** Digest of the piece, 32 bytes. */
   readonly sha256: Uint8Array
 }
 
 export type ChallengeResult =
-  /** The mirror has these very bytes. */
+  /** The mirror has exactly these bytes. */
   | {
       readonly state: 'same'
       readonly bytes: number
-      /** From the head of the answer to its last byte. */
+      /** From the head of the response to the last byte. */
       readonly milliseconds: number
       /** As sent, quotes and `W/` included. */
       readonly etag: string | undefined
     }
-  /** It has a file of this size with other bytes, and sent them whole. */
+  /** The mirror has a file of this size with other bytes, and sent the whole piece. */
   | {
       readonly state: 'differs'
       /** First and last byte of the piece. */
       readonly start: number
       readonly end: number
-      /** sha-256 in hexadecimal digits: of the piece here, and of what came. */
+      /** Hexadecimal sha-256 of our piece, and of the mirror's. */
       readonly expected: string
       readonly got: string
       readonly bytes: number
       readonly etag: string | undefined
     }
-  /** It promised the piece of a file of this size, and sent less than that, or more: now, and perhaps by an accident. */
+  /** The mirror announced the piece, but sent fewer or more bytes, perhaps by accident. */
   | {
       readonly state: 'broken'
       readonly reason: string
       /** First and last byte of the piece. */
       readonly start: number
       readonly end: number
-      /** That were sent. */
+      /** Bytes that were received. */
       readonly bytes: number
     }
   | { readonly state: 'absent'; readonly status: number }
-  /** It has a file of another size: an older or a newer one, and no sign of a fault. */
+  /** The mirror has a file of another size: an older or newer version, which is not a fault. */
   | { readonly state: 'resized'; readonly size: number }
   | Unknown
 
 export interface ChallengeDependencies extends RedirectRules {
-  /** What requests go through. It is not closed. Default: one of its own. */
+  /** Sends the requests; the caller closes it. Default: a new agent. */
   readonly dispatcher?: Dispatcher
   readonly signal?: AbortSignal
-  /** Milliseconds since some moment. Default: the steady clock. */
+  /** Monotonic clock in milliseconds. Default: `performance.now`. */
   readonly now?: () => number
 }
 
 export interface ChallengeLimits {
-  /** Milliseconds for all of it. Default: 60 s. */
+  /** Time for the whole challenge. Default: 60 s. */
   readonly timeoutMs: number
-  /** Milliseconds without a byte. Default: 15 s. */
+  /** Time without a byte. Default: 15 s. */
   readonly silenceMs: number
 }
 
 const DEFAULT_LIMITS: ChallengeLimits = { timeoutMs: 60_000, silenceMs: 15_000 }
-/** Bytes of an answer that are read to keep its connection. */
-const MAX_PASSED_BYTES = 16 * 1024
-const ABSENT_STATUSES: ReadonlySet<number> = new Set([404, 410])
-const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (check of content)' }
+const REQUEST_FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by (check of content)' }
 
 /**
- * Fetches one piece of a file from a mirror, and compares it with what it should be. Never rejects, and reads no more than
- * the piece and a little.
+ * Fetches one piece of a file from a mirror and compares its digest with ours. Never rejects. Reads
+ * little more than the piece.
  */
 export async function challenge(
   target: PieceTarget,
@@ -119,10 +122,12 @@ export interface PieceRange {
 }
 
 /**
- * @param size of the file, in bytes
- * @param length of a piece, in bytes
- * @param piece from 0
- * @returns undefined where there is no such piece
+ * Returns the first and last byte of a piece.
+ *
+ * @param size bytes of the file
+ * @param length bytes of a piece
+ * @param piece zero-based number of the piece
+ * @returns undefined if there is no such piece
  */
 export function pieceRange(size: number, length: number, piece: number): PieceRange | undefined {
   const start = piece * length
@@ -131,11 +136,11 @@ export function pieceRange(size: number, length: number, piece: number): PieceRa
 }
 
 /**
- * A piece of a file, any of them as likely as any other.
+ * Returns the number of a random piece; all pieces are equally likely.
  *
- * @param size of the file, in bytes
- * @param length of a piece, in bytes; default: that of the pieces that are indexed
- * @returns undefined where the file is empty
+ * @param size bytes of the file
+ * @param length bytes of a piece; default: the length of indexed pieces
+ * @returns undefined if the file is empty
  */
 export function choosePiece(size: number, random: Random, length = pieceLength(size)): number | undefined {
   const count = Math.ceil(size / length)
@@ -156,28 +161,29 @@ async function send(
   const { statusCode, headers, body } = await request(url, {
     dispatcher,
     method: 'GET',
-    headers: { ...FIELDS, Range: `bytes=${start}-${end}` },
+    headers: { ...REQUEST_FIELDS, Range: `bytes=${start}-${end}` },
     signal: deadline.signal,
-    // The deadline ends what takes too long, whatever it is.
+    // The deadline limits the time instead.
     headersTimeout: 0,
     bodyTimeout: 0,
   })
   deadline.restartSilence()
-  // What is broken off after the head is told to whoever reads, and to nobody else.
+  // Errors after the head reach the reader of the body; without a listener they would also be
+  // thrown.
   body.on('error', () => {})
   if (REDIRECT_STATUSES.has(statusCode)) await drain(body, deadline)
   return { status: statusCode, headers, body }
 }
 
-/** Reads what is left of an answer, if that is little, so that its connection can be used again. */
+/** Reads the rest of a body if it is short, so that its connection can be used again. */
 async function drain(body: PieceResponse['body'], { signal }: Deadline): Promise<void> {
   if (body.destroyed) return
   if (signal.aborted) body.destroy()
-  // What the head said stands, however the rest ends.
-  else await body.dump({ limit: MAX_PASSED_BYTES, signal }).catch(() => {})
+  // Errors are ignored, because the verdict is known already.
+  else await body.dump({ limit: MAX_DRAINED_BYTES, signal }).catch(() => {})
 }
 
-/** What the head of an answer says; undefined where the piece follows. */
+/** Judges the head of a response; undefined if the piece follows. */
 function judge(target: PieceTarget, range: PieceRange, response: PieceResponse): ChallengeResult | undefined {
   const { status, headers } = response
   const unknown = (reason: string): Unknown => ({ state: 'unknown', reason, status })
@@ -185,7 +191,7 @@ function judge(target: PieceTarget, range: PieceRange, response: PieceResponse):
   if (status !== 200 && status !== 206 && status !== 416) return unknown(`the answer is ${status}`)
   if (!isIdentityCoded(headers)) return unknown('the answer is encoded')
   const size = sizeIn(response)
-  // With 416, a page is of the error.
+  // The page of a 416 response describes the error.
   if (status !== 416 && size !== target.size && isErrorPage(target, response)) return unknown(HTML_PAGE)
   const part = parseContentRange(singleValue(headers, 'content-range'))?.part
   if (status === 206 && part === undefined) return unknown('it sends a part, and does not say which')
@@ -203,19 +209,19 @@ function judge(target: PieceTarget, range: PieceRange, response: PieceResponse):
 
 const HTML_PAGE = 'it sends a page of HTML in the place of the file'
 
-/** Whether somebody says in HTML that the file is not here, or that the mirror is no mirror any more. */
+/** Whether a page of HTML came instead of a file: an error page, or the site of a former mirror. */
 function isErrorPage({ url }: PieceTarget, { headers }: PieceResponse): boolean {
   const isHtml = /^(text\/html|application\/xhtml\+xml)\b/i.test(singleValue(headers, 'content-type') ?? '')
   return isHtml && mime.lookup(new URL(url).pathname) !== 'text/html'
 }
 
-/** Bytes of the whole file there; undefined where the answer does not say. */
+/** Returns the size of the mirror's file; undefined if the response does not state it. */
 function sizeIn({ status, headers }: PieceResponse): number | undefined {
   if (status === 200) return parseLength(singleValue(headers, 'content-length'))
   return parseContentRange(singleValue(headers, 'content-range'))?.total
 }
 
-/** Reads the piece, and not a chunk more. */
+/** Reads the piece, at most one chunk beyond its end, and compares its digest. */
 async function compare(
   target: PieceTarget,
   range: PieceRange,
@@ -239,7 +245,7 @@ async function compare(
       hash.update(chunk)
     }
   } catch (error) {
-    // Too slow is not broken.
+    // A timeout does not count as a broken body.
     if (deadline.signal.aborted) throw error
     return broken(`it breaks off after ${bytes} bytes of ${expectedLength}`)
   }
@@ -248,7 +254,7 @@ async function compare(
   const etag = singleValue(headers, 'etag')
   const digest = hash.digest()
   if (digest.equals(target.sha256)) return { state: 'same', bytes, milliseconds, etag }
-  // Bytes that are not ours accuse nobody who does not say that they are of a file as long as ours.
+  // Other bytes count as a fault only if the response says that its file has our size.
   if (sizeIn(response) === undefined)
     return unknown('the piece is another, and it does not say of what size of file')
   if (isErrorPage(target, response)) return unknown(HTML_PAGE)

@@ -4,7 +4,7 @@ import { replaceUnprintable } from '../../../message-text.js'
 import { timerDelay, withTimeLimit } from '../../../network/time-limit.js'
 import { loadUndici } from '../../../network/undici.js'
 
-/** It cannot be told: there is no answer, or none that says it. */
+/** A check without a result: no response came, or none that tells. */
 export interface Unknown {
   readonly state: 'unknown'
   readonly reason: string
@@ -12,51 +12,53 @@ export interface Unknown {
 }
 
 export interface TimeLimits {
-  /** Milliseconds for all of it. */
+  /** Time for the whole exchange. */
   readonly timeoutMs: number
-  /** Milliseconds without a byte. Default: as long as all of it. */
+  /** Time without a byte. Default: no limit of its own. */
   readonly silenceMs?: number
 }
 
-/** The time that a question to a mirror has. */
+/** The deadline of an exchange with a mirror. */
 export interface Deadline {
-  /** Aborts when it is over, or when somebody else has ended it. */
+  /** Aborts when the time is over, or the outer signal aborts. */
   readonly signal: AbortSignal
-  /** Something has come: the silence begins anew. */
+  /** Restarts the time without a byte. Call it when data came. */
   restartSilence(): void
 }
 
 /**
- * Asks a mirror something within bounds. Whatever is thrown is a reason why it cannot be told.
+ * Runs an exchange with a mirror within time limits. An error of the exchange, or its timeout,
+ * becomes the reason of an `Unknown`.
  *
- * @param dispatcher is not closed; undefined: one of its own, which goes with the question
+ * @param dispatcher sends the requests; the caller closes it. Undefined: a new agent, which is
+ * destroyed after the exchange
  */
 export async function withDeadline<T>(
-  patience: TimeLimits,
+  limits: TimeLimits,
   dispatcher: Dispatcher | undefined,
-  outside: AbortSignal | undefined,
-  ask: (through: Dispatcher, deadline: Deadline) => Promise<T>,
+  outer: AbortSignal | undefined,
+  exchange: (dispatcher: Dispatcher, deadline: Deadline) => Promise<T>,
 ): Promise<T | Unknown> {
-  const { timeoutMs, silenceMs } = patience
-  const late = new Error(`no answer within ${timeoutMs / 1000} s`)
-  return withTimeLimit(timeoutMs, late, outside, async (controller) => {
+  const { timeoutMs, silenceMs } = limits
+  const timeoutError = new Error(`no answer within ${timeoutMs / 1000} s`)
+  return withTimeLimit(timeoutMs, timeoutError, outer, async (controller) => {
     const { signal } = controller
-    const quiet =
+    const silenceTimer =
       silenceMs === undefined
         ? undefined
         : setTimeout(
             () => controller.abort(new Error(`nothing came for ${silenceMs / 1000} s`)),
             timerDelay(silenceMs),
           )
-    const through = dispatcher ?? new (await loadUndici()).Agent()
+    const usedDispatcher = dispatcher ?? new (await loadUndici()).Agent()
     try {
-      return await ask(through, { signal, restartSilence: () => void quiet?.refresh() })
+      return await exchange(usedDispatcher, { signal, restartSilence: () => void silenceTimer?.refresh() })
     } catch (error) {
-      return { state: 'unknown', reason: replaceUnprintable(reasonOf(error, signal, outside)) }
+      return { state: 'unknown', reason: replaceUnprintable(reasonOf(error, signal, outer)) }
     } finally {
-      clearTimeout(quiet)
-      // Not waited for: of connections that are not there yet, it ends when they fail.
-      if (dispatcher === undefined) void through.destroy().catch(() => {})
+      clearTimeout(silenceTimer)
+      // Not awaited, because it waits for connections that are still being made until these fail.
+      if (dispatcher === undefined) void usedDispatcher.destroy().catch(() => {})
     }
   })
 }

@@ -2,10 +2,11 @@ import type { Dispatcher } from 'undici'
 import { parseImfFixdate } from '../../../dates.js'
 import { parseDigestFields } from '../../../fields/received-digests.js'
 import type { Digests } from '../../../model.js'
-import { loadUndici } from '../../../network/undici.js'
+import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
 import {
+  ABSENT_STATUSES,
   isIdentityCoded,
   listValue,
   parseContentRange,
@@ -14,45 +15,41 @@ import {
   singleValue,
 } from './response-head.js'
 
-/** What a mirror says of one file. */
+/** What a mirror reports about one file. */
 export type FileCheck =
   | {
       readonly state: 'present'
-      /** Bytes; undefined where the mirror does not say, or says it of another coding. */
+      /** Bytes; undefined if not reported, or reported for another content coding. */
       readonly size: number | undefined
       /** Milliseconds since 1970, to the second. */
       readonly mtime: number | undefined
       /** As sent, quotes and `W/` included. */
       readonly etag: string | undefined
-      /** Whether it serves parts of files. */
+      /** Whether the mirror serves byte ranges. */
       readonly ranges: boolean
-      /** Of the whole file, by `Repr-Digest`, `Digest` or `X-MD5`; mostly none. */
+      /** Digests of the whole file from `Repr-Digest`, `Digest` or `X-MD5`; mostly empty. */
       readonly digests: Digests
     }
   | { readonly state: 'absent'; readonly status: number }
   | Unknown
 
 export interface CheckOptions extends RedirectRules {
-  /** What requests go through. It is not closed. Default: one of its own. */
+  /** Sends the requests; the caller closes it. Default: a new agent. */
   readonly dispatcher?: Dispatcher
-  /** Milliseconds for all of it. Default: 30 s. */
+  /** Time for the whole check. Default: 30 s. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
-/** Bytes of an answer that are read to keep its connection. */
-const MAX_PASSED_BYTES = 16 * 1024
-const GONE = new Set([404, 410])
-/** Whoever answers so may still answer a GET (RFC 9110 §15.5.6, §15.6.2). */
-const HEAD_REFUSED = new Set([405, 501])
-const FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by' }
+/** Statuses of servers that may still accept GET (RFC 9110 §15.5.6, §15.6.2). */
+const HEAD_REFUSED_STATUSES = new Set([405, 501])
+const REQUEST_FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by' }
 
 /**
- * Asks a mirror for one file by HEAD, or by GET of its first byte where HEAD is refused or tells no size. Redirects are
- * followed on the same host only, unless told otherwise: what another host holds says nothing of this one.
- *
- * Never rejects.
+ * Checks one file on a mirror by HEAD; by GET of its first byte if HEAD is refused or lacks the
+ * size. By default only redirects to the same host are followed, because the files of another host
+ * say nothing about this mirror. Never rejects.
  *
  * @param url http or https
  */
@@ -65,12 +62,14 @@ export async function checkFile(url: string, options: CheckOptions = {}): Promis
 }
 
 async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promise<ResponseHead> {
-  const response = await send(url, 'HEAD', FIELDS, dispatcher, signal)
-  if (!HEAD_REFUSED.has(response.status) && !lacksLength(response)) return response
-  return send(url, 'GET', { ...FIELDS, Range: 'bytes=0-0' }, dispatcher, signal)
+  const response = await send(url, 'HEAD', REQUEST_FIELDS, dispatcher, signal)
+  if (!HEAD_REFUSED_STATUSES.has(response.status) && !lacksLength(response)) return response
+  return send(url, 'GET', { ...REQUEST_FIELDS, Range: 'bytes=0-0' }, dispatcher, signal)
 }
 
-/** A HEAD need not tell the length; of empty files, Apache does not (RFC 9110 §9.3.2). */
+/**
+ * Whether a response to HEAD lacks the length (RFC 9110 §9.3.2), as Apache's do for empty files.
+ */
 function lacksLength({ status, headers }: ResponseHead): boolean {
   return (
     status === 200 && headers['content-length'] === undefined && headers['content-encoding'] === undefined
@@ -86,15 +85,15 @@ async function send(
 ): Promise<ResponseHead> {
   const { request } = await loadUndici()
   const response = await request(url, { dispatcher, method, headers, signal })
-  // A server that knows no ranges would send all of the file: more than a little ends the connection.
-  await response.body.dump({ limit: MAX_PASSED_BYTES, signal })
+  // A server without ranges would send the whole file: a longer body closes the connection.
+  await response.body.dump({ limit: MAX_DRAINED_BYTES, signal })
   return { status: response.statusCode, headers: response.headers }
 }
 
 function judge({ status, headers }: ResponseHead): FileCheck {
-  if (GONE.has(status)) return { state: 'absent', status }
+  if (ABSENT_STATUSES.has(status)) return { state: 'absent', status }
   const partial = sizeByFirstByte(headers)
-  // Of an empty file there is no first byte.
+  // An empty file has no first byte.
   const empty = status === 416 && partial === 0
   if (status !== 200 && status !== 206 && !empty)
     return { state: 'unknown', reason: `the answer is ${status}`, status }
@@ -111,7 +110,9 @@ function judge({ status, headers }: ResponseHead): FileCheck {
   }
 }
 
-/** The whole length in `bytes 0-0/1234`, or in what an empty file gets: a star in the place of `0-0`. */
+/**
+ * Returns the total in `bytes 0-0/1234`, or in the form for an empty file, with a star for `0-0`.
+ */
 function sizeByFirstByte(headers: ResponseHeaders): number | undefined {
   const range = parseContentRange(singleValue(headers, 'content-range'))
   return range?.part === undefined || range.part.end === 0 ? range?.total : undefined

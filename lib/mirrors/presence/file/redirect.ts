@@ -4,7 +4,7 @@ import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network
 import type { Unknown } from './deadline.js'
 import { type ResponseHeaders, singleValue } from './response-head.js'
 
-/** The head of an answer. */
+/** The head of a response. */
 export interface ResponseHead {
   readonly status: number
   readonly headers: ResponseHeaders
@@ -12,23 +12,26 @@ export interface ResponseHead {
 
 /** Where redirects may lead. */
 export interface RedirectRules {
-  /** Whether to other hosts. Default: not, for what another host holds says nothing of this one. */
+  /**
+   * Whether redirects to other hosts are followed. Default: false, because the files of another
+   * host say nothing about this mirror.
+   */
   readonly redirects?: boolean
-  /** Whether those may be private addresses, or this machine, by name. Default: not. */
+  /** Whether other hosts may be `localhost` or written as private addresses. Default: false. */
   readonly allowsPrivate?: boolean
 }
 
 /**
- * Asks for something, wherever redirects lead. Hosts that have private addresses by what name servers say are for the
- * dispatcher to refuse.
+ * Sends a request and follows redirects. The dispatcher must refuse hosts whose names resolve to
+ * private addresses (SSRF).
  *
- * @param ask gives any answer, redirects too
+ * @param ask sends one request and returns the response, redirects included
  */
-export async function follow<Answer extends ResponseHead>(
+export async function follow<Response extends ResponseHead>(
   text: string,
   rules: RedirectRules,
-  ask: (url: URL) => Promise<Answer>,
-): Promise<Answer | Unknown> {
+  ask: (url: URL) => Promise<Response>,
+): Promise<Response | Unknown> {
   if (!URL.canParse(text)) return { state: 'unknown', reason: 'the URL is not one' }
   let url = new URL(text)
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
@@ -42,14 +45,14 @@ export async function follow<Answer extends ResponseHead>(
   return { state: 'unknown', reason: 'there are too many redirects' }
 }
 
-/** Where a redirect leads, or why it is not followed. */
+/** Returns where a redirect leads, or why it is not followed. */
 function targetOf(from: URL, headers: ResponseHeaders, rules: RedirectRules): URL | string {
   const to = nextLocation(from, singleValue(headers, 'location'))
   if (to === undefined) return 'the answer is a redirect to nowhere'
   if (isSameHost(from, to)) return to
   if (!rules.redirects) return `the answer is a redirect to another host, ${quote(to.host)}`
   if (!/^https?:$/.test(to.protocol)) return `the answer is a redirect to ${quote(to.protocol)}`
-  // A mirror names it, not its operator: that it is written out makes it no better.
+  // The mirror chose this address, not the operator, so a literal address is refused too.
   const host = hostOf(to)
   const isPrivateTarget =
     to.hostname !== from.hostname && isLiteral(host) && isPrivate(host) && !rules.allowsPrivate

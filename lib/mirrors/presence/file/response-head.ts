@@ -1,51 +1,55 @@
 import type { Dispatcher } from 'undici'
 
-/** The fields of an answer, by their names in lower case. */
+/** Statuses that mean that a mirror does not have a file. */
+export const ABSENT_STATUSES: ReadonlySet<number> = new Set([404, 410])
+
+/** Fields of a response, by lower-case names. */
 export type ResponseHeaders = Dispatcher.ResponseData['headers']
 
-/** The value of a field that may come once; undefined where it is missing or comes twice. */
+/** Returns the value of a field that may occur once; undefined if it is missing or occurs twice. */
 export function singleValue(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' ? value : undefined
 }
 
-/** The value of a field that is a list, all of its lines as one (RFC 9110 §5.3). */
+/** Returns the value of a list field, with all of its lines joined (RFC 9110 §5.3). */
 export function listValue(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(', ') : value
 }
 
-/** Whether the content is that of the file, and not of some coding of it. */
+/** Whether the body is the file itself, without content or transfer coding (chunked is fine). */
 export function isIdentityCoded(headers: ResponseHeaders): boolean {
-  const of = (name: string): string => (listValue(headers, name) ?? '').trim().toLowerCase()
+  const coding = (name: string): string => (listValue(headers, name) ?? '').trim().toLowerCase()
   return (
-    ['', 'identity'].includes(of('content-encoding')) && ['', 'chunked'].includes(of('transfer-encoding'))
+    ['', 'identity'].includes(coding('content-encoding')) &&
+    ['', 'chunked'].includes(coding('transfer-encoding'))
   )
 }
 
-/** A number of bytes as fields write it; undefined where it is none. */
+/** Parses a number of bytes in a field; undefined if it is not one. */
 export function parseLength(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d{1,16}$/.test(text)) return undefined
   const length = Number(text)
   return Number.isSafeInteger(length) ? length : undefined
 }
 
-/** What a `Content-Range` says (RFC 9110 §14.4). */
+/** The content of a `Content-Range` field (RFC 9110 §14.4). */
 export interface ContentRange {
-  /** First and last byte that come; undefined where none do, as with 416. */
+  /** First and last byte of the part; undefined without a part, as in a 416 response. */
   readonly part: { readonly start: number; readonly end: number } | undefined
-  /** Bytes of the whole; undefined where it is not told. */
+  /** Bytes of the whole; undefined if not given. */
   readonly total: number | undefined
 }
 
 const CONTENT_RANGE = /^bytes (?:(\d+)-(\d+)|\*)\/(?:(\d+)|\*)$/
 
-/** @returns undefined where there is no such field, or none that can be */
+/** @returns undefined if the field is missing or invalid */
 export function parseContentRange(text: string | undefined): ContentRange | undefined {
   const match = CONTENT_RANGE.exec(text ?? '')
   if (match === null) return undefined
   const [start, end, total] = match.slice(1).map(parseLength)
-  // What was written and is no number is too long for one.
+  // A group that matched but is no number was too long for one.
   if (
     (match[1] !== undefined && (start === undefined || end === undefined)) ||
     (match[3] && total === undefined)

@@ -1,7 +1,7 @@
 import { monthOf, utc } from '../../../dates.js'
 import type { Listed, TimeUnit } from './listing.js'
 
-/** Nothing is known. */
+/** Listed values of which none is known. */
 export const UNLISTED: Listed = {
   size: undefined,
   sizePrecision: 0,
@@ -9,9 +9,9 @@ export const UNLISTED: Listed = {
   mtimePrecision: 'second',
 }
 
-/** `2024-02-03 04:05` of Apache, with seconds of others; `2024-Feb-03 04:05:06` of lighttpd. */
+/** `2024-02-03 04:05` (Apache), with seconds (others); `2024-Feb-03 04:05:06` (lighttpd). */
 const YEAR_FIRST = /(?<!\d)(\d{4})-(\d{2}|[A-Za-z]{3})-(\d{2})[ T](\d{2}):(\d{2})(?::(\d{2}))?(?!\d)/
-/** `03-Feb-2024 04:05` of nginx, and of Apache formerly. */
+/** `03-Feb-2024 04:05` (nginx, and Apache formerly). */
 const DAY_FIRST = /(?<!\d)(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d{2}):(\d{2})(?::(\d{2}))?(?!\d)/
 
 /** `1.2K`, `34 MiB`, `567`. */
@@ -19,8 +19,8 @@ const SIZE = /^\s*(\d{1,16}(?:\.\d{1,3})?) ?(?:([KMGTPE])(i?B)?|B)?(?=\s|$)/i
 const UNIT_LETTERS = 'KMGTPE'
 
 /**
- * Reads the columns that stand behind a name: the time, and the size behind it. Without a time, or before it, a size is
- * only taken where it stands alone: any text may begin with a number.
+ * Reads the columns behind a name: a time, and a size behind the time. Without a time, or before
+ * it, a size counts only if it is the whole text, because any text may begin with a number.
  */
 export function parseColumns(text: string): Listed {
   const time = findTime(text)
@@ -63,8 +63,9 @@ function parseOnlySize(text: string): ListedSize | undefined {
 export type ListedSize = Pick<Listed, 'size' | 'sizePrecision'>
 
 /**
- * Reads a size at the beginning of a text. One with a unit is rounded, and every server rounds in its own way: nginx and
- * Apache to the nearest, others down or up. The true size is at most one step of the last digit away.
+ * Reads a size at the beginning of a text. A size with a unit is rounded, and each server rounds in
+ * its own way: nginx and Apache to the nearest, others down or up. The true size is at most one
+ * step of the last digit away.
  */
 export function parseSize(text: string): ListedSize | undefined {
   const match = SIZE.exec(text)
@@ -74,7 +75,8 @@ export function parseSize(text: string): ListedSize | undefined {
   if (unit === undefined) return Number.isSafeInteger(value) ? { size: value, sizePrecision: 0 } : undefined
   const power = UNIT_LETTERS.indexOf(unit.toUpperCase()) + 1
   const step = 10 ** -(digits.split('.')[1]?.length ?? 0)
-  // `kB` and `MB` may be of 1000 each or of 1024; a letter alone is of 1024 wherever it was seen.
+  // `kB` and `MB` may count in steps of 1000 or of 1024. A letter alone means 1024 on all servers
+  // seen.
   const minSize = (value - step) * (bytes.toUpperCase() === 'B' ? 1000 : 1024) ** power
   const maxSize = (value + step) * 1024 ** power
   const size = Math.round((minSize + maxSize) / 2)

@@ -1,11 +1,11 @@
 import { quote } from '../../../message-text.js'
 
-/** Longer than any file system takes. */
+/** Longer than any file system accepts. */
 const MAX_NAME_LENGTH = 1024
 
 /**
- * Why a name in a listing cannot be that of a file or folder; undefined where it can. A name that passes is one step
- * down, and no other.
+ * Returns why a name in a listing cannot be the name of a file or folder; undefined if it can. A
+ * name that passes leads exactly one step down.
  */
 export function nameProblem(name: string): string | undefined {
   if (name === '' || name === '.' || name === '..') return 'is no name'
@@ -16,7 +16,7 @@ export function nameProblem(name: string): string | undefined {
   return undefined
 }
 
-/** A folder, for a message. */
+/** Returns a folder's path, quoted for a message. */
 export function quoteFolder(path: string): string {
   return path === '' ? 'the root' : quote(path)
 }

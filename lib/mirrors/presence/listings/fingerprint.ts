@@ -4,8 +4,8 @@ import type { IndexEntry } from './index-page.js'
 import type { ListingReader } from './listing-reader.js'
 
 /**
- * Sums up what a folder lists. A server that follows links may lead into a folder for ever, by ever longer paths; but what
- * it lists there repeats.
+ * Fingerprint of a folder's listing. Detects symbolic links that form a cycle: a server that
+ * follows links lists such a folder without end, by ever longer paths, but with repeating content.
  */
 export class Fingerprint {
   readonly #hash = createHash('sha256')
@@ -19,24 +19,30 @@ export class Fingerprint {
   }
 
   /**
-   * Says whether the folders of a folder are to be listed too, and tells the scan where they are not. It goes round where
-   * two folders above list the same as this one, names, sizes and times. Folders that hold but one folder may do so by
-   * chance, and cost little.
+   * Decides whether the subfolders of a folder are listed too. Reports to the reader why they are
+   * not.
    *
-   * @param above fingerprints of the folders on the way down to this one
-   * @returns those on the way down to its folders; undefined where that ends here
+   * A folder is taken for part of a cycle if two of its ancestors list the same names, sizes and
+   * times. Folders with a single entry are exempt: they may be equal by chance, and cost little.
+   *
+   * @param ancestors fingerprints of the folders on the way down to this one
+   * @returns fingerprints of the folders on the way down to the subfolders; undefined to stop here
    */
-  checkDescent(scan: ListingReader, path: string, above: readonly string[]): readonly string[] | undefined {
+  checkDescent(
+    reader: ListingReader,
+    path: string,
+    ancestors: readonly string[],
+  ): readonly string[] | undefined {
     if (this.#folders === 0) return undefined
     const digest = this.#hash.digest('base64')
-    if (this.#entries > 1 && above.filter((other) => other === digest).length >= 2) {
-      scan.remark(`${quoteFolder(path)} lists the same as folders above: a link that goes round`)
+    if (this.#entries > 1 && ancestors.filter((other) => other === digest).length >= 2) {
+      reader.remark(`${quoteFolder(path)} lists the same as folders above: a link that goes round`)
       return undefined
     }
-    if (above.length >= scan.limits.maxDepth) {
-      scan.markIncomplete(`${quoteFolder(path)} has folders deeper than ${scan.limits.maxDepth}`)
+    if (ancestors.length >= reader.limits.maxDepth) {
+      reader.markIncomplete(`${quoteFolder(path)} has folders deeper than ${reader.limits.maxDepth}`)
       return undefined
     }
-    return [...above, digest]
+    return [...ancestors, digest]
   }
 }

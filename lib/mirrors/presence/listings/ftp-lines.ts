@@ -2,22 +2,22 @@ import { monthOf, utc } from '../../../dates.js'
 import { UNLISTED } from './columns.js'
 import type { Listed } from './listing.js'
 
-/** A line of a listing by FTP. */
+/** An entry of an FTP listing. */
 export interface FtpEntry {
   readonly kind: 'file' | 'folder' | 'link' | 'other'
   readonly name: string
-  /** Where a link leads; undefined where that is not told. */
+  /** Target of a link; undefined if the server does not name it. */
   readonly target: string | undefined
   readonly listed: Listed
 }
 
-/** Something that is no entry, and no mistake: the folder itself, a sum. */
+/** A valid line; `nothing` for lines without an entry, such as the folder itself or a total. */
 export type FtpLine = FtpEntry | 'nothing'
 
 /**
  * Reads a line of MLSD (RFC 3659 §7): `type=file;size=5;modify=20240203040506; name`.
  *
- * @returns undefined where it is none
+ * @returns undefined if the line is not a line of MLSD
  */
 export function parseMlsdLine(line: string): FtpLine | undefined {
   const space = line.indexOf(' ')
@@ -35,12 +35,12 @@ export function parseMlsdLine(line: string): FtpLine | undefined {
   const listed = { ...UNLISTED, size: safeInteger(size), mtime: parseModify(facts.get('modify') ?? '') }
   if (type === 'file') return { kind: 'file', name, target: undefined, listed }
   if (type === 'dir') return { kind: 'folder', name, target: undefined, listed }
-  // Links were left to the systems: `OS.unix=slink:target` is what most write.
+  // RFC 3659 leaves links to the operating systems: most write `OS.unix=slink:target`.
   const link = /^os\.unix=s(?:ym)?link(?::(.+))?$/is.exec(facts.get('type') ?? '')
   return { kind: link === null ? 'other' : 'link', name, target: link?.[1], listed: UNLISTED }
 }
 
-/** Milliseconds since 1970 of `20240203040506`, which is in UTC, without parts of seconds. */
+/** Returns milliseconds since 1970 of a UTC time such as `20240203040506`, cut to the second. */
 function parseModify(text: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(?:\.\d+)?$/.exec(text)
   if (match === null) return undefined
@@ -49,21 +49,24 @@ function parseModify(text: string): number | undefined {
 }
 
 const UNIX_MODE = /^([-dlbcps])[-rwxsStTlL]{9}[.+@]? +/
-/** Size, `Feb  3 04:05`, `Feb  3  2024` or `2024-02-03 04:05`, and a name that begins after one space. */
+/**
+ * A size, then `Feb  3 04:05`, `Feb  3  2024` or `2024-02-03 04:05`, then a name after one space.
+ */
 const UNIX_REST =
   / (\d{1,16}) +(?:([A-Za-z]{3}) +(\d{1,2}) +(?:(\d{1,2}):(\d{2})|(\d{4}))|(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2})) (.+)$/s
 const UNIX_KINDS: Readonly<Record<string, FtpEntry['kind']>> = { '-': 'file', d: 'folder', l: 'link' }
 const DOS = /^(\d{2})-(\d{2})-(\d{2}|\d{4}) +(\d{2}):(\d{2})([AP]M)? +(<DIR>|\d{1,16}) +(.+)$/is
 const ARROW = ' -> '
-/** What stands before a name is short; what is longer is none of `ls`. */
+/** Characters before the size. In a line of `ls` they are few. */
 const MAX_HEAD_LENGTH = 200
 
 /**
- * Reads a line of LIST as Unix and DOS write it. Times are to the minute or, when older, to the day, in the server's time
- * zone.
+ * Reads a line of LIST in the format of Unix or DOS. Times are exact to the minute, or to the day
+ * for old files, in the server's time zone.
  *
- * @param now milliseconds since 1970: a time without a year is the last one before, give or take a day of time zones
- * @returns undefined where it is neither
+ * @param now milliseconds since 1970. A time without a year is the latest such time before `now`,
+ * plus one day for time zones
+ * @returns undefined if the line has neither format
  */
 export function parseListLine(line: string, now: number): FtpLine | undefined {
   if (/^total \d+$/i.test(line)) return 'nothing'
@@ -73,7 +76,8 @@ export function parseListLine(line: string, now: number): FtpLine | undefined {
 function parseUnixLine(line: string, now: number): FtpEntry | undefined {
   const mode = UNIX_MODE.exec(line)
   if (mode === null) return undefined
-  // Owners and groups may be missing, or hold spaces. The first size with a date behind it ends them.
+  // Owners and groups may be missing, or hold spaces. They end at the first size with a date
+  // behind.
   const match = UNIX_REST.exec(line)
   if (match === null || match.index > MAX_HEAD_LENGTH) return undefined
   const [
@@ -117,9 +121,9 @@ function latestBefore(
 ): number | undefined {
   const latest = now + 86_400_000
   const year = new Date(latest).getUTCFullYear()
-  // A 29 February may be years ago, though servers then write the year.
-  for (let back = 0; back < 8; back += 1) {
-    const time = utc(year - back, month, day, hour, minute)
+  // A 29 February may be years back, although servers write the year then.
+  for (let yearsBack = 0; yearsBack < 8; yearsBack += 1) {
+    const time = utc(year - yearsBack, month, day, hour, minute)
     if (time !== undefined && time <= latest) return time
   }
   return undefined

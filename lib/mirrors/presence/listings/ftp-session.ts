@@ -9,24 +9,26 @@ export interface FtpSource {
   readonly port: number
   readonly user: string
   readonly password: string
-  /** Steps from the login folder to the repository. */
+  /** Path from the login folder to the repository. */
   readonly path: string
 }
 
-/** A control connection, with a data connection for each listing. Both end when the scan does. */
+/**
+ * A control connection, and a data connection for each folder. Both close when the listing ends.
+ */
 export class FtpSession {
   readonly #reader: ListingReader
-  /** Without a limit of its own: it would run on while the reader takes its time. */
+  /** Has no timeout of its own, because that would run on while the consumer is slow. */
   readonly #client = new Client(0)
   readonly #idle: IdleTimer
   readonly #close = (): void => this.close()
   #data: Socket | undefined
   #usesEpsv = true
 
-  constructor(scan: ListingReader) {
-    this.#reader = scan
-    this.#idle = new IdleTimer(scan)
-    scan.signal.addEventListener('abort', this.#close)
+  constructor(reader: ListingReader) {
+    this.#reader = reader
+    this.#idle = new IdleTimer(reader)
+    reader.signal.addEventListener('abort', this.#close)
   }
 
   get isClosed(): boolean {
@@ -40,7 +42,11 @@ export class FtpSession {
     this.#client.close()
   }
 
-  /** @returns the absolute path of the login folder, and whether the server knows MLSD */
+  /**
+   * Logs in.
+   *
+   * @returns the absolute path of the login folder, and whether the server supports MLSD
+   */
   async login(source: FtpSource): Promise<{ readonly home: string; readonly mlsd: boolean }> {
     const { host, port, user, password } = source
     await this.#withIdleTimer(this.#client.access({ host, port, user, password }))
@@ -52,15 +58,15 @@ export class FtpSession {
     await this.#withIdleTimer(this.#client.send(`CWD ${path}`))
   }
 
-  /** What a command sends over a data connection, in parts. */
+  /** Runs a command and yields what it sends over the data connection. */
   async *read(command: 'MLSD' | 'LIST'): AsyncGenerator<Buffer> {
     const socket = await this.#withIdleTimer(this.#openData())
-    const response = this.#client.ftp.handle(command, (response, task) => {
-      if (response instanceof Error) task.reject(response)
-      // What comes first says that the listing begins.
-      else if (response.code >= 200) task.resolve(response)
+    const response = this.#client.ftp.handle(command, (reply, task) => {
+      if (reply instanceof Error) task.reject(reply)
+      // A first reply below 200 only says that the listing begins.
+      else if (reply.code >= 200) task.resolve(reply)
     })
-    // A refusal may come while the data connection is read, or never used.
+    // A refusal may come while the data connection is read, or before it was ever used.
     const refusal = response.then(
       () => undefined,
       (error: unknown) => {
@@ -80,7 +86,8 @@ export class FtpSession {
       } catch (error) {
         dataError = { error }
       }
-      // What the server says of it comes before what the connection says. Either way it has to be waited for.
+      // The server's reason is better than the connection's. Its response must be awaited either
+      // way.
       const failure = (await this.#withIdleTimer(refusal)) ?? dataError
       if (failure !== undefined) throw failure.error
     } finally {
@@ -89,7 +96,9 @@ export class FtpSession {
     }
   }
 
-  /** To the host of the control connection, whatever other address the server names. */
+  /**
+   * Connects to the host of the control connection, and ignores the address that the server names.
+   */
   async #openData(): Promise<Socket> {
     const port = await this.#passivePort()
     const host = this.#client.ftp.socket.remoteAddress
@@ -120,10 +129,10 @@ export class FtpSession {
     return (Number(match[1]) % 256) * 256 + (Number(match[2]) % 256)
   }
 
-  async #withIdleTimer<T>(waiting: Promise<T>): Promise<T> {
+  async #withIdleTimer<T>(pending: Promise<T>): Promise<T> {
     this.#idle.start()
     try {
-      return await waiting
+      return await pending
     } finally {
       this.#idle.stop()
     }

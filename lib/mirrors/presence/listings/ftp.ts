@@ -16,7 +16,7 @@ import { decodePart, parseUrl } from './url.js'
 export interface FtpListingOptions extends ListingOptions {
   /** Default: the URL's, else `anonymous`. */
   readonly user?: string
-  /** Default: the URL's, else one for `anonymous`. */
+  /** Default: the URL's, else a password for `anonymous`. */
   readonly password?: string
   /** Milliseconds since 1970. Default: the system's clock. */
   readonly now?: () => number
@@ -25,32 +25,33 @@ export interface FtpListingOptions extends ListingOptions {
 const MAX_LINE_LENGTH = 16 * 1024
 
 /**
- * Lists a mirror by FTP, folder by folder over one connection: by MLSD, or by LIST where the server does not know that.
- * Sizes are exact; times are to the second by MLSD, to the minute or the day by LIST. Symbolic links that the server tells
- * are in `Outcome.links`, and not followed.
+ * Lists a mirror by FTP, folder by folder over one connection: by MLSD, or by LIST if the server
+ * does not support MLSD. Sizes are exact. Times are exact to the second by MLSD, to the minute or
+ * the day by LIST. Symbolic links are not followed; those that the server names are in
+ * `ListingOutcome.links`.
  *
  * @param url `ftp://[user[:password]@]host[:port]/path/`, the path as seen after login
  */
 export function listFtp(url: string, options: FtpListingOptions = {}): Listing {
-  return createListing(options, async (scan) => {
-    const place = sourceOf(url, options)
-    scan.redact(place.password)
-    const session = new FtpSession(scan)
+  return createListing(options, async (reader) => {
+    const source = sourceOf(url, options)
+    reader.redact(source.password)
+    const session = new FtpSession(reader)
     try {
-      await new Walk(scan, session, options.now ?? Date.now).run(place)
+      await new Walk(reader, session, options.now ?? Date.now).run(source)
     } finally {
       session.close()
     }
   })
 }
 
-/** @throws Halt where the URL is none that can be listed */
+/** @throws ListingAborted if the URL cannot be listed */
 function sourceOf(text: string, options: FtpListingOptions): FtpSource {
   const url = parseUrl(text, 'ftp:')
   const user = options.user ?? decodePart(url.username)
   const password = options.password ?? decodePart(url.password)
   const path = decodePart(url.pathname).replace(/^\/|\/$/g, '')
-  // The client refuses them too, but later, and with the command.
+  // The FTP client refuses them too, but later, with the command in its message.
   if (/[\r\n\0]/.test(user + password + path)) throw new ListingAborted('its URL has line ends in it')
   return {
     host: hostOf(url),
@@ -61,9 +62,9 @@ function sourceOf(text: string, options: FtpListingOptions): FtpSource {
   }
 }
 
-/** A folder that is to be listed. */
+/** A folder to be listed. */
 interface Folder {
-  /** Repository path; the root is empty. */
+  /** Repository path; empty for the root. */
   readonly path: string
   /** Fingerprints of the folders above. */
   readonly ancestors: readonly string[]
@@ -75,11 +76,13 @@ class Walk {
   readonly #now: () => number
   readonly #pending: Folder[] = [{ path: '', ancestors: [] }]
   #usesMlsd = false
-  /** Absolute path of the repository there; empty where that is the root of the server. */
+  /**
+   * Absolute path of the repository on the server; empty if the repository is the server's root.
+   */
   #base = ''
 
-  constructor(scan: ListingReader, session: FtpSession, now: () => number) {
-    this.#reader = scan
+  constructor(reader: ListingReader, session: FtpSession, now: () => number) {
+    this.#reader = reader
     this.#session = session
     this.#now = now
   }
@@ -110,7 +113,7 @@ class Walk {
       try {
         return await this.#read(folder, 'MLSD')
       } catch (error) {
-        // It said that it knows the command, and does not.
+        // The server announced the command, but does not support it.
         if (!(error instanceof FTPError) || ![500, 502, 504].includes(error.code)) throw error
         this.#usesMlsd = false
       }
@@ -148,7 +151,7 @@ class Walk {
   }
 }
 
-/** Gives the files of one folder to the scan, and keeps its folders. */
+/** Passes the files of one folder to the reader, and collects its subfolders. */
 class Page {
   readonly folders: string[] = []
   readonly fingerprint = new Fingerprint()
@@ -156,8 +159,8 @@ class Page {
   readonly #folder: Folder
   readonly #base: string
 
-  constructor(scan: ListingReader, folder: Folder, base: string) {
-    this.#reader = scan
+  constructor(reader: ListingReader, folder: Folder, base: string) {
+    this.#reader = reader
     this.#folder = folder
     this.#base = base
   }
@@ -183,7 +186,10 @@ class Page {
     this.folders.push(name)
   }
 
-  /** An absolute target counts from the root of the server, of which the repository is a part. */
+  /**
+   * Makes an absolute target within the repository relative, because absolute targets start at the
+   * root of the server.
+   */
   #relativeTarget(target: string | undefined): string | undefined {
     const base = `${this.#base}/`
     if (target === undefined || !target.startsWith(base)) return target

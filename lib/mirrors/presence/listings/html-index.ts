@@ -5,20 +5,20 @@ import { parseIndexLink } from './index-link.js'
 import type { IndexPageReader, IndexSink } from './index-page.js'
 import type { Listed } from './listing.js'
 
-/** What servers call an index in its title or heading. */
+/** What servers call an index of a folder in its title or heading. */
 const TITLES = /^\s*(?:index of|directory listing|listing directory|directory:)/i
 const MAX_TITLE_LENGTH = 200
-/** Columns behind a name are short; a description may follow them. */
+/** Characters behind a name that are read: columns are short, but a long description may follow. */
 const MAX_COLUMNS_LENGTH = 400
-/** Tags that end the line of a file. */
+/** Tags that end the row of a file. */
 const ROW_END_TAGS = new Set(['tr', 'li', 'pre', 'hr', 'table', 'ul', 'body', 'html'])
 
 /**
- * Reads the HTML of nginx, Apache (plain, fancy and as a table), lighttpd, Caddy, and of servers that write alike: links,
- * each with columns for a time and a size behind it.
+ * Reads the HTML indexes of nginx, Apache (plain, fancy and as a table), lighttpd, Caddy and
+ * servers with similar pages: links, each with columns for a time and a size behind it.
  */
 export class HtmlIndex implements IndexPageReader, HtmlSink {
-  /** What is odd in a page may be followed by more of an index. */
+  /** Always false, because more of an index may follow after strange HTML. */
   readonly broken = false
   readonly #page: URL
   readonly #sink: IndexSink
@@ -27,11 +27,11 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
   #inTitle = false
   #inLink = false
   #row: Row | undefined
-  /** Whether it says that it is an index, or looks like one. */
+  /** Whether the page calls itself an index, or looks like one. */
   #isIndex = false
   #ended = false
 
-  /** @param page the folder's own URL, ending in `/` */
+  /** @param page URL of the folder, ending in `/` */
   constructor(page: URL, sink: IndexSink) {
     this.#page = page
     this.#sink = sink
@@ -42,7 +42,7 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
   }
 
   end(): string | undefined {
-    // Without an end, the last row may have lost digits of its size.
+    // Without an end tag, the last row may have lost digits of its size.
     if (!this.#ended) return 'the page breaks off'
     if (this.#html.skippedTags > 0) return 'the page has tags of absurd length'
     return this.#isIndex ? undefined : 'the page is no index of a folder'
@@ -80,7 +80,7 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
 
   #openLink(attributes: string): void {
     const href = attribute(attributes, 'href')
-    // An icon may be a link of its own before the name.
+    // An icon before the name may be a link to the file too.
     if (this.#row !== undefined && this.#row.href === href && this.#row.isBare) {
       this.#inLink = true
       return
@@ -97,20 +97,20 @@ export class HtmlIndex implements IndexPageReader, HtmlSink {
     this.#row = undefined
     this.#inLink = false
     const child = parseIndexLink(row.href, this.#page)
-    if (child.kind === 'odd') this.#sink.remark(child.problem)
+    if (child.kind === 'invalid') this.#sink.remark(child.problem)
     if (child.kind !== 'file' && child.kind !== 'folder') return
     const listed = row.listed()
-    // Any page has links. Those with a time behind them are an index's.
+    // Every page has links. Only links of an index have a time behind them.
     if (listed.mtime !== undefined) this.#isIndex = true
     if (this.#isIndex) this.#sink.entry({ name: child.name, folder: child.kind === 'folder', listed })
   }
 }
 
-/** A link, and what stands behind it. */
+/** A link, and the columns behind it. */
 class Row {
   readonly href: string
   #text = ''
-  /** Bytes, where the page tells them to scripts. */
+  /** Bytes, if the page has them in an attribute for scripts. */
   #size: number | undefined
   #mtime: number | undefined
 
@@ -118,7 +118,7 @@ class Row {
     this.href = href
   }
 
-  /** Nothing stands behind the link. */
+  /** Whether nothing stands behind the link. */
   get isBare(): boolean {
     return this.#text.trim() === ''
   }
@@ -127,7 +127,7 @@ class Row {
     if (this.#text.length < MAX_COLUMNS_LENGTH) this.#text += text.slice(0, MAX_COLUMNS_LENGTH)
   }
 
-  /** Caddy sorts by a size in an attribute. */
+  /** Starts a table cell. Caddy sorts by an exact size in an attribute of the cell. */
   addCell(attributes: string): void {
     this.addText('\t')
     const bytes = attribute(attributes, 'data-size') ?? attribute(attributes, 'data-order') ?? ''

@@ -1,32 +1,33 @@
-/** What a page consists of, in order. */
+/** Receives the parts of a page, in order. */
 export interface HtmlSink {
-  /** Between tags, with its references as they are written; long text comes in parts. */
+  /** Text between tags, with character references unresolved. Long text comes in parts. */
   text(text: string): void
-  /** @param attributes as they are written, between the name and `>` */
+  /** @param attributes source text between the name and `>` */
   open(name: string, attributes: string): void
   close(name: string): void
 }
 
-/** A longer tag is left out: nothing of an index needs one. */
+/** Characters of a tag; longer tags are skipped, because no index needs them. */
 const MAX_TAG_LENGTH = 64 * 1024
-/** Their content is no HTML. */
+/** Elements whose content is not HTML. */
 const RAW_TEXT_ELEMENTS = new Set(['script', 'style', 'textarea'])
 
 /**
- * Cuts HTML that comes in parts into tags and text, in linear time and bounded memory, whatever it is. It knows as much
- * of HTML as indexes of folders need: quoted attributes, comments, and that scripts are no HTML.
+ * Splits HTML that comes in parts into tags and text, in linear time and bounded memory for any
+ * input. Supports as much of HTML as indexes of folders need: quoted attributes, comments, and raw
+ * text such as scripts.
  */
 export class HtmlReader {
   readonly #sink: HtmlSink
-  /** What has begun and did not end with the last part: a tag, a comment, or the end of a script. */
+  /** Unfinished end of the input so far: of a tag, a comment, or the end tag of a script. */
   #pending = ''
-  /** How much of `#begun` need not be looked at again. */
+  /** Characters of `#pending` that need no second pass. */
   #examined = 0
-  /** The quote that an attribute in `#begun` waits for. */
+  /** Quote that ends the open attribute value in `#pending`; empty outside of values. */
   #quote = ''
-  /** What ends the raw text or comment that is being passed over. */
+  /** Text that ends the raw text or comment being skipped; undefined outside of both. */
   #skipUntil: string | undefined
-  /** Tags that were left out for their length. */
+  /** Number of tags that were skipped for their length. */
   skippedTags = 0
 
   constructor(sink: HtmlSink) {
@@ -52,7 +53,9 @@ export class HtmlReader {
     }
   }
 
-  /** Reads text or a tag from `at`; undefined where its end has not come. */
+  /**
+   * Reads text or a tag from `at`. Returns where it ends; undefined if the end has not come yet.
+   */
   #read(text: string, at: number): number | undefined {
     const start = this.#examined > 0 ? at : text.indexOf('<', at)
     if (start === -1) {
@@ -67,7 +70,7 @@ export class HtmlReader {
       this.#skipUntil = '-->'
       return at + 4
     }
-    // It may yet become a comment.
+    // May still become a comment.
     if ('<!--'.startsWith(text.slice(at, at + 4))) return undefined
     const end = this.#endOfTag(text, at)
     if (end === undefined) return undefined
@@ -75,20 +78,20 @@ export class HtmlReader {
     return end + 1
   }
 
-  /** Passes over what is no HTML, up to and with what ends it. */
+  /** Skips raw text or a comment up to its end. Returns where the rest starts. */
   #skip(text: string, at: number, until: string): number | undefined {
     const end = indexOfIgnoringCase(text, until, at)
     if (end !== -1) {
       this.#skipUntil = undefined
-      // The end of a comment belongs to it; that of a script is a tag.
+      // `-->` is part of the comment; the end of a script is a tag, which is read next.
       return until === '-->' ? end + until.length : end
     }
-    // The last characters may be the beginning of its end.
+    // The last characters may be the beginning of the end.
     const kept = Math.max(at, text.length - until.length + 1)
     return kept > at ? kept : undefined
   }
 
-  /** Where the tag's `>` is: the first outside of quotes. */
+  /** Returns the position of the tag's `>`: the first one outside of quotes. */
   #endOfTag(text: string, at: number): number | undefined {
     for (let index = at + Math.max(1, this.#examined); index < text.length; index += 1) {
       const character = text[index]
@@ -99,7 +102,7 @@ export class HtmlReader {
       } else if ((character === '"' || character === "'") && text[index - 1] === '=') {
         this.#quote = character
       }
-      // Elsewhere a quote is but a character.
+      // A quote that does not follow `=` is an ordinary character.
     }
     this.#examined = text.length - at
     return undefined
@@ -120,7 +123,7 @@ export class HtmlReader {
   }
 }
 
-/** Of ASCII; NaN, beyond the end, is none. */
+/** Whether a code unit is an ASCII letter or digit. False for NaN, the code beyond the end. */
 function isLetterOrDigit(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
@@ -132,7 +135,7 @@ function indexOfIgnoringCase(text: string, lowerCase: string, from: number): num
   return -1
 }
 
-/** The value of an attribute, with its references resolved; undefined where the tag has none of that name. */
+/** Returns the value of an attribute, with references resolved; undefined if the tag lacks it. */
 export function attribute(attributes: string, name: string): string | undefined {
   ATTRIBUTE.lastIndex = 0
   for (let match = ATTRIBUTE.exec(attributes); match !== null; match = ATTRIBUTE.exec(attributes)) {
@@ -153,7 +156,9 @@ const NAMED_REFERENCES: Readonly<Record<string, string>> = {
   nbsp: ' ',
 }
 
-/** Puts characters in the place of references such as `&amp;` and `&#x26;`; others stay as they are. */
+/**
+ * Resolves character references such as `&amp;` and `&#x26;`. Unsupported ones stay as they are.
+ */
 export function resolveReferences(text: string): string {
   if (!text.includes('&')) return text
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,4}));/gi, (whole, decimal, hex, name) => {

@@ -2,7 +2,7 @@ import type { Agent, Dispatcher } from 'undici'
 import { errorMessage, systemCode } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
 import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
-import { loadUndici } from '../../../network/undici.js'
+import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
 import { nameProblem, quoteFolder } from './file-names.js'
@@ -16,45 +16,47 @@ import { createListing, ListingAborted, type ListingReader } from './listing-rea
 import { parseUrl } from './url.js'
 
 export interface HttpListingOptions extends ListingOptions {
-  /** What requests go through. It is not closed. Default: one of its own, whose connections end with the listing. */
+  /**
+   * Sends the requests; the caller closes it. Default: a new agent, whose connections close with
+   * the listing.
+   */
   readonly dispatcher?: Dispatcher
-  /** Requests under way at once. Default: 4. */
+  /** Maximum number of concurrent requests. Default: 4. */
   readonly concurrency?: number
 }
 
 const DEFAULT_CONCURRENCY = 4
-/** Bytes of an answer that are read to keep its connection. */
-const MAX_PASSED_BYTES = 16 * 1024
-/** So many folders in a row that cannot be read are no accident. */
+/** Folders that fail one after the other before the listing is aborted. */
 const MAX_FAILURES_IN_ROW = 10
+/** Attempts for one request. */
 const MAX_ATTEMPTS = 2
-/** Bytes of an index that are read in one go: some twenty names. */
+/** Bytes of an index that are parsed without a pause for requests: about twenty names. */
 const FEED_BYTES = 2048
-const BROKEN_CONNECTION = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+const BROKEN_CONNECTION_CODES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+const TIMEOUT_CODES = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
-const FIELDS = {
-  // Caddy offers both, and JSON has exact sizes.
+const REQUEST_FIELDS = {
+  // Caddy offers both; its JSON has exact sizes.
   Accept: 'application/json, text/html;q=0.9',
   'Accept-Encoding': 'identity',
   'User-Agent': 'mirrored-by',
 }
 
 /**
- * Lists a mirror by the indexes that its web server makes of folders: those of nginx, Apache, lighttpd, Caddy and the like.
- * Sizes are often rounded. Some servers hide names from their indexes (Apache's `IndexIgnore` README files, by default):
- * a file that is not listed may still be there.
+ * Lists a mirror by the folder indexes of its web server: nginx, Apache, lighttpd, Caddy and
+ * similar servers. Sizes are often rounded. Some servers hide names from their indexes (by default,
+ * Apache's `IndexIgnore` hides README files), so an unlisted file may still exist.
  *
- * @param url base URL of the repository there, http or https
+ * @param url base URL of the repository on the mirror, http or https
  */
 export function listHttp(url: string, options: HttpListingOptions = {}): Listing {
-  return createListing(options, async (scan) => {
+  return createListing(options, async (reader) => {
     const base = baseOf(url)
     const { dispatcher, concurrency = DEFAULT_CONCURRENCY } = options
-    if (dispatcher !== undefined) return new Walk(scan, base, dispatcher).run(concurrency)
-    const agent = await createAgent(scan)
+    if (dispatcher !== undefined) return new Walk(reader, base, dispatcher).run(concurrency)
+    const agent = await createAgent(reader)
     try {
-      await new Walk(scan, base, agent).run(concurrency)
+      await new Walk(reader, base, agent).run(concurrency)
     } finally {
       await agent.destroy()
     }
@@ -66,47 +68,47 @@ function baseOf(text: string): URL {
   return new URL(url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/`, url.origin)
 }
 
-async function createAgent(scan: ListingReader): Promise<Agent> {
-  const { idleMs } = scan.limits
+async function createAgent(reader: ListingReader): Promise<Agent> {
+  const { idleMs } = reader.limits
   const undici = await loadUndici()
   return new undici.Agent({ connect: { timeout: idleMs }, headersTimeout: idleMs, bodyTimeout: idleMs })
 }
 
-/** A folder that is to be listed. */
+/** A folder to be listed. */
 interface Folder {
-  /** Repository path; the root is empty. */
+  /** Repository path; empty for the root. */
   readonly path: string
   readonly url: URL
   /** Fingerprints of the folders above. */
   readonly ancestors: readonly string[]
 }
 
-/** The answer for a folder, and the folder that it is for: another, where the server redirected. */
+/** The response for a folder, and the folder that it lists: another one after a redirect. */
 interface FolderResponse {
   readonly folder: Folder
   readonly response: Dispatcher.ResponseData
 }
 
-/** A folder could not be read. The others may be. */
+/** Thrown if one folder cannot be read. The listing goes on with other folders. */
 class UnreadableFolder extends Error {}
 
 class Walk {
   readonly #reader: ListingReader
   readonly #base: URL
   readonly #dispatcher: Dispatcher
-  /** Last in, first out, so that a wide tree is not all waiting at once. */
+  /** A stack, so that few folders of a wide tree wait at any time. */
   readonly #pending: Folder[] = []
-  /** Paths of folders that are or were waiting: a redirect may lead to one of them. */
+  /** Paths of all folders ever pending. A redirect may lead to one of them. */
   readonly #enqueuedPaths = new Set<string>()
   #failuresInRow = 0
 
-  constructor(scan: ListingReader, base: URL, dispatcher: Dispatcher) {
-    this.#reader = scan
+  constructor(reader: ListingReader, base: URL, dispatcher: Dispatcher) {
+    this.#reader = reader
     this.#base = base
     this.#dispatcher = dispatcher
   }
 
-  /** Ends when nothing waits any more, and no request is under way. */
+  /** Lists the tree. Resolves when no folder is pending and no request is running. */
   async run(concurrency: number): Promise<void> {
     this.#enqueue({ path: '', url: this.#base, ancestors: [] })
     let running = 0
@@ -133,7 +135,10 @@ class Walk {
     this.#pending.push(folder)
   }
 
-  /** Never rejects: a folder that cannot be read is told, and what ends the scan stops the other requests too. */
+  /**
+   * Lists one folder. Never rejects: an unreadable folder makes the listing incomplete, and an
+   * abort stops the other requests too.
+   */
   async #visit(folder: Folder): Promise<void> {
     try {
       await this.#list(folder)
@@ -151,11 +156,11 @@ class Walk {
     }
   }
 
-  /** @throws Unreadable, Halt, or what the client says */
+  /** @throws UnreadableFolder, ListingAborted, or an error of the HTTP client */
   async #list(requested: Folder): Promise<void> {
-    const answer = await this.#open(requested)
-    if (answer === undefined) return
-    const { folder, response } = answer
+    const opened = await this.#open(requested)
+    if (opened === undefined) return
+    const { folder, response } = opened
     const page = new Page(this.#reader, folder)
     const pageReader = pageReaderFor(response, folder.url, page)
     if (typeof pageReader === 'string') return this.#refuse(response, pageReader)
@@ -172,21 +177,21 @@ class Walk {
         await this.#reader.waitForRoom()
       }
     } finally {
-      // What was listed before a page broke off is there.
+      // Folders listed before a page broke off exist.
       this.#descend(folder, page)
     }
     const problem = pageReader.end()
     if (problem !== undefined) throw new UnreadableFolder(problem)
   }
 
-  /** Reads what is left of an answer, if that is little, so that its connection can be used again. */
+  /** Reads the rest of a response if it is short, so that its connection can be used again. */
   async #drain(response: Dispatcher.ResponseData): Promise<void> {
-    await response.body.dump({ limit: MAX_PASSED_BYTES, signal: this.#reader.signal })
+    await response.body.dump({ limit: MAX_DRAINED_BYTES, signal: this.#reader.signal })
   }
 
-  async #refuse(response: Dispatcher.ResponseData, why: string): Promise<never> {
+  async #refuse(response: Dispatcher.ResponseData, reason: string): Promise<never> {
     await this.#drain(response)
-    throw new UnreadableFolder(why)
+    throw new UnreadableFolder(reason)
   }
 
   #descend(folder: Folder, page: Page): void {
@@ -199,10 +204,11 @@ class Walk {
   }
 
   /**
-   * Asks for a folder, where need be at another path of the repository. What a redirected folder holds is told for where
-   * it leads; whether it can be had by the first path too cannot be told.
+   * Requests a folder, and follows redirects within the repository. Files of a redirected folder
+   * are listed below the target's path. Whether they exist below the first path too is unknown, so
+   * that path is reported as a link without a known target.
    *
-   * @returns undefined where another visit lists what it leads to, or nobody is to
+   * @returns undefined if the target belongs to another visit, or not to the repository
    */
   async #open(folder: Folder): Promise<FolderResponse | undefined> {
     let current = folder
@@ -226,7 +232,7 @@ class Walk {
     throw new UnreadableFolder('there are too many redirects')
   }
 
-  /** One that stays within the mirror's base. */
+  /** Returns the target of a redirect, which must be a folder within the mirror's base URL. */
   #redirectTarget(folder: Folder, response: Dispatcher.ResponseData): URL {
     const { location } = response.headers
     const url = nextLocation(folder.url, typeof location === 'string' ? location : undefined)
@@ -238,7 +244,7 @@ class Walk {
     return new URL(url.pathname, url.origin)
   }
 
-  /** The repository path of a folder's URL; undefined where it does not belong to the repository. */
+  /** Returns the repository path of a folder's URL; undefined if the path is excluded. */
   #pathOf(url: URL): string | undefined {
     const rest = pathBelow(this.#base.pathname, url.pathname) ?? ''
     const names = rest.split('/').slice(0, -1).map(decodeStep)
@@ -249,25 +255,27 @@ class Walk {
   }
 
   #describeError(error: unknown): string {
-    const timedOut = TIMEOUTS.has(systemCode(error) ?? '')
+    const timedOut = TIMEOUT_CODES.has(systemCode(error) ?? '')
     return timedOut ? `nothing came for ${this.#reader.limits.idleMs / 1000} s` : errorMessage(error)
   }
 
-  /** A server may close a connection just when it is used again: that is tried once more. */
+  /**
+   * Sends a request; retries once, because a server may close a connection just as it is reused.
+   */
   async #request(url: URL): Promise<Dispatcher.ResponseData> {
     const { signal } = this.#reader
     const { request } = await loadUndici()
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await request(url, { dispatcher: this.#dispatcher, headers: FIELDS, signal })
+        return await request(url, { dispatcher: this.#dispatcher, headers: REQUEST_FIELDS, signal })
       } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !BROKEN_CONNECTION.has(systemCode(error) ?? '')) throw error
+        if (attempt === MAX_ATTEMPTS || !BROKEN_CONNECTION_CODES.has(systemCode(error) ?? '')) throw error
       }
     }
   }
 }
 
-/** What reads an answer, or why nothing can. */
+/** Returns the reader for a response, or why no reader supports its type or coding. */
 function pageReaderFor(
   response: Dispatcher.ResponseData,
   url: URL,
@@ -275,22 +283,22 @@ function pageReaderFor(
 ): IndexPageReader | string {
   const coding = String(response.headers['content-encoding'] ?? 'identity')
   if (coding !== 'identity') return `the answer is encoded as ${quote(coding)}`
-  const written = String(response.headers['content-type'] ?? '')
-  const type = written.split(';')[0]?.trim().toLowerCase()
+  const contentType = String(response.headers['content-type'] ?? '')
+  const type = contentType.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return new JsonIndex(sink)
   if (type === 'text/html' || type === 'application/xhtml+xml') return new HtmlIndex(url, sink)
-  return `the answer is of type ${quote(written)}`
+  return `the answer is of type ${quote(contentType)}`
 }
 
-/** Gives the files of one page to the scan, and keeps its folders. */
+/** Passes the files of one page to the reader, and collects its subfolders. */
 class Page implements IndexSink {
   readonly folders: string[] = []
   readonly fingerprint = new Fingerprint()
   readonly #reader: ListingReader
   readonly #folder: Folder
 
-  constructor(scan: ListingReader, folder: Folder) {
-    this.#reader = scan
+  constructor(reader: ListingReader, folder: Folder) {
+    this.#reader = reader
     this.#folder = folder
   }
 

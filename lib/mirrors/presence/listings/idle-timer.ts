@@ -1,15 +1,15 @@
 import type { ListingReader } from './listing-reader.js'
 
-/** Ends a scan when its server has been silent for too long. It runs only while something is waited for. */
+/** Aborts a listing if its server is silent for too long. Runs only while data is awaited. */
 export class IdleTimer {
   readonly #reader: ListingReader
   #timer: NodeJS.Timeout | undefined
 
-  constructor(scan: ListingReader) {
-    this.#reader = scan
+  constructor(reader: ListingReader) {
+    this.#reader = reader
   }
 
-  /** Begins, or begins anew: something is waited for, or has come. */
+  /** Starts or restarts the timer. Call it before data is awaited, and when data came. */
   start(): void {
     const { idleMs } = this.#reader.limits
     if (this.#timer === undefined)
@@ -17,7 +17,7 @@ export class IdleTimer {
     else this.#timer.refresh()
   }
 
-  /** Nothing is waited for: the reader takes its time, or all is done. */
+  /** Stops the timer. Call it while the consumer is busy, and at the end. */
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

@@ -1,24 +1,24 @@
 import type { Listed } from './listing.js'
 
-/** What a page lists. */
+/** An entry of an index page. */
 export interface IndexEntry {
   readonly name: string
   readonly folder: boolean
   readonly listed: Listed
 }
 
-/** What a page's reader hands on. */
+/** Receives what a reader of index pages finds. */
 export interface IndexSink {
   entry(entry: IndexEntry): void
-  /** A name or a link was odd: nothing of the repository. */
+  /** Reports an invalid name or link, which cannot belong to the repository. */
   remark(problem: string): void
 }
 
-/** Reads the index of one folder, which comes in parts. */
+/** Parses the index of one folder, which comes in parts. */
 export interface IndexPageReader {
   feed(part: string): void
-  /** Whether it is none already, whatever follows. */
+  /** Whether the input cannot be an index any more, whatever follows. */
   readonly broken: boolean
-  /** @returns why it is not all of an index; undefined where it is */
+  /** @returns why the input is not a complete index; undefined if it is */
   end(): string | undefined
 }

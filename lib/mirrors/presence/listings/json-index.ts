@@ -4,15 +4,18 @@ import { UNLISTED } from './columns.js'
 import { nameProblem } from './file-names.js'
 import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
 
-/** A longer object is none of a file. */
+/** Characters of the object for one name. */
 const MAX_OBJECT_LENGTH = 64 * 1024
 
-/** Reads the JSON of nginx (`autoindex_format json`) and Caddy: an array with an object for each name. */
+/**
+ * Parses the JSON of nginx (`autoindex_format json`) and Caddy: an array with an object for each
+ * name.
+ */
 export class JsonIndex implements IndexPageReader {
   readonly #sink: IndexSink
-  /** The object that has begun, and how much of it need not be looked at again. */
+  /** Source text of the unfinished object. */
   #object = ''
-  /** How many brackets are open. */
+  /** Number of open brackets. */
   #depth = 0
   #inString = false
   #escaped = false
@@ -80,13 +83,15 @@ export class JsonIndex implements IndexPageReader {
       return
     }
     if (entry === 'other') return
-    const why = nameProblem(entry.name)
-    if (why === undefined) this.#sink.entry(entry)
-    else this.#sink.remark(`the name ${quote(entry.name)} ${why}`)
+    const problem = nameProblem(entry.name)
+    if (problem === undefined) this.#sink.entry(entry)
+    else this.#sink.remark(`the name ${quote(entry.name)} ${problem}`)
   }
 }
 
-/** @returns `other` where it is neither a file nor a folder; undefined where it is nothing that the servers write */
+/**
+ * @returns `other` for neither a file nor a folder; undefined for what no supported server writes
+ */
 function parseEntry(value: unknown): IndexEntry | 'other' | undefined {
   if (typeof value !== 'object' || value === null || !('name' in value) || typeof value.name !== 'string')
     return undefined
@@ -96,7 +101,7 @@ function parseEntry(value: unknown): IndexEntry | 'other' | undefined {
       'mod_time' in value && typeof value.mod_time === 'string' ? parseIsoTime(value.mod_time) : undefined
     const folder = value.is_dir === true
     const name = folder ? value.name.replace(/\/$/, '') : value.name
-    // Of a link, Caddy may tell the size of the link itself.
+    // For a link, Caddy may report the size of the link itself.
     const link = 'is_symlink' in value && value.is_symlink === true
     return { name, folder, listed: link ? UNLISTED : { ...UNLISTED, size, mtime } }
   }

@@ -1,17 +1,20 @@
-/** Cuts text that comes in parts into lines, which end in LF or CRLF. Lines beyond a length are left out. */
+/**
+ * Splits text that comes in parts into lines, which end in LF or CRLF. Skips lines that are too
+ * long.
+ */
 export class LineReader {
   readonly #maxLength: number
   #partial = ''
   #tooLong = false
-  /** How many were left out. */
+  /** Number of lines that were skipped. */
   skippedLines = 0
 
-  /** @param longest characters */
-  constructor(longest: number) {
-    this.#maxLength = longest
+  /** @param maxLength characters of a line */
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength
   }
 
-  /** The lines that are complete with this part. */
+  /** Yields the lines that are complete with this part. */
   *feed(part: string): Generator<string> {
     let from = 0
     for (let end = part.indexOf('\n'); end !== -1; end = part.indexOf('\n', from)) {
@@ -23,7 +26,7 @@ export class LineReader {
     this.#append(part.slice(from))
   }
 
-  /** Whether a line has begun and did not end. */
+  /** Whether the text so far ends within a line. */
   get endsWithinLine(): boolean {
     return this.#tooLong || this.#partial !== ''
   }

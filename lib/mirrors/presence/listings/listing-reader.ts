@@ -17,19 +17,19 @@ const DEFAULT_LIMITS: ListingLimits = {
 }
 
 const BATCH_FILES = 250
-/** Batches that wait for the reader before the scanner does. */
+/** Batches that wait for the consumer before the producer has to wait. */
 const MAX_WAITING_BATCHES = 4
 const MAX_PROBLEMS = 50
 const MAX_MESSAGE_LENGTH = 1000
 
-/** Ends a scan, with a reason that is meant to be read. */
+/** Aborts a listing. The message is the reason that the outcome reports. */
 export class ListingAborted extends Error {}
 
 /**
- * Makes a listing of a scanner's work.
+ * Makes a listing from a producer's work.
  *
- * @param work gives files to the scan until it is through; when `scan.signal` aborts, it ends soon, with nothing left
- * behind. What it throws is the reason why the listing is not complete.
+ * @param work adds files to the reader until all are listed. When `reader.signal` aborts, the work
+ * must end soon and release what it holds. Its error is the reason why the listing is incomplete.
  */
 export function createListing(
   options: ListingOptions,
@@ -41,14 +41,14 @@ export function createListing(
   })
 
   async function* read(): AsyncGenerator<readonly RemoteFile[], void> {
-    const scan = new ListingReader(options)
-    const working = scan.run(work)
+    const reader = new ListingReader(options)
+    const working = reader.run(work)
     try {
-      for (let batch = await scan.next(); batch !== undefined; batch = await scan.next()) yield batch
+      for (let batch = await reader.next(); batch !== undefined; batch = await reader.next()) yield batch
     } finally {
-      scan.stop('its reader stopped')
+      reader.stop('its reader stopped')
       await working
-      settle(scan.outcome())
+      settle(reader.outcome())
     }
   }
 
@@ -56,11 +56,11 @@ export function createListing(
   return { outcome, [Symbol.asyncIterator]: () => batches }
 }
 
-/** One listing under way: takes files from a scanner, hands them to a reader, and keeps within the limits. */
+/** A running listing: passes files from a producer to a consumer, and enforces the limits. */
 export class ListingReader {
   readonly limits: ListingLimits
   readonly links: SymlinkMap
-  /** Aborts when the scan is to end, whoever wished it. */
+  /** Aborts when the listing must end, for any reason. */
   readonly signal: AbortSignal
   readonly #includes: PathFilter
   readonly #controller = new AbortController()
@@ -89,8 +89,8 @@ export class ListingReader {
     this.links = new SymlinkMap(this.#includes)
   }
 
-  /** Does the work within the time that it has. Never rejects. */
-  async run(work: (scan: ListingReader) => Promise<void>): Promise<void> {
+  /** Runs the work within the time limit. Never rejects. */
+  async run(work: (reader: ListingReader) => Promise<void>): Promise<void> {
     const { totalMs } = this.limits
     const timer = setTimeout(() => this.stop(`it took longer than ${totalMs / 1000} s`), totalMs)
     const abort = (): void => this.stop('it was aborted')
@@ -108,48 +108,50 @@ export class ListingReader {
     this.#wakeConsumer()
   }
 
-  /** What no message may show. */
+  /** Sets a text that messages must not show. */
   redact(secret: string): void {
     this.#secret = secret
   }
 
-  /** Ends the scan. The first reason counts; after the end of the work, none does. */
-  stop(why: string): void {
+  /**
+   * Aborts the listing. Only the first reason counts; calls after the end of the work are ignored.
+   */
+  stop(reason: string): void {
     if (this.#ended) return
-    this.#reason ??= this.#clean(why)
+    this.#reason ??= this.#clean(reason)
     this.#controller.abort()
     this.#wakeAllProducers()
   }
 
   /**
-   * The repository path of something that a mirror lists in one of its folders.
+   * Returns the repository path of a name that a mirror lists in one of its folders.
    *
-   * @returns undefined where it does not belong to the repository
+   * @returns undefined if the path does not belong to the repository
    */
   pathOf(folder: string, name: string): string | undefined {
-    const why = nameProblem(name)
-    if (why !== undefined) {
-      this.remark(`${quote(name)} in ${quoteFolder(folder)} ${why}`)
+    const problem = nameProblem(name)
+    if (problem !== undefined) {
+      this.remark(`${quote(name)} in ${quoteFolder(folder)} ${problem}`)
       return undefined
     }
     const path = joinPath(folder, name)
     return this.#includes(path) ? path : undefined
   }
 
-  /** The same for a whole path below the mirror's base. */
+  /** Checks a whole path below the mirror's base as `pathOf` checks a name. */
   wholePathOf(path: string): string | undefined {
-    const why = path
+    const problem = path
       .split('/')
       .map(nameProblem)
-      .find((problem) => problem !== undefined)
-    if (why !== undefined) {
-      this.remark(`${quote(path)} ${why}`)
+      .find((reason) => reason !== undefined)
+    if (problem !== undefined) {
+      this.remark(`${quote(path)} ${problem}`)
       return undefined
     }
     return this.#includesFolder(splitPath(path)[0]) && this.#includes(path) ? path : undefined
   }
 
-  /** Listings go folder by folder: the last answer mostly is the next one. */
+  /** Caches the last result, because listings go folder by folder. */
   #includesFolder(folder: string): boolean {
     if (folder !== this.#lastFolder) {
       this.#lastFolder = folder
@@ -158,7 +160,7 @@ export class ListingReader {
     return this.#lastIncluded
   }
 
-  /** @throws Halt where there are too many */
+  /** @throws ListingAborted if there are more than `maxFiles` files */
   addFile(path: string, listed: Listed): void {
     if (this.#files === this.limits.maxFiles)
       throw new ListingAborted(`it lists more than ${this.limits.maxFiles} files`)
@@ -171,43 +173,43 @@ export class ListingReader {
     this.#wakeConsumer()
   }
 
-  /** @throws Halt where there are too many */
+  /** @throws ListingAborted if there are more than `maxFolders` folders */
   addFolder(): void {
     if (this.#folders === this.limits.maxFolders)
       throw new ListingAborted(`it lists more than ${this.limits.maxFolders} folders`)
     this.#folders += 1
   }
 
-  /** @throws Halt where there are too many */
+  /** @throws ListingAborted if there are more than `maxLinks` links */
   addLink(path: string, target: string | undefined): void {
     if (this.links.size === this.limits.maxLinks)
       throw new ListingAborted(`it lists more than ${this.limits.maxLinks} links`)
     this.links.add(path, target)
   }
 
-  /** @throws Halt where there are too many */
+  /** @throws ListingAborted if there are more than `maxBytes` bytes */
   addBytes(count: number): void {
     this.#bytes += count
     if (this.#bytes > this.limits.maxBytes)
       throw new ListingAborted(`it sends more than ${this.limits.maxBytes} bytes`)
   }
 
-  /** Something was odd, and nothing of the repository is missing for it. */
+  /** Reports a problem that leaves the listing complete. */
   remark(problem: string): void {
     this.#problemCount += 1
     if (this.#problems.length < MAX_PROBLEMS) this.#problems.push(this.#clean(problem))
   }
 
-  /** Something could not be read: the listing goes on, and is not complete. */
+  /** Reports a problem that makes the listing incomplete. The listing goes on. */
   markIncomplete(problem: string): void {
     this.remark(problem)
     this.#reason ??= this.#clean(problem)
   }
 
   /**
-   * Waits until the reader has taken enough of what was given.
+   * Waits until the consumer has taken enough batches.
    *
-   * @throws where the scan is to end
+   * @throws the signal's reason if the listing is aborted
    */
   async waitForRoom(): Promise<void> {
     while (this.#batches.length >= MAX_WAITING_BATCHES && !this.signal.aborted)
@@ -215,7 +217,7 @@ export class ListingReader {
     this.signal.throwIfAborted()
   }
 
-  /** For the reader: the next batch, or undefined at the end. */
+  /** Returns the next batch to the consumer; undefined at the end. */
   async next(): Promise<readonly RemoteFile[] | undefined> {
     for (;;) {
       const batch = this.#batches.shift()
@@ -245,8 +247,8 @@ export class ListingReader {
   }
 
   #wakeAllProducers(): void {
-    const waiting = this.#wakeProducers
+    const wakes = this.#wakeProducers
     this.#wakeProducers = []
-    for (const wake of waiting) wake()
+    for (const wake of wakes) wake()
   }
 }

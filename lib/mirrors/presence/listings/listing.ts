@@ -1,86 +1,93 @@
 import type { PathFilter } from '../../../paths.js'
 import type { SymlinkMap } from './symlinks.js'
 
-/** Milliseconds of the steps in which listings give times. */
+/** Precisions of listed times, in milliseconds. */
 export const TIME_UNITS = { second: 1000, minute: 60_000, day: 86_400_000 } as const
 export type TimeUnit = keyof typeof TIME_UNITS
 
-/** A size and a time as a mirror lists them: often rounded, and the time often in the mirror's own time zone. */
+/**
+ * Size and time as a mirror lists them: often rounded, with the time often in the mirror's own
+ * zone.
+ */
 export interface Listed {
-  /** Bytes; undefined where the listing does not say. */
+  /** Bytes; undefined if not listed. */
   readonly size: number | undefined
-  /** By how many bytes the true size may differ, either way; 0 where `size` is exact. */
+  /** Bytes by which the true size may be smaller or larger; 0 if `size` is exact. */
   readonly sizePrecision: number
   /**
-   * Milliseconds since 1970, cut to the step before; undefined where the listing does not say. A time without a zone is
-   * read as if it were UTC: what that is off by, `findOffset` tells.
+   * Milliseconds since 1970, rounded down to `mtimePrecision`; undefined if not listed. A time
+   * without a zone is read as UTC; `findOffset` finds the difference.
    */
   readonly mtime: number | undefined
   readonly mtimePrecision: TimeUnit
 }
 
-/** A file that a mirror says it has. */
+/** A file as a mirror lists it. */
 export interface RemoteFile extends Listed {
   /** Repository path, as in the index. */
   readonly path: string
 }
 
-/** How a listing ended. */
+/** The result of a listing. */
 export interface ListingOutcome {
   /**
-   * Everything was read that the mirror had to say. A file that was not listed is then not shown there; whether a
-   * server hides some names is another question (`listHttp`).
+   * Whether everything that the mirror lists was read. An unlisted file may still exist on a server
+   * that hides names (see `listHttp`).
    */
   readonly complete: boolean
-  /** Why it is not complete, in one line without credentials. */
+  /** Why the listing is incomplete, in one line without credentials. */
   readonly reason?: string
-  /** Files given. */
+  /** Number of files passed on. */
   readonly files: number
-  /** Bytes of listings read. */
+  /** Bytes of listings that were read. */
   readonly bytes: number
-  /** What was odd on the way, incomplete or not: the first few, in one line each. */
+  /** The first few problems, one line each. A complete listing may have problems too. */
   readonly problems: readonly string[]
-  /** How many there were in all. */
+  /** Number of all problems. */
   readonly problemCount: number
   /**
-   * Which paths lead to others there, by symbolic links or redirects. A file that was not listed may be had over them. A
-   * server that follows links by itself tells none.
+   * Symbolic links and redirects on the mirror. An unlisted file may be reachable by them. A server
+   * that follows links itself reports none.
    */
   readonly links: SymlinkMap
 }
 
 /**
- * What a mirror holds, in batches. Nothing is asked before it is read; it can be read once. It never throws: whatever
- * goes wrong ends it, after what was listed before. Where a mirror says something twice, so does the listing.
+ * The files that a mirror lists, in batches. Requests start with the iteration, which can be done
+ * once. The iteration never throws: an error ends it, after the files listed before the error.
+ * Files that a mirror lists twice come twice.
  */
 export interface Listing extends AsyncIterable<readonly RemoteFile[]> {
-  /** Settles when the reading ended, be it by `break`; never rejects. */
+  /** Resolves when the iteration ends, also by `break`. Never rejects. */
   readonly outcome: Promise<ListingOutcome>
 }
 
-/** What bounds a listing: a mirror may be slow, endless or hostile. Reaching one ends it as not complete. */
+/**
+ * Limits of a listing, because a mirror may be slow, endless or hostile. A listing that reaches one
+ * ends incomplete.
+ */
 export interface ListingLimits {
-  /** Milliseconds for the whole. Default: an hour. */
+  /** Time for the whole listing. Default: one hour. */
   readonly totalMs: number
-  /** Milliseconds without a byte. Default: a minute. */
+  /** Time without a byte. Default: one minute. */
   readonly idleMs: number
-  /** Default: ten million. */
+  /** Default: 10 million. */
   readonly maxFiles: number
-  /** Default: a quarter of a million. */
+  /** Default: 250,000. */
   readonly maxFolders: number
-  /** Symbolic links, where the server tells them. Default: 100,000. */
+  /** Symbolic links that the server reports. Default: 100,000. */
   readonly maxLinks: number
-  /** Bytes of listings, as they are sent. Default: 4 GiB. */
+  /** Bytes of listings as they are sent. Default: 4 GiB. */
   readonly maxBytes: number
-  /** Folders within each other. What lies deeper is left out. Default: 64. */
+  /** Nested folders. Deeper ones are left out. Default: 64. */
   readonly maxDepth: number
 }
 
-/** What every scanner takes. */
+/** Options of all kinds of listings. */
 export interface ListingOptions {
-  /** Which paths belong to the repository. Default: all but dotfiles and temporary names. */
+  /** Paths that belong to the repository. Default: all but dotfiles and temporary names. */
   readonly includes?: PathFilter
   readonly limits?: Partial<ListingLimits>
-  /** Ends the listing at once. */
+  /** Aborts the listing. */
   readonly signal?: AbortSignal
 }

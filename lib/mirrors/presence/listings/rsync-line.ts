@@ -1,28 +1,28 @@
 import { utc } from '../../../dates.js'
 
-/** A line of `rsync --list-only`. */
+/** An entry of `rsync --list-only`. */
 export interface RsyncEntry {
   readonly kind: 'file' | 'folder' | 'link' | 'other'
-  /** Below the base; `.` is the base itself. Undefined where the name is not UTF-8. */
+  /** Path below the base; `.` is the base itself. Undefined if the name is not UTF-8. */
   readonly path: string | undefined
-  /** Where a link leads; undefined where that is not told. */
+  /** Target of a link; undefined if the link has none that fits its size. */
   readonly target: string | undefined
   /** Bytes. */
   readonly size: number
   readonly mtime: number | undefined
 }
 
-// Mode, size, date, time, and a name that begins after one space, whatever it begins with.
+// Mode, size, date, time, and a name after one space. The name itself may begin with spaces.
 const ENTRY =
   /^([-a-zA-Z])[-a-zA-Z]{9}[.+@]? +([\d,]+) (\d{4,6})\/(\d{2})\/(\d{2}) (\d{2}):(\d{2}):(\d{2}) (.+)$/s
 const KINDS: Readonly<Record<string, RsyncEntry['kind']>> = { '-': 'file', d: 'folder', l: 'link' }
 const ARROW = ' -> '
 
 /**
- * Reads a line as rsync writes it with `LC_ALL=C` and `TZ=UTC`: bytes beyond printable ASCII as `\#` and three octal
- * digits.
+ * Parses a line as rsync writes it with `LC_ALL=C` and `TZ=UTC`: bytes outside of printable ASCII
+ * are `\#` and three octal digits.
  *
- * @returns undefined where the line is none of an entry, but a greeting for instance
+ * @returns undefined if the line is no entry, but a greeting for example
  */
 export function parseRsyncLine(line: string): RsyncEntry | undefined {
   const match = ENTRY.exec(line)
@@ -36,7 +36,10 @@ export function parseRsyncLine(line: string): RsyncEntry | undefined {
   return { kind, path, target, size, mtime }
 }
 
-/** Name and target may hold arrows themselves: the size of a link is that of its target. */
+/**
+ * Splits name and target by the size of the link, which is its target's length. Both may hold
+ * arrows.
+ */
 function splitLink(
   text: string,
   size: number,
@@ -53,7 +56,7 @@ function decode(text: string): string | undefined {
   return toText(bytesOf(text))
 }
 
-/** One character a byte. */
+/** Unescapes a text, one character for each byte. */
 function bytesOf(text: string): string {
   if (!text.includes('\\#')) return text
   return text.replace(/\\#([0-3][0-7]{2})/g, (_, digits: string) =>

@@ -11,37 +11,39 @@ import { parseRsyncLine, type RsyncEntry } from './rsync-line.js'
 import { decodePart, parseUrl } from './url.js'
 
 export interface RsyncListingOptions extends ListingOptions {
-  /** For a module that asks for one. The URL may carry it instead. rsync gets it by its environment. */
+  /** Password of a protected module; default: the URL's. Passed to rsync by its environment. */
   readonly password?: string
   /** Default: the URL's. */
   readonly user?: string
-  /** The program. Default: `rsync`, as `PATH` finds it. */
+  /** Program to run. Default: `rsync`, found by `PATH`. */
   readonly program?: string
 }
 
-/** A path of 4096 bytes with every one escaped, and as much for the target of a link. */
+/** A path of 4096 bytes, each escaped, and a link target of the same length. */
 const MAX_LINE_LENGTH = 40_000
-const { PRIORITY_BELOW_NORMAL: PRIORITY } = constants.priority
 const MAX_STDERR_LENGTH = 4096
-/** Some files could not be read, or vanished meanwhile. The rest of the listing is as good as any. */
+/**
+ * Exit statuses after which the listing is usable: some files were unreadable, or vanished
+ * meanwhile.
+ */
 const PARTIAL_STATUSES = new Set([23, 24])
 
 /**
- * Lists a mirror by its rsync daemon, with exact sizes, and times to the second. Symbolic links are told in
- * `Outcome.links`, and not followed.
+ * Lists a mirror by its rsync daemon, with exact sizes, and times exact to the second. Symbolic
+ * links are not followed; they are in `ListingOutcome.links`.
  *
  * @param url `rsync://[user[:password]@]host[:port]/module/path/`
  */
 export function listRsync(url: string, options: RsyncListingOptions = {}): Listing {
-  return createListing(options, (scan) => list(scan, url, options))
+  return createListing(options, (reader) => list(reader, url, options))
 }
 
-async function list(scan: ListingReader, url: string, options: RsyncListingOptions): Promise<void> {
+async function list(reader: ListingReader, url: string, options: RsyncListingOptions): Promise<void> {
   const source = sourceOf(url, options)
-  scan.redact(source.password)
-  const child = spawn(options.program ?? 'rsync', argumentsFor(source.address, scan.limits.idleMs), {
+  reader.redact(source.password)
+  const child = spawn(options.program ?? 'rsync', argumentsFor(source.address, reader.limits.idleMs), {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: rsync forks, and all of it is to end.
+    // A process group of its own, because rsync forks and all of its processes must end.
     detached: true,
     env: environment(source.password),
   })
@@ -49,19 +51,19 @@ async function list(scan: ListingReader, url: string, options: RsyncListingOptio
   const stderr = readStderr(child)
   const exit = exitOf(child)
   const kill = (): void => killGroup(child)
-  scan.signal.addEventListener('abort', kill)
-  const entries = new Entries(scan)
+  reader.signal.addEventListener('abort', kill)
+  const entries = new Entries(reader)
   try {
-    await readEntries(scan, child, entries)
+    await readEntries(reader, child, entries)
     await exit
   } finally {
     kill()
     await exit
-    scan.signal.removeEventListener('abort', kill)
+    reader.signal.removeEventListener('abort', kill)
   }
   const failure = failureOf(await exit, stderr.text)
   if (failure === undefined) entries.end()
-  else scan.markIncomplete(failure)
+  else reader.markIncomplete(failure)
 }
 
 interface Source {
@@ -69,10 +71,10 @@ interface Source {
   readonly password: string
 }
 
-/** @throws Halt where the URL is none that rsync could be given */
+/** @throws ListingAborted if the URL cannot be passed to rsync */
 function sourceOf(text: string, options: RsyncListingOptions): Source {
   const url = parseUrl(text, 'rsync:')
-  // rsync takes paths as they are.
+  // rsync takes paths without escapes.
   const path = decodePart(url.pathname)
   const user = options.user ?? decodePart(url.username)
   const password = options.password ?? decodePart(url.password)
@@ -85,7 +87,7 @@ function sourceOf(text: string, options: RsyncListingOptions): Source {
 }
 
 function argumentsFor(address: string, idle: number): readonly string[] {
-  // Our own limit comes first. rsync's is for the case that nobody is left to end it.
+  // Twice our own limit: this one ends rsync only if this process has died.
   const timeout = Math.ceil((2 * idle) / 1000)
   return [
     '--recursive',
@@ -93,7 +95,7 @@ function argumentsFor(address: string, idle: number): readonly string[] {
     '--list-only',
     '--no-motd',
     '--no-human-readable',
-    // Lines come when they are written, and are not lost when rsync is ended.
+    // Line buffering: lines come at once, and are not lost when rsync is killed.
     '--outbuf=L',
     `--timeout=${timeout}`,
     `--contimeout=${timeout}`,
@@ -103,25 +105,28 @@ function argumentsFor(address: string, idle: number): readonly string[] {
   ]
 }
 
-/** Nothing of ours goes to rsync by accident. An empty password is one: without any, it asks the terminal. */
+/**
+ * Returns the environment for rsync, without any other variable of this process. The password is
+ * set even if empty, because rsync asks the terminal for a missing one.
+ */
 function environment(password: string): NodeJS.ProcessEnv {
   const { PATH, RSYNC_PROXY } = process.env
   return { PATH, RSYNC_PROXY, LC_ALL: 'C', TZ: 'UTC', RSYNC_PASSWORD: password }
 }
 
-/** It is in nobody's hurry: this process, which answers requests, goes first. */
+/** Lowers the priority of rsync, because this process serves requests. */
 function lowerPriority({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {
-    setPriority(pid, PRIORITY)
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
-    // It has ended, or the system does not have it.
+    // The process has ended, or the system has no priorities.
   }
 }
 
 interface Exit {
   readonly error: Error | undefined
-  /** Null where a signal ended it. */
+  /** Null if a signal ended the process. */
   readonly status: number | null
 }
 
@@ -152,7 +157,7 @@ function readStderr(child: ChildProcess): { readonly text: string } {
   return complaints
 }
 
-/** What went wrong, in one line; undefined where nothing did. What rsync says first says most. */
+/** Returns what went wrong, in one line, with rsync's first message; undefined after success. */
 function failureOf(exit: Exit, stderr: string): string | undefined {
   const { error, status } = exit
   if (error !== undefined) return `rsync cannot be started: ${errorMessage(error)}`
@@ -167,31 +172,31 @@ function failureOf(exit: Exit, stderr: string): string | undefined {
   return firstLine === undefined ? what : `${what}: ${quote(firstLine)}`
 }
 
-async function readEntries(scan: ListingReader, child: ChildProcess, entries: Entries): Promise<void> {
+async function readEntries(reader: ListingReader, child: ChildProcess, entries: Entries): Promise<void> {
   if (child.stdout === null) return
-  const idle = new IdleTimer(scan)
+  const idle = new IdleTimer(reader)
   try {
     idle.start()
     for await (const chunk of child.stdout.setEncoding('latin1')) {
       idle.stop()
       await entries.feed(String(chunk))
-      await scan.waitForRoom()
+      await reader.waitForRoom()
       idle.start()
     }
   } finally {
     idle.stop()
   }
-  scan.signal.throwIfAborted()
+  reader.signal.throwIfAborted()
 }
 
-/** Makes files of lines. */
+/** Parses lines and adds their entries to the reader. */
 class Entries {
   readonly #reader: ListingReader
   readonly #lines = new LineReader(MAX_LINE_LENGTH)
   #hasEntries = false
 
-  constructor(scan: ListingReader) {
-    this.#reader = scan
+  constructor(reader: ListingReader) {
+    this.#reader = reader
   }
 
   async feed(text: string): Promise<void> {
@@ -214,7 +219,7 @@ class Entries {
   #addLine(line: string): void {
     const entry = parseRsyncLine(line)
     if (entry === undefined) {
-      // Before the first entry a server may greet, though it is asked not to.
+      // Before the first entry a server may send a greeting, despite `--no-motd`.
       if (this.#hasEntries && line !== '')
         this.#reader.markIncomplete(`a line is not understood: ${quote(line)}`)
       return
@@ -224,18 +229,18 @@ class Entries {
     else if (entry.path !== '.') this.#addEntry(entry, entry.path)
   }
 
-  #addEntry(entry: RsyncEntry, written: string): void {
-    const scan = this.#reader
-    const path = scan.wholePathOf(written)
+  #addEntry(entry: RsyncEntry, listedPath: string): void {
+    const reader = this.#reader
+    const path = reader.wholePathOf(listedPath)
     if (path === undefined) return
-    if (entry.kind === 'folder') scan.addFolder()
-    if (entry.kind === 'link') scan.addLink(path, entry.target)
+    if (entry.kind === 'folder') reader.addFolder()
+    if (entry.kind === 'link') reader.addLink(path, entry.target)
     if (entry.kind !== 'file') return
-    if (path.split('/').length > scan.limits.maxDepth + 1) {
-      scan.markIncomplete(`${quote(path)} is deeper than ${scan.limits.maxDepth} folders`)
+    if (path.split('/').length > reader.limits.maxDepth + 1) {
+      reader.markIncomplete(`${quote(path)} is deeper than ${reader.limits.maxDepth} folders`)
       return
     }
     const { size, mtime } = entry
-    scan.addFile(path, { size, sizePrecision: 0, mtime, mtimePrecision: 'second' })
+    reader.addFile(path, { size, sizePrecision: 0, mtime, mtimePrecision: 'second' })
   }
 }

@@ -1,17 +1,17 @@
 import { includesWholePath, type PathFilter } from '../../../paths.js'
 
-/** As many as Linux follows on one way. */
+/** Links followed for one path, as in Linux. */
 const MAX_HOPS = 40
 
 /**
- * The symbolic links of a mirror, where it tells them (rsync, some FTP servers). It lists files by their real paths only;
- * over a link a client may reach them by other paths too.
+ * The symbolic links that a mirror reports (rsync, some FTP servers). Such a mirror lists files by
+ * their real paths only. Clients may reach the files by other paths through links.
  */
 export class SymlinkMap {
   readonly #targets = new Map<string, string | undefined>()
   readonly #includes: PathFilter
 
-  /** @param includes which paths were listed at all */
+  /** @param includes accepts the paths that were listed at all */
   constructor(includes: PathFilter) {
     this.#includes = includes
   }
@@ -22,17 +22,18 @@ export class SymlinkMap {
 
   /**
    * @param path repository path of the link
-   * @param target as it is written in the link; undefined where the mirror does not tell it
+   * @param target content of the link; undefined if the mirror does not report it
    */
   add(path: string, target: string | undefined): void {
     this.#targets.set(path, target)
   }
 
   /**
-   * The path by which the mirror lists what a client finds under `path`: the same where no link is on the way.
+   * Returns the path by which the mirror lists what clients find at `path`. Without links on the
+   * way, both paths are equal.
    *
-   * @returns undefined where the listing cannot tell: the way leaves the repository, goes round, or passes what is not
-   * listed
+   * @returns undefined if the listing cannot tell, because the way leaves the repository, is a
+   * cycle, or passes an unlisted path
    */
   resolve(path: string): string | undefined {
     if (this.#targets.size === 0) return path
@@ -50,7 +51,7 @@ export class SymlinkMap {
       if (!this.#targets.has(linkPath)) continue
       const target = this.#targets.get(linkPath)
       hops += 1
-      // What an absolute target is to the repository, only the mirror knows.
+      // How an absolute target relates to the repository is unknown here.
       if (target === undefined || target.startsWith('/') || hops > MAX_HOPS) return undefined
       resolved.pop()
       remaining.push(...target.split('/').reverse())

@@ -1,6 +1,6 @@
 import { ListingAborted } from './listing-reader.js'
 
-/** @throws Halt where the text is no URL of one of these schemes */
+/** @throws ListingAborted if the text is not a URL of one of these schemes */
 export function parseUrl(text: string, ...schemes: readonly string[]): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !schemes.includes(url.protocol) || url.hostname === '')
@@ -10,7 +10,7 @@ export function parseUrl(text: string, ...schemes: readonly string[]): URL {
   return url
 }
 
-/** @throws Halt where the escapes in a part of a URL stand for no text */
+/** @throws ListingAborted if the escapes in a part of a URL are not UTF-8 */
 export function decodePart(part: string): string {
   try {
     return decodeURIComponent(part)

@@ -1,12 +1,12 @@
-/** Numbers of a block: each has a bit. */
+/** Numbers in a block; each has one bit. */
 export const BLOCK_NUMBERS = 65_536
 
-/** A bitmap of a block: number `low` is bit `low % 32` of word `low / 32`. */
+/** The bitmap of a block: number `low` is bit `low % 32` of word `low / 32`. */
 export type Bits = Int32Array
 
 const BLOCK_WORDS = BLOCK_NUMBERS / 32
 
-/** All of them unset: 8 KiB. */
+/** Returns a bitmap of 8 KiB with every bit unset. */
 export function createBits(): Bits {
   return new Int32Array(BLOCK_WORDS)
 }
@@ -15,7 +15,7 @@ export function hasBit(bits: Bits, low: number): boolean {
   return (((bits[low >>> 5] ?? 0) >>> (low & 31)) & 1) === 1
 }
 
-/** Turns a bit over. */
+/** Inverts a bit. */
 export function flipBit(bits: Bits, low: number): void {
   bits[low >>> 5] = (bits[low >>> 5] ?? 0) ^ (1 << (low & 31))
 }
@@ -33,30 +33,30 @@ export function fillBits(bits: Bits, from: number, to: number, value: boolean): 
   }
 }
 
-/** How many are set. */
+/** Returns how many bits are set. */
 export function countBits(bits: Bits): number {
   let count = 0
   for (let index = 0; index < BLOCK_WORDS; index += 1) count += countOnes(bits[index] ?? 0)
   return count
 }
 
-/** Where the set bit is before which so many are set; -1 where there are not as many. */
-export function selectBit(bits: Bits, before: number): number {
-  let left = before
+/** Returns the position of the set bit at zero-based `rank`; -1 if `rank` or fewer bits are set. */
+export function selectBit(bits: Bits, rank: number): number {
+  let left = rank
   for (let index = 0; index < BLOCK_WORDS; index += 1) {
     const word = bits[index] ?? 0
     const count = countOnes(word)
     if (left < count) {
-      let rest = word
-      for (; left > 0; left -= 1) rest &= rest - 1
-      return index * 32 + lowestOne(rest)
+      let higherOnes = word
+      for (; left > 0; left -= 1) higherOnes &= higherOnes - 1
+      return index * 32 + lowestOne(higherOnes)
     }
     left -= count
   }
   return -1
 }
 
-/** How many edges `findEdges` would find. */
+/** Returns how many edges `findEdges` returns. */
 export function countEdges(bits: Bits): number {
   let count = 0
   let last = 0
@@ -68,7 +68,10 @@ export function countEdges(bits: Bits): number {
   return count
 }
 
-/** Every bit that is another than the one before it, in ascending order; before the first one is an unset one. */
+/**
+ * Returns the positions of edges, ascending: each bit that differs from the bit before it. The bit
+ * before the first one counts as unset.
+ */
 export function findEdges(bits: Bits): Uint16Array {
   const edges = new Uint16Array(countEdges(bits))
   let count = 0
@@ -84,7 +87,7 @@ export function findEdges(bits: Bits): Uint16Array {
   return edges
 }
 
-/** Every bit that is set, in ascending order. */
+/** Returns the positions of the set bits, ascending. */
 export function listBits(bits: Bits): Uint16Array {
   const list = new Uint16Array(countBits(bits))
   let count = 0
@@ -103,7 +106,7 @@ function countOnes(word: number): number {
   return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** Place of the lowest bit that is set in a word, of which one is. */
+/** Returns the position of the lowest set bit of a word. At least one bit must be set. */
 function lowestOne(word: number): number {
   return 31 - Math.clz32(word & -word)
 }

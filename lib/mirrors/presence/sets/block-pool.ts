@@ -1,35 +1,37 @@
 import type { Block } from './block.js'
 
 /**
- * Lets those who hold equal blocks hold the same one: five hundred mirrors that have everything share what that takes. A
- * block that nobody holds any more is forgotten.
+ * Interns blocks, so that sets with equal blocks share one object: five hundred complete mirrors
+ * take the memory of one. Holds blocks weakly: a block that no set uses any more is removed.
  */
 export class BlockPool {
   readonly #byHash = new Map<number, readonly WeakRef<Block>[]>()
   readonly #collected = new FinalizationRegistry<number>((hash) => this.#removeCollected(hash))
 
-  /** The one that is to be held in the place of a block: itself, or an equal one that is known. */
+  /**
+   * Returns the block of the pool that equals `block`; adds `block` if the pool has no equal one.
+   */
   share(block: Block): Block {
-    const known = this.#byHash.get(block.hash) ?? []
-    for (const reference of known) {
+    const references = this.#byHash.get(block.hash) ?? []
+    for (const reference of references) {
       const other = reference.deref()
       if (other?.equals(block) === true) return other
     }
-    this.#byHash.set(block.hash, [...known, new WeakRef(block)])
+    this.#byHash.set(block.hash, [...references, new WeakRef(block)])
     this.#collected.register(block, block.hash)
     return block
   }
 
-  /** How many different ones are known; some may have gone, and not have been forgotten yet. */
+  /** Number of different blocks, including blocks that were collected but not removed yet. */
   get size(): number {
     let size = 0
-    for (const known of this.#byHash.values()) size += known.length
+    for (const references of this.#byHash.values()) size += references.length
     return size
   }
 
   #removeCollected(hash: number): void {
-    const left = this.#byHash.get(hash)?.filter((reference) => reference.deref() !== undefined) ?? []
-    if (left.length > 0) this.#byHash.set(hash, left)
+    const live = this.#byHash.get(hash)?.filter((reference) => reference.deref() !== undefined) ?? []
+    if (live.length > 0) this.#byHash.set(hash, live)
     else this.#byHash.delete(hash)
   }
 }

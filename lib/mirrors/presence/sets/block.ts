@@ -11,37 +11,40 @@ import {
   selectBit,
 } from './bits.js'
 
-/** Bytes of a bitmap. */
 const BITMAP_BYTES = BLOCK_NUMBERS / 8
-/** More take as much room as a bitmap. */
+/** More edges, of two bytes each, take at least as many bytes as a bitmap. */
 const MAX_EDGES = BITMAP_BYTES / 2 - 1
-/** More are searched by slices. */
+/** A search in more edges than these begins in a slice of them. */
 const MAX_UNSLICED_EDGES = 8
 const SLICE_BITS = 10
 const NO_EDGES = new Uint16Array(0)
 
 /**
- * Which of 65,536 numbers in a row, counted from 0 (`low`), are members: at least one is. It never changes, so that those
- * who hold the same may hold the same object.
+ * An immutable, non-empty set of numbers from 0 to 65,535 (`low`). Because it never changes, sets
+ * with equal blocks can share one object.
  *
- * Where members stand together, as they do when nearly all or nearly none are, the edges tell all: where a run of members
- * begins, where it ends, where the next one begins. A run up to the last number has no end. Where there would be more than
- * 4,095 edges, a bitmap is smaller. Which of the two it is follows from the members.
+ * A block stores its edges: where a run of members begins, where it ends, where the next run
+ * begins. A run up to the last number has no end edge. Edges are small where nearly all or nearly
+ * no numbers are members. With more than 4,095 edges a bitmap is smaller, so the block stores that
+ * instead. Equal members always have the same form.
  */
 export class Block {
-  /** How many members. */
+  /** Number of members. */
   readonly size: number
-  /** Of what it holds: equal ones have equal numbers. A whole number of 31 bits. */
+  /** Hash of the members, an integer of 31 bits. */
   readonly hash: number
-  /** None where there is a bitmap. Not to be written to, nor is that. */
+  /** Empty if `bits` is set. Callers must write neither to `edges` nor to `bits`. */
   readonly edges: Uint16Array
   readonly bits: Bits | undefined
-  /** How many edges are before each slice of 1,024 numbers, where they are many: a search begins near its end. */
+  /**
+   * Number of edges before each slice of 1,024 numbers, so that a search starts in the right slice.
+   * Empty for blocks with few edges.
+   */
   readonly #slices: Uint16Array
 
   /**
-   * @param edges ascending, at most 4,095 of them, at least one; none where there is a bitmap
-   * @param bits a bitmap with more edges
+   * @param edges ascending, 1 to 4,095 edges; empty if `bits` is given
+   * @param bits a bitmap with more than 4,095 edges
    */
   constructor(edges: Uint16Array, bits: Bits | undefined) {
     this.edges = edges
@@ -62,21 +65,22 @@ export class Block {
       start = this.#slices[slice] ?? 0
       left = (this.#slices[slice + 1] ?? 0) - start
     }
-    // A binary search whose comparisons become masks: no processor could foresee the branches of one with `if`.
+    // A binary search that compares by masks, because processors mispredict the branches of an
+    // `if`.
     while (left > 0) {
       const half = (left + 1) >>> 1
       start += half & ~((low - (edges[start + half - 1] ?? 0)) >> 31)
       left -= half
     }
-    // Behind the first edge is a run, behind the second none, and so on.
+    // Numbers after an odd count of edges are within a run.
     return (start & 1) === 1
   }
 
-  /** The member before which there are so many, which are fewer than all. */
-  memberAt(before: number): number {
-    if (this.bits !== undefined) return selectBit(this.bits, before)
+  /** Returns the member at zero-based `rank`, which must be less than `size`. */
+  memberAt(rank: number): number {
+    if (this.bits !== undefined) return selectBit(this.bits, rank)
     const edges = this.edges
-    let left = before
+    let left = rank
     for (let index = 0; index < edges.length; index += 2) {
       const from = edges[index] ?? 0
       const length = (edges[index + 1] ?? BLOCK_NUMBERS) - from
@@ -86,7 +90,7 @@ export class Block {
     return -1
   }
 
-  /** All of them, ascending. */
+  /** Returns all members, ascending. */
   members(): Uint16Array {
     if (this.bits !== undefined) return listBits(this.bits)
     const edges = this.edges
@@ -109,7 +113,7 @@ export class Block {
     return ours.length === theirs.length && ours.every((value, index) => value === theirs[index])
   }
 
-  /** A bitmap of its own for the caller. */
+  /** Returns a new bitmap, which the caller may write to. */
   toBits(): Bits {
     if (this.bits !== undefined) return this.bits.slice()
     const bits = createBits()
@@ -120,14 +124,14 @@ export class Block {
   }
 }
 
-/** Every number. */
+/** The block in which every number is a member. */
 export const WHOLE_BLOCK = new Block(Uint16Array.of(0), undefined)
 
 /**
- * A block of the members whose bits are set.
+ * Returns a block with the members whose bits are set.
  *
- * @param bits given away: they may become part of the block
- * @returns undefined where there are none
+ * @param bits must not be written to afterwards, because they may become part of the block
+ * @returns undefined if no bit is set
  */
 export function blockOf(bits: Bits): Block | undefined {
   const count = countEdges(bits)
@@ -136,8 +140,8 @@ export function blockOf(bits: Bits): Block | undefined {
 }
 
 /**
- * Writes a block: its bitmap in 8,192 bytes, the lowest number in the lowest bit of the first, or its edges in two bytes
- * each, the lower one first. The same members are the same bytes.
+ * Encodes a block. A bitmap takes 8,192 bytes; the lowest number is the lowest bit of the first
+ * byte. Edges take two bytes each, little-endian. Equal members give equal bytes.
  */
 export function encodeBlock({ edges, bits }: Block): Uint8Array {
   const bytes = new Uint8Array((bits ?? edges).byteLength)
@@ -150,9 +154,9 @@ export function encodeBlock({ edges, bits }: Block): Uint8Array {
 }
 
 /**
- * Reads what `encodeBlock` wrote.
+ * Decodes what `encodeBlock` returned.
  *
- * @returns undefined where it can have written no such bytes
+ * @returns undefined if `encodeBlock` never returns such bytes
  */
 export function decodeBlock(bytes: Uint8Array): Block | undefined {
   const { buffer, byteOffset, byteLength } = bytes
@@ -187,7 +191,9 @@ function sizeWithin(edges: Uint16Array): number {
   return size
 }
 
-/** One more than there are slices: the last is all of them. */
+/**
+ * Returns the number of edges before each slice, and the number of all edges as the last element.
+ */
 function countSlices(edges: Uint16Array): Uint16Array {
   const counts = new Uint16Array((BLOCK_NUMBERS >>> SLICE_BITS) + 1)
   let count = 0
@@ -198,7 +204,10 @@ function countSlices(edges: Uint16Array): Uint16Array {
   return counts
 }
 
-/** FNV-1a by whole values, with the higher bits of each product mixed into the lower, which they would never reach. */
+/**
+ * Returns FNV-1a over whole values. Mixes the higher bits of each product into the lower bits,
+ * which they would never reach otherwise.
+ */
 function hashOf(values: Uint16Array | Bits): number {
   let hash = 0x811c9dc5
   for (let index = 0; index < values.length; index += 1) {

@@ -3,58 +3,63 @@ import { type Block, decodeBlock, encodeBlock, WHOLE_BLOCK } from './block.js'
 import type { BlockPool } from './block-pool.js'
 import { OpenBlock } from './open-block.js'
 
-/** Numbers are below it. */
+/** Upper bound of the numbers, exclusive. */
 const NUMBER_LIMIT = 2 ** 52
 
-/** A block with something in it. */
+/** A non-empty block of a set. */
 export interface BlockContent {
-  /** Its number: that of its first number, divided by 65,536. */
+  /** Number of the block: its first number divided by 65,536. */
   readonly block: number
-  /** As `encodeBlock` writes it. */
+  /** As `encodeBlock` returns it. */
   readonly content: Uint8Array
 }
 
-/** What has become of a block. */
+/** A change of a block. */
 export interface BlockChange {
-  /** Its number: that of its first number, divided by 65,536. */
+  /** Number of the block: its first number divided by 65,536. */
   readonly block: number
-  /** As `encodeBlock` writes it; undefined where nothing is left. */
+  /** As `encodeBlock` returns it; undefined if the block is empty now. */
   readonly content: Uint8Array | undefined
 }
 
 /**
- * A set of whole numbers from 0 to 2^52 - 1 that mostly stand together, wherever that is: those of the files that a mirror
- * has. A block of 65,536 numbers takes from a few bytes, where all or hardly any are in it, up to 8 KiB; one that another
- * set has too takes nothing.
+ * A set of integers from 0 to 2^52 - 1, made for long runs of members: the content numbers of the
+ * files that a mirror has. A block of 65,536 numbers takes a few bytes if nearly all or nearly no
+ * numbers are members, and 8 KiB at most. A block that another set shares takes no extra memory.
  *
- * A block that changes is a bitmap of 8 KiB of its own until `settle`, `takeChanges` or `replace`, so that many numbers may
- * come one by one, in any order.
+ * Numbers can be added one by one in any order. A changed block is a private bitmap of 8 KiB until
+ * `settle`, `takeChanges` or `replace`.
  */
 export class NumberSet implements Iterable<number> {
   readonly #pool: BlockPool
-  /** Numbers of blocks, ascending. */
+  /** Numbers of the non-empty blocks, ascending. */
   readonly #blockNumbers: number[] = []
-  /** The blocks, in the same places. */
+  /** The blocks, in the order of `#blockNumbers`. */
   readonly #contents: (Block | OpenBlock)[] = []
-  /** The first block's number, and how many follow each other from there: those are found without a search. */
+  /**
+   * The first block's number, and how many blocks follow it without a gap: found without a search.
+   */
   #firstBlock = 0
   #gaplessBlocks = 0
-  /** What those that have changed were when changes were taken last. Every open one is among them. */
+  /**
+   * Changed blocks as they were when changes were last taken; undefined if there was no block.
+   * Every open block is among them.
+   */
   readonly #originals = new Map<number, Block | undefined>()
 
-  /** @param blocks those that are shared; the same for all sets that may be like each other */
-  constructor(blocks: BlockPool) {
-    this.#pool = blocks
+  /** @param pool shared blocks; sets that may resemble each other need one pool */
+  constructor(pool: BlockPool) {
+    this.#pool = pool
   }
 
-  /** How many numbers. It is counted by blocks. */
+  /** Number of members. Adds up the sizes of all blocks. */
   get size(): number {
     let size = 0
     for (const content of this.#contents) size += content.size
     return size
   }
 
-  /** @param number a whole one */
+  /** @param number an integer */
   has(number: number): boolean {
     const block = Math.floor(number / BLOCK_NUMBERS)
     const content = this.#contentOf(block)
@@ -62,8 +67,8 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
-   * @returns whether it was not there before
-   * @throws RangeError where it is no whole number from 0 to 2^52 - 1
+   * @returns whether the number was added; false if it was a member before
+   * @throws RangeError unless the number is an integer from 0 to 2^52 - 1
    */
   add(number: number): boolean {
     checkNumber(number, NUMBER_LIMIT - 1)
@@ -75,8 +80,8 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
-   * @param number a whole one
-   * @returns whether it was there before
+   * @param number an integer
+   * @returns whether the number was a member before
    */
   delete(number: number): boolean {
     const block = Math.floor(number / BLOCK_NUMBERS)
@@ -87,9 +92,9 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
-   * Adds every number of a half-open range. What that costs goes by its length in blocks.
+   * Adds every number of a half-open range, in time proportional to the number of its blocks.
    *
-   * @throws RangeError where one of them is no whole number from 0 to 2^52
+   * @throws RangeError unless both bounds are integers from 0 to 2^52
    */
   addRange(from: number, to: number): void {
     checkNumber(from, NUMBER_LIMIT)
@@ -102,7 +107,7 @@ export class NumberSet implements Iterable<number> {
     }
   }
 
-  /** Deletes every number below `from`, and every one from `to` on, which may be `Infinity`. */
+  /** Deletes all numbers outside of the half-open range. `to` may be `Infinity`. */
   keepOnly(from: number, to: number): void {
     for (const block of [...this.#blockNumbers]) {
       const first = Math.max(from - block * BLOCK_NUMBERS, 0)
@@ -116,7 +121,10 @@ export class NumberSet implements Iterable<number> {
     }
   }
 
-  /** Becomes equal to another set, and shares its blocks; that one is settled. Only blocks that differ count as changed. */
+  /**
+   * Makes this set equal to another one and shares its blocks. Settles the other set. Only blocks
+   * that differ count as changed.
+   */
   replace(other: NumberSet): void {
     other.settle()
     for (const block of [...this.#blockNumbers])
@@ -124,12 +132,12 @@ export class NumberSet implements Iterable<number> {
     for (const block of other.#blockNumbers) this.#set(block, other.#close(block))
   }
 
-  /** Gives up the memory that changes take: equal blocks are shared from then on. */
+  /** Frees the memory that changed blocks take: closes them and shares equal ones. */
   settle(): void {
     for (const block of this.#originals.keys()) this.#close(block)
   }
 
-  /** The blocks that are not what they were when this was asked last, ascending. */
+  /** Returns the blocks that changed since the last call, ascending. */
   takeChanges(): BlockChange[] {
     const changes: BlockChange[] = []
     for (const [block, before] of this.#originals) {
@@ -140,7 +148,7 @@ export class NumberSet implements Iterable<number> {
     return changes.sort((a, b) => a.block - b.block)
   }
 
-  /** All blocks, ascending. */
+  /** Returns all blocks, ascending. */
   contents(): BlockContent[] {
     return [...this.#blockNumbers].flatMap((block) => {
       const now = this.#close(block)
@@ -148,16 +156,16 @@ export class NumberSet implements Iterable<number> {
     })
   }
 
-  /** Every block counts as changed, for what was stored is lost. */
+  /** Marks every block as changed. Call it when the stored blocks are lost. */
   markAllChanged(): void {
     for (const block of this.#blockNumbers) this.#originals.set(block, undefined)
   }
 
   /**
-   * Takes a block as it was stored, in the place of what is there. It does not count as changed.
+   * Replaces a block by a stored one, which does not count as a change.
    *
-   * @param content undefined where nothing is stored
-   * @returns whether that can be; nothing is done where it cannot
+   * @param content undefined if no block is stored
+   * @returns false, with the set unchanged, if `block` or `content` is invalid
    */
   put(block: number, content: Uint8Array | undefined): boolean {
     const stored = content && decodeBlock(content)
@@ -169,10 +177,10 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
-   * One of the numbers, each as likely as the others.
+   * Returns a random member; all members are equally likely.
    *
-   * @param draw as `Math.random`
-   * @returns undefined where there are none
+   * @param random returns numbers as `Math.random` does
+   * @returns undefined if the set is empty
    */
   random(random: () => number): number | undefined {
     let rank = Math.floor(random() * this.size)
@@ -184,12 +192,15 @@ export class NumberSet implements Iterable<number> {
     return undefined
   }
 
-  /** Ascending. The set may change meanwhile: each block is given as it is when its turn comes. */
+  /**
+   * Iterates ascending. The set may change meanwhile: each block is read when the iteration reaches
+   * it.
+   */
   [Symbol.iterator](): Generator<number, void> {
     return this.from(0)
   }
 
-  /** The same from a number on. */
+  /** Iterates ascending from a number on, as `[Symbol.iterator]` does. */
   *from(first: number): Generator<number, void> {
     for (const block of [...this.#blockNumbers]) {
       if ((block + 1) * BLOCK_NUMBERS <= first) continue
@@ -205,7 +216,9 @@ export class NumberSet implements Iterable<number> {
     return index < 0 ? undefined : this.#contents[index]
   }
 
-  /** Where a block is; where it would be, as -1 - that, while it is nowhere. */
+  /**
+   * Returns the index of a block; if there is no such block, -1 minus the index where it belongs.
+   */
   #indexOf(block: number): number {
     const numbers = this.#blockNumbers
     const distance = block - this.#firstBlock
@@ -222,7 +235,7 @@ export class NumberSet implements Iterable<number> {
     return -1 - start
   }
 
-  /** The block, for changes. */
+  /** Returns the block, ready for changes. */
   #open(block: number): OpenBlock {
     const content = this.#contentOf(block)
     if (content instanceof OpenBlock) return content
@@ -232,7 +245,7 @@ export class NumberSet implements Iterable<number> {
     return open
   }
 
-  /** The block after its changes. */
+  /** Ends the changes of a block and returns it. */
   #close(block: number): Block | undefined {
     const content = this.#contentOf(block)
     if (!(content instanceof OpenBlock)) return content
@@ -242,7 +255,7 @@ export class NumberSet implements Iterable<number> {
     return shared
   }
 
-  /** Changes the whole of a block. */
+  /** Replaces a whole block. */
   #set(block: number, content: Block | undefined): void {
     this.#keepOriginal(block, this.#close(block))
     this.#place(block, content && this.#pool.share(content))
@@ -280,5 +293,5 @@ function isWithin(number: number, max: number): boolean {
 }
 
 function checkNumber(number: number, max: number): void {
-  if (!isWithin(number, max)) throw new RangeError(`${number} is no whole number from 0 to ${max}`)
+  if (!isWithin(number, max)) throw new RangeError(`${number} is not an integer from 0 to ${max}`)
 }

@@ -1,18 +1,18 @@
 import { type Bits, countBits, createBits, fillBits, flipBit, hasBit, listBits, selectBit } from './bits.js'
 import { type Block, blockOf } from './block.js'
 
-/** A block while it changes: a bitmap, whatever its members. */
+/** A block while it changes: always a bitmap. */
 export class OpenBlock {
   readonly #bits: Bits
   #size: number
 
-  /** @param block what it holds at first; nothing where it is undefined */
+  /** @param block the initial members; undefined for an empty block */
   constructor(block: Block | undefined) {
     this.#bits = block?.toBits() ?? createBits()
     this.#size = block?.size ?? 0
   }
 
-  /** How many members. */
+  /** Number of members. */
   get size(): number {
     return this.#size
   }
@@ -22,17 +22,17 @@ export class OpenBlock {
     return hasBit(this.#bits, low)
   }
 
-  /** The member before which there are so many, which are fewer than all. */
-  memberAt(before: number): number {
-    return selectBit(this.#bits, before)
+  /** Returns the member at zero-based `rank`, which must be less than `size`. */
+  memberAt(rank: number): number {
+    return selectBit(this.#bits, rank)
   }
 
-  /** All of them, ascending. */
+  /** Returns all members, ascending. */
   members(): Uint16Array {
     return listBits(this.#bits)
   }
 
-  /** @returns whether it was no member before */
+  /** @returns true if `low` was added, false if it was a member before */
   add(low: number): boolean {
     if (hasBit(this.#bits, low)) return false
     flipBit(this.#bits, low)
@@ -40,7 +40,7 @@ export class OpenBlock {
     return true
   }
 
-  /** @returns whether it was a member before */
+  /** @returns whether `low` was a member before */
   delete(low: number): boolean {
     if (!hasBit(this.#bits, low)) return false
     flipBit(this.#bits, low)
@@ -48,16 +48,17 @@ export class OpenBlock {
     return true
   }
 
-  /** Makes members of all numbers of a half-open range, or of none. */
+  /** Adds or deletes all numbers of a half-open range. */
   fill(from: number, to: number, areMembers: boolean): void {
     fillBits(this.#bits, from, to, areMembers)
     this.#size = countBits(this.#bits)
   }
 
   /**
-   * What has become of it. It must not be used any more: its memory may have become the block's.
+   * Returns the immutable block. The open block must not be used afterwards, because its memory may
+   * have become the block's.
    *
-   * @returns undefined where it holds nothing
+   * @returns undefined if there are no members
    */
   close(): Block | undefined {
     return blockOf(this.#bits)
