@@ -7,6 +7,7 @@ import { createPathFilter } from '../../lib/paths.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
+import { overridden } from '../support/overridden.js'
 import { until } from '../support/until.js'
 
 function setting(context: TestContext, store: Store = memoryStore()) {
@@ -81,12 +82,11 @@ describe('the first pass', () => {
   })
 
   test('warns if the store cannot say how much it holds, and is complete in any case', async (t) => {
-    const store = {
-      ...memoryStore(),
+    const store = overridden<Store>(memoryStore(), {
       totals: () => {
         throw new Error('disk full')
       },
-    }
+    })
     const { events, firstPass } = setting(t, store)
     firstPass.lead()
     assert.equal((await firstPass.ready).hashed, 2)

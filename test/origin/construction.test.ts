@@ -122,7 +122,7 @@ describe('an origin that cannot be made leaves nothing behind, and emits nothing
           },
         })
         let closed = 0
-        const observedLocator = { begin() {}, locate() {}, close() { closed += 1 } }
+        const observedLocator = { start() {}, locate() {}, close() { closed += 1 } }
         const building = wire(setup.root, observed, observedLocator)
         isBuilding = false
         const message = await building.then((parts) => parts.close(), (error) => error.message)
@@ -145,8 +145,8 @@ describe('an origin that cannot be made leaves nothing behind, and emits nothing
       `
       const { createOrigin, memoryStore, memoryStates } = await import(library + 'index.js')
       const closed = []
-      const store = { ...memoryStore(), close: () => closed.push('store') }
-      const mirrorStates = { ...memoryStates(), close: () => closed.push('states') }
+      const store = Object.assign(memoryStore(), { close: () => closed.push('store') })
+      const mirrorStates = Object.assign(memoryStates(), { close: () => closed.push('states') })
       const { wire } = await import(library + 'wiring.js')
       const { checkOptions } = await import(library + 'options.js')
       const { openLocator } = await import(library + 'geo/locator.js')
@@ -183,7 +183,7 @@ describe('an origin that is made', () => {
       setup(t),
       `
       const { createOrigin, memoryStore } = await import(library + 'index.js')
-      const store = { ...memoryStore(), close: () => { throw new Error('cannot close') } }
+      const store = Object.assign(memoryStore(), { close: () => { throw new Error('cannot close') } })
       const origin = await createOrigin({ ...${OPTIONS}, store })
       await origin.ready
       await origin.close().catch((error) => console.log(error.message))

@@ -5,37 +5,32 @@ import { FileCache } from '../../lib/request/file-cache.js'
 import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { fileAt, put } from '../support/files.js'
+import { overridden } from '../support/overridden.js'
 
 /** A store that counts what it is asked, and answers when it is told to. */
 function held(store: Store): Store & { readonly asked: string[]; release(): void } {
   const asked: string[] = []
   let waiting: (() => void)[] = []
-  return {
-    ...store,
-    asked,
-    get: (path) => {
-      asked.push(path)
-      // What the store knows at this moment, told later.
-      const file = store.get(path)
-      return new Promise<IndexedFile | undefined>((resolve) => waiting.push(() => resolve(file)))
-    },
-    release: () => {
-      for (const answer of waiting.splice(0)) answer()
-      waiting = []
-    },
+  const get = (path: string) => {
+    asked.push(path)
+    // What the store knows at this moment, told later.
+    const file = store.get(path)
+    return new Promise<IndexedFile | undefined>((resolve) => waiting.push(() => resolve(file)))
   }
+  const release = () => {
+    for (const answer of waiting.splice(0)) answer()
+    waiting = []
+  }
+  return Object.assign(overridden(store, { get }), { asked, release })
 }
 
 function counted(store: Store): Store & { readonly asked: string[] } {
   const asked: string[] = []
-  return {
-    ...store,
-    asked,
-    get: (path) => {
-      asked.push(path)
-      return store.get(path)
-    },
+  const get = (path: string) => {
+    asked.push(path)
+    return store.get(path)
   }
+  return Object.assign(overridden(store, { get }), { asked })
 }
 
 describe('entries', () => {

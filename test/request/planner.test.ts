@@ -12,6 +12,7 @@ import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { allDigests, fileAt, piecesOf } from '../support/files.js'
 import { mirror } from '../support/mirrors.js'
+import { overridden } from '../support/overridden.js'
 import { FILES, linesOf, MIRRORS, OPTIONS, planFor, planner, type World } from './plans.js'
 import { request } from './requests.js'
 
@@ -538,10 +539,9 @@ test('plans are the same, and each at once or not, whether the store answers at 
 })
 
 test('a store that fails by promise fails the plan, and leaves nothing unhandled', async () => {
-  const failing: Store = {
-    ...memoryStore(),
+  const failing = overridden<Store>(memoryStore(), {
     get: () => Promise.reject(new Error('the store is away')),
-  }
+  })
   const one = new Planner(OPTIONS, {
     files: new FileCache(failing, 'digest'),
     store: failing,

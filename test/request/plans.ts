@@ -17,6 +17,7 @@ import { memoryStore } from '../../lib/store/memory.js'
 import type { Store } from '../../lib/store/store.js'
 import { allDigests, indexedAt, put } from '../support/files.js'
 import { mirror } from '../support/mirrors.js'
+import { overridden } from '../support/overridden.js'
 import { request } from './requests.js'
 
 export const OPTIONS: PlannerOptions = {
@@ -114,7 +115,7 @@ export function planner(world: World = {}): Planned {
   const memory = memoryStore()
   void memory.apply(files.map((file) => put(file, pieces[file.path])))
   // Numbers as here, and not as this index draws them: what is planned is the same each time.
-  const fixed = { ...memory, get: (path: string) => files.find((file) => file.path === path) }
+  const fixed = overridden<Store>(memory, { get: (path) => files.find((file) => file.path === path) })
   const store = byPromise ? slow(fixed) : fixed
   const prepared = createSnapshot(mirrors, { ...DEFAULT_SELECTION, ...choosing })
   const snapshot = world.statuses === undefined ? prepared : prepared.with(world.statuses)

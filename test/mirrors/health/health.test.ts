@@ -7,6 +7,7 @@ import { memoryStates } from '../../../lib/store/memory-states.js'
 import type { MirrorStateStore } from '../../../lib/store/states.js'
 import { fileAt, put } from '../../support/files.js'
 import { mirror } from '../../support/mirrors.js'
+import { overridden } from '../../support/overridden.js'
 import { type FakeWorld, fakeWorld, PROBING, SOMEONE4, SOMEONE6 } from './fake-health.js'
 
 const A = mirror('a')
@@ -214,7 +215,7 @@ describe('Range', () => {
       rank(world.registry.snapshot, { path: 'p', secure: false, ...wanted }, SOMEONE4, 9).map(
         (one) => one.mirror.id,
       )
-    assert.deepEqual(named({ several: true }), ['b'])
+    assert.deepEqual(named({ needsRange: true }), ['b'])
     assert.deepEqual(named({ redirectable: true }), ['a', 'b'])
     assert.deepEqual([stateOf(world, 'a').state, stateOf(world, 'a').ranges], ['up', false])
     assert.equal(stateOf(world, 'b').ranges, true)
@@ -425,7 +426,7 @@ describe('reports of clients', () => {
 /** As if every look were after a change of another process. */
 function versioned(states: MirrorStateStore): MirrorStateStore {
   let version = 0
-  return { ...states, version: () => version++ }
+  return overridden(states, { version: () => version++ })
 }
 
 describe('what others store', () => {
@@ -516,13 +517,12 @@ describe('what others store', () => {
   test('cannot be stored for a while: states are in force all the same, and are stored then', async () => {
     const memory = memoryStates()
     let isFull = false
-    const states: MirrorStateStore = {
-      ...memory,
+    const states = overridden<MirrorStateStore>(memory, {
       apply: (changes) => {
         if (isFull) throw new Error('database or disk is full')
         return memory.apply(changes)
       },
-    }
+    })
     const world = await probed([A, B], { states })
     isFull = true
     world.doing['https://a.example'] = 'ECONNREFUSED'
