@@ -8,16 +8,16 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import parseRange from 'range-parser'
 
-/** A mirror of the demo: any file server that knows Range would do. */
+/** Mirror of the demo. Any file server with support for Range would do. */
 export interface DemoMirror {
   readonly id: string
   readonly url: string
-  /** Bytes a second on one connection. */
+  /** Bytes per second and connection. */
   readonly rate: number
   readonly server: Server
 }
 
-/** Told whenever bytes of a file have been sent. */
+/** Called when bytes of a file have been sent. */
 export type Sent = (id: string, name: string, bytes: number) => void
 
 export async function startMirror(
@@ -49,7 +49,7 @@ export async function startMirror(
         await pipeline(createReadStream(file, { start, end }), throttle(rate, count), response)
       }
     } catch {
-      // No such file; or the client went away, and then there is nobody to tell.
+      // The file does not exist, or the client is gone and receives no response.
       if (!response.headersSent) response.statusCode = 404
       response.end()
     }
@@ -61,7 +61,7 @@ function ranges({ headers }: IncomingMessage, size: number): readonly { start: n
   return typeof parsed === 'number' ? [] : parsed
 }
 
-/** Lets so many bytes a second through, and says so. */
+/** Limits a stream to a number of bytes per second, and reports the bytes that pass. */
 export function throttle(rate: number, count: (bytes: number) => void): Transform {
   return new Transform({
     async transform(chunk: Buffer, _encoding, done) {

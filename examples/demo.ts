@@ -1,4 +1,5 @@
-// Everything on one machine: two origins, three mirrors, and the commands to try. `npm start` runs it.
+// Starts two origins and three mirrors on this machine, and prints commands to try. Run by `npm
+// start`.
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, ReadStream, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -14,32 +15,35 @@ import { mirroredBy, routes, sameBytes } from 'mirrored-by/koa'
 import prettyBytes from 'pretty-bytes'
 import { type DemoMirror, type Sent, startMirror, throttle } from './demo-mirror.js'
 
-/** Milliseconds without a byte sent after which the mirrors are taken to be done. */
-const QUIET = 700
+/** The mirrors count as finished after this time without a byte sent. */
+const QUIET_MS = 700
 const MB = 1024 * 1024
 const ISO = 'example.iso'
 const NAME_WITH_SPACE = 'release notes.txt'
 
-/** Bytes a second on one connection. Heaviest first: clients that read the list in order come to the slow one last. */
+/**
+ * Bytes per second and connection. The heaviest mirror is first, so clients that read the list in
+ * order reach the slow one last.
+ */
 const MIRRORS = [
   { id: 'fra1', host: '127.0.0.2', location: 'de', weight: 200, rate: 4 * MB },
   { id: 'nyc1', host: '127.0.0.3', location: 'us', weight: 100, rate: 4 * MB },
   { id: 'syd1', host: '127.0.0.4', location: 'au', weight: 50, rate: 1 * MB },
 ] as const
 
-/** Bytes a second. */
+/** Bytes per second. */
 const ORIGIN_RATE = 1 * MB
 
-/** What a client that goes away leaves. */
-const BROKEN_OFF = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']
+/** Error codes that a client leaves when it closes the connection. */
+const ABORT_CODES = ['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE']
 
-/** What is to be undone at the end, last first. */
+/** Cleanup steps, run in reverse order at the end. */
 const undo: (() => unknown)[] = []
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
     if (process.stdout.isTTY) console.log('\nstopped')
-    // By exit, for it may have been starting still.
+    // By `exit`, because the demo may still be starting.
     void stop().then(() => process.exit())
   })
 }
@@ -54,11 +58,11 @@ try {
 
 async function start(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'mirrored-by-'))
-  // Whatever ends this process, save SIGKILL.
+  // Runs however the process ends, except by SIGKILL.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const root = join(folder, 'repository')
   makeRepository(root)
-  // wget2 puts what a metalink names where it stands, whatever -P says.
+  // wget2 saves files of a Metalink in the working directory, whatever -P says.
   for (const name of ['wget2', 'redirect']) mkdirSync(join(folder, 'out', name), { recursive: true })
 
   const report = createReport()
@@ -80,7 +84,7 @@ async function start(): Promise<void> {
 
 function makeRepository(root: string): void {
   mkdirSync(join(root, 'docs'), { recursive: true })
-  // Bytes that do not compress, and differ from piece to piece.
+  // Bytes that do not compress and differ in each piece.
   const iso = Buffer.alloc(8 * MB)
   for (let at = 0, state = 1; at < iso.length; at += 4) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0
@@ -91,13 +95,13 @@ function makeRepository(root: string): void {
   writeFileSync(join(root, 'docs', 'readme.txt'), 'Folders are fine too.\n')
 }
 
-/** An origin on a port of its own, its first pass complete. */
+/** Starts an origin on its own port, and waits for its first pass. */
 async function startOrigin(options: OriginOptions, port: number, report: Sent): Promise<string> {
-  // The port first, for it is part of the URLs that answers carry.
+  // Listen first, because the port is part of the URLs in responses.
   const server = await listen(port)
   undo.push(() => close(server))
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  // No probes, and so no looks for what mirrors hold either, for what they send is counted here.
+  // Without probes, and thus without checks of files: the demo counts the bytes that mirrors send.
   const origin = await createOrigin({
     ...options,
     baseUrl,
@@ -107,8 +111,8 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   })
   undo.push(() => origin.close())
   const app = new Koa()
-  // aria2 breaks off what it has from a mirror by now: that is no error to show.
-  app.on('error', (error) => BROKEN_OFF.includes(codeOf(error) ?? '') || console.error(error))
+  // aria2 aborts downloads from mirrors that it no longer needs. Such errors are not printed.
+  app.on('error', (error) => ABORT_CODES.includes(codeOf(error) ?? '') || console.error(error))
   app.use(slowly(report))
   app.use(mirroredBy(origin))
   app.use(routes(origin).routes())
@@ -118,7 +122,9 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   return baseUrl
 }
 
-/** An origin with much to do: alone on this machine it would be done before the first mirror is asked. */
+/**
+ * Slows the origin down. Otherwise it would send the whole file before a client requests a mirror.
+ */
 function slowly(report: Sent): Koa.Middleware {
   return async (ctx, next) => {
     await next()
@@ -180,7 +186,7 @@ function show(folder: string, origin: string, redirecting: string, mirrors: read
   console.log(lines.join('\n'))
 }
 
-/** Says what the mirrors have sent, when they have been quiet for a moment. */
+/** Prints what the mirrors have sent, once they have been idle for a moment. */
 function createReport(): Sent {
   const sums = new Map<string, Map<string, number>>()
   const print = (): void => {
@@ -192,7 +198,7 @@ function createReport(): Sent {
     }
     sums.clear()
   }
-  const timer = setTimeout(print, QUIET)
+  const timer = setTimeout(print, QUIET_MS)
   undo.push(() => clearTimeout(timer))
   return (id, name, bytes) => {
     const byMirror = sums.get(name) ?? new Map<string, number>()

@@ -1,4 +1,4 @@
-// A Koa server of files, and one line more: every answer tells which mirrors hold the file, and its digests.
+// A Koa file server with one more line: every response lists the mirrors and digests of its file.
 //   node dist/examples/koa-decorate.js [FOLDER] [MIRRORS-FILE]
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
@@ -12,7 +12,7 @@ const origin = await createOrigin({ root, mirrors })
 const app = new Koa()
 app.use(mirroredBy(origin))
 app.use(serve(root))
-// Clients of several mirrors break downloads off all the time: that is no error.
+// Clients that use several mirrors often abort downloads. That is not an error.
 app.on('error', (error: NodeJS.ErrnoException) => {
   if (!['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? '')) console.error(error)
 })
@@ -21,7 +21,7 @@ const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 
-// Downloads that are under way are finished first.
+// Waits for downloads in progress.
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => server.close(() => void origin.close()))
 }

@@ -1,4 +1,4 @@
-// A Koa server that sends every client to a mirror, and serves the files that no mirror holds.
+// A Koa server that redirects clients to mirrors, and sends the files that no mirror holds.
 //   node dist/examples/koa-redirect.js [FOLDER] [MIRRORS-FILE]
 import type { AddressInfo } from 'node:net'
 import Koa from 'koa'
@@ -17,7 +17,7 @@ const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 
-// Downloads that are under way are finished first.
+// Waits for downloads in progress.
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => server.close(() => void origin.close()))
 }

@@ -1,4 +1,4 @@
-// No framework: node:http, around a handler that sends the files as it did before.
+// node:http without a framework, around an existing handler that sends the files.
 //   node dist/examples/node-http.js [FOLDER] [MIRRORS-FILE]
 import { createReadStream, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -17,12 +17,15 @@ server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 })
 
-// Downloads that are under way are finished first.
+// Waits for downloads in progress.
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => server.close(() => void origin.close()))
 }
 
-/** Your handler. With `serve: true` among the options, the origin sends the files itself and needs none. */
+/**
+ * Your handler. With the option `serve: true`, the origin sends the files itself and needs no
+ * handler.
+ */
 function sendFile(request: IncomingMessage, response: ServerResponse): void {
   const found = find(request.url ?? '/')
   if (found === undefined) {
@@ -35,7 +38,9 @@ function sendFile(request: IncomingMessage, response: ServerResponse): void {
   else pipeline(createReadStream(file), response, () => {})
 }
 
-/** The file of a URL: `normalize` keeps a path that begins with a slash below the folder. */
+/**
+ * Returns the file of a URL. `normalize` keeps a path that starts with a slash below the folder.
+ */
 function find(url: string): { file: string; size: number; mtime: Date } | undefined {
   try {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname)

@@ -15,26 +15,28 @@ import type { FilePlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 
 /**
- * A file ready to be sent: head and body come from one descriptor, which the body closes when it has ended or is
- * destroyed.
+ * File that is ready to be sent. Head and body come from one descriptor, which the body closes when
+ * it ends or is destroyed.
  */
 export interface OpenedFile {
   readonly status: number
   readonly fields: readonly Field[]
-  /** Those of them that are true of the file's bytes as they are, and of no coding of them. */
-  readonly ofBytes: readonly Field[]
-  /** What a GET is sent; absent where that is nothing. */
+  /**
+   * Fields that hold for the uncoded bytes of the file only, not for any content coding of them.
+   */
+  readonly uncodedFields: readonly Field[]
+  /** Body for a GET. Absent if the response has no content. */
   readonly body?: Readable
 }
 
-/** What the system says when there is no file to be sent at that path: somebody else may have an answer. */
+/** System error codes that mean: no file to send at the path. The request is then passed on. */
 const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENAMETOOLONG'])
 
 /**
- * Opens the file of a plan and says how to answer. One descriptor decides the fields and gives the bytes, so that a file
- * that is replaced meanwhile cannot mix with the other one's digests.
+ * Opens the file of a plan and makes the response. One descriptor decides the fields and gives the
+ * bytes, so a file that is replaced meanwhile is never sent with the digests of its successor.
  *
- * @returns undefined where there is no such file below the root
+ * @returns undefined if there is no such file below the root
  */
 export async function openFile(
   origin: Origin,
@@ -43,7 +45,7 @@ export async function openFile(
 ): Promise<OpenedFile | undefined> {
   const handle = await openInside(origin.root, plan.path)
   if (handle === undefined) return undefined
-  let kept = false
+  let isKept = false
   try {
     const stats = await handle.stat({ bigint: true })
     if (!stats.isFile()) return undefined
@@ -56,29 +58,38 @@ export async function openFile(
       mime.contentType(plan.path.slice(plan.path.lastIndexOf('/') + 1)) || 'application/octet-stream'
     const etag = etagOf(origin.options.etag, identity, indexed?.file.digests)
     const boundary = () => `mirrored-by-${randomUUID()}`
-    const how = fileResponse(request, { identity, etag, type }, Date.now(), boundary)
-    // A 416 or 412 is not of the file, whose digests it would seem to carry.
-    const isOfFile = how.status < 400
-    const ours = isOfFile ? (indexed?.fields ?? []) : []
-    const ofBytes = isOfFile ? [...how.fields.filter(([name]) => OF_BYTES.has(name)), ...ours] : []
-    const head = { status: how.status, fields: [...how.fields, ...ours], ofBytes }
-    if (!hasBody(how)) return head
-    kept = true
-    return { ...head, body: bodyOf(handle, how) }
+    const response = fileResponse(request, { identity, etag, type }, Date.now(), boundary)
+    // A 416 or 412 does not carry the file, so it must not have the digests of the file.
+    const carriesFile = response.status < 400
+    const indexedFields = carriesFile ? (indexed?.fields ?? []) : []
+    const uncodedFields = carriesFile
+      ? [...response.fields.filter(([name]) => UNCODED_FIELDS.has(name)), ...indexedFields]
+      : []
+    const head = { status: response.status, fields: [...response.fields, ...indexedFields], uncodedFields }
+    if (!hasBody(response)) return head
+    isKept = true
+    return { ...head, body: bodyOf(handle, response) }
   } finally {
-    if (!kept) await handle.close()
+    if (!isKept) await handle.close()
   }
 }
 
-/** A strong tag is of one coding (RFC 9110 §8.8.3.3), and ranges are of the bytes that have it. */
-const OF_BYTES = new Set(['ETag', 'Accept-Ranges'])
+/**
+ * A strong tag belongs to one content coding (RFC 9110 §8.8.3.3), and ranges to the bytes with that
+ * tag.
+ */
+const UNCODED_FIELDS = new Set(['ETag', 'Accept-Ranges'])
 
-/** Opens a path of the repository, and nothing outside of it, however links lead. */
+/**
+ * Opens a path of the repository. Returns undefined for a path outside of the repository, by links
+ * too.
+ */
 async function openInside(root: string, path: string): Promise<FileHandle | undefined> {
   try {
     const real = await realpath(join(root, path))
     if (!isInside(root, real)) return undefined
-    // Links are resolved: one that appears now is not followed. Not blocking, for a FIFO would wait for its writer.
+    // O_NOFOLLOW: links are resolved, so a link that appears now is not followed. O_NONBLOCK: a
+    // FIFO would wait for its writer.
     return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     if (NO_FILE.has(systemCode(error) ?? '')) return undefined
@@ -86,27 +97,30 @@ async function openInside(root: string, path: string): Promise<FileHandle | unde
   }
 }
 
-type Sent = Extract<FileResponse, { ranges: unknown } | { parts: unknown }>
+type ResponseWithBody = Extract<FileResponse, { ranges: unknown } | { parts: unknown }>
 
-function hasBody(how: FileResponse): how is Sent {
-  return 'ranges' in how || 'parts' in how
+function hasBody(response: FileResponse): response is ResponseWithBody {
+  return 'ranges' in response || 'parts' in response
 }
 
-function bodyOf(handle: FileHandle, how: Sent): Readable {
-  const parts = 'parts' in how ? how.parts : how.ranges.map((range) => ({ ...range, head: '' }))
-  const body = Readable.from(read(handle, parts, 'parts' in how ? how.end : ''), { objectMode: false })
-  // Not in `read`, which never runs where the client is gone before the first byte.
+function bodyOf(handle: FileHandle, response: ResponseWithBody): Readable {
+  const parts =
+    'parts' in response ? response.parts : response.ranges.map((range) => ({ ...range, head: '' }))
+  const body = Readable.from(read(handle, parts, 'parts' in response ? response.end : ''), {
+    objectMode: false,
+  })
+  // Not in `read`, which never runs if the client is gone before the first byte.
   body.once('close', () => void handle.close().catch(() => {}))
   return body
 }
 
-/** Read at a time. */
+/** Bytes of one read. */
 const CHUNK_BYTES = 256 * 1024
 
 async function* read(handle: FileHandle, parts: readonly RangePart[], end: string): AsyncGenerator<Buffer> {
   for (const part of parts) {
     if (part.head !== '') yield Buffer.from(part.head, 'latin1')
-    let left = part.end - part.start + 1
+    let bytesLeft = part.end - part.start + 1
     const { start } = part
     for await (const chunk of handle.createReadStream({
       start,
@@ -114,11 +128,12 @@ async function* read(handle: FileHandle, parts: readonly RangePart[], end: strin
       autoClose: false,
       highWaterMark: CHUNK_BYTES,
     })) {
-      left -= chunk.length
+      bytesLeft -= chunk.length
       yield chunk
     }
-    // Cut short under our hands: only a broken connection tells the client, whose length would never come.
-    if (left > 0) throw new Error('the file became shorter while it was sent')
+    // The file was truncated while it was sent. Only a broken connection shows the client that
+    // bytes are missing.
+    if (bytesLeft > 0) throw new Error('the file became shorter while it was sent')
   }
   if (end !== '') yield Buffer.from(end, 'latin1')
 }

@@ -4,12 +4,12 @@ import { digestAtOnce } from '../indexing/digest/native.js'
 import { ALGORITHMS, type IndexedFile } from '../model.js'
 import type { SentContent } from './response.js'
 
-/** Streams by which the bytes of others go out as they are. */
+/** Bodies whose bytes a stream passes on unchanged, by that stream. */
 const originals = new WeakMap<object, object>()
 
 /**
- * Says that a stream passes on the bytes of a body as they are, as a throttle or a counter does. Without a word for it the
- * bytes that come out of a stream may be others, and are sent without digests.
+ * Declares that a stream passes on the bytes of a body unchanged, as a throttle or a counter does.
+ * The bytes of any other stream may have been changed, so they are sent without digests.
  *
  * ```ts
  * ctx.body = sameBytes(body.pipe(new Throttle()), body)
@@ -23,7 +23,7 @@ export function sameBytes<S extends object>(stream: S, body: object): S {
   return stream
 }
 
-/** Where the bytes of a body come from. */
+/** Returns the body that the bytes of a body come from. */
 export function originalOf(body: unknown): unknown {
   let original = body
   while (typeof original === 'object' && original !== null && originals.has(original))
@@ -32,13 +32,14 @@ export function originalOf(body: unknown): unknown {
 }
 
 /**
- * What Koa sends, as far as that can be known: whose bytes a body holds. Layers above may replace it after we have seen it.
+ * Tracks whether a Koa response carries the bytes of a file. Layers above can replace the body
+ * after `inspect()`.
  */
 export class Body {
   readonly #ctx: Context
   readonly #file: IndexedFile
-  /** What the layers below made, when they were done. */
-  #seen: unknown
+  /** Original of the body that the layers below have set. */
+  #inspected: unknown
   #content: SentContent = 'path'
 
   constructor(ctx: Context, file: IndexedFile) {
@@ -46,76 +47,86 @@ export class Body {
     this.#file = file
   }
 
-  /** Looks at what the layers below have made. */
-  async look(): Promise<void> {
+  /** Reads the body that the layers below have set. */
+  async inspect(): Promise<void> {
     const body = originalOf(this.#ctx.body)
-    this.#seen = body
+    this.#inspected = body
     if (body instanceof ReadStream) {
-      // Koa answers an error of the stream, but listens no longer once a HEAD is answered: a file that is gone when its
-      // stream opens would then end the process, with or without us.
+      // Koa handles errors of the stream, but stops listening once a HEAD is sent. Without this
+      // listener, a file that is gone when its stream opens would end the process, even without
+      // mirrored-by.
       body.on('error', () => {})
       this.#content = (await statsOf(body, this.#ctx.method)) ?? 'other'
     } else if (typeof body === 'string' || Buffer.isBuffer(body)) {
       this.#content = isContent(body, this.#file) ? 'path' : 'other'
     } else if (body !== undefined && body !== null) {
-      // A stream that the file may have gone through, or something else that Koa makes bytes of.
+      // A stream that may have changed the bytes, or a value that Koa converts to bytes.
       this.#content = 'other'
     }
   }
 
-  /** Of the answer as it is about to be sent. */
+  /** Content of the response that is about to be sent. */
   get content(): SentContent {
     if (isToBeCoded(this.#ctx)) return 'other'
     const { body, status } = this.#ctx
-    // Whoever cuts ranges out of a body puts another in its place, and says by Content-Range of how many bytes it was.
+    // Middleware that cuts a range out of a body replaces the body, and sends the original length
+    // in Content-Range.
     if (status === 206) return typeof this.#content === 'object' ? this.#content : 'path'
-    const isReplaced = body !== undefined && body !== null && originalOf(body) !== this.#seen
+    const isReplaced = body !== undefined && body !== null && originalOf(body) !== this.#inspected
     return isReplaced ? 'other' : this.#content
   }
 }
 
 /**
- * Keeps koa-compress from coding a file, unless the application has a wish of its own. Coded, the file could not have its
- * digests, for they are of other bytes; nor ranges, which a client puts together with those that mirrors send; and as
- * koa-compress codes no HEAD, its HEAD would tell of something else than its GET. `ctx.compress` is asked for before
- * `next`, as koa-compress may be below us as well as above.
+ * Keeps koa-compress from coding a file, unless the application has set `ctx.compress`. A coded
+ * file cannot have the digests of the file, which are of other bytes. It cannot have ranges either,
+ * because clients combine them with ranges of mirrors. As koa-compress does not code HEAD, fields
+ * of HEAD and GET would differ too. `ctx.compress` is set before `next`, because koa-compress may
+ * be mounted below or above.
  *
- * `Cache-Control: no-transform` would say the same to more coders, but it is the application's field, and goes on to
- * every cache: whoever wants that sets it.
+ * `Cache-Control: no-transform` would reach more coders. But that field belongs to the application,
+ * and reaches every cache.
  */
 export function keepUncoded(ctx: Context): void {
   ctx.compress ??= false
 }
 
 /**
- * Whether the application wants an answer coded that we would have left as it is. A HEAD does not show it, and then must
- * not tell what the GET cannot keep.
+ * Returns true if the application wants the response coded, by `ctx.compress`. A HEAD does not show
+ * the coding, and must not have fields that the coded GET lacks.
  */
 export function isToBeCoded(ctx: Context): boolean {
-  const wish: unknown = ctx.compress
-  return Boolean(wish) && ctx.acceptsEncodings().some((coding) => coding !== 'identity')
+  const compress: unknown = ctx.compress
+  return Boolean(compress) && ctx.acceptsEncodings().some((coding) => coding !== 'identity')
 }
 
-/** Whether bytes in memory are the file's: somebody may have changed them, and not their number. */
+/**
+ * Returns true if bytes in memory are those of the file. Compares a digest, because a change can
+ * keep the length.
+ */
 function isContent(bytes: string | Buffer, { identity, digests }: IndexedFile): boolean {
   if (Buffer.byteLength(bytes) !== identity.size) return false
   for (const algorithm of ALGORITHMS) {
-    const known = digests[algorithm]
-    const computed = known && digestAtOnce(algorithm, bytes)
-    if (computed !== undefined) return computed.equals(known ?? computed)
+    const indexed = digests[algorithm]
+    const computed = indexed && digestAtOnce(algorithm, bytes)
+    if (computed !== undefined) return computed.equals(indexed ?? computed)
   }
   return false
 }
 
-/** Of the file that a stream reads, by its descriptor where its bytes are sent; undefined where it cannot be read. */
+/**
+ * Returns the stats of the file that a stream reads, from its descriptor for a GET. Undefined if
+ * the file cannot be read.
+ */
 async function statsOf(stream: ReadStream, method: string): Promise<BigIntStats | undefined> {
   try {
-    // A HEAD sends no bytes: the path that would be opened says enough, and nobody waits for that.
+    // A HEAD sends no bytes, so the path is enough: opening the file would delay the response.
     if (method === 'HEAD' && stream.pending) return statSync(stream.path, { bigint: true })
     const descriptor = await descriptorOf(stream)
     return descriptor === undefined ? undefined : fstatSync(descriptor, { bigint: true })
   } catch {
-    return undefined // gone, or closed because the client is
+    // The file is gone, or the stream was closed because the client is gone.
+    return undefined
   }
 }
 

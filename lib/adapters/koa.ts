@@ -24,8 +24,9 @@ export { sameBytes } from './koa-body.js'
 type Next = () => Promise<unknown>
 
 /**
- * Koa middleware. Mount it above whatever sends the files (`koa-static`, `koa-send`, …), at the root or by `koa-mount`.
- * The client's address is `ctx.ip`: set `app.proxy` only where a proxy of yours sets X-Forwarded-For.
+ * Returns Koa middleware. Mount it above the middleware that sends the files (`koa-static`,
+ * `koa-send`, …), at the root or by `koa-mount`. The address of the client is `ctx.ip`. Set
+ * `app.proxy` only if a proxy of yours sets X-Forwarded-For.
  */
 export function mirroredBy(origin: Origin): Middleware {
   return (ctx, next) => {
@@ -38,10 +39,11 @@ export function mirroredBy(origin: Origin): Middleware {
 }
 
 /**
- * Routes that are not files, for `app.use(routes(origin).routes())`, below names that no file of a repository has:
+ * Returns routes that are not files, for `app.use(routes(origin).routes())`. No file of a
+ * repository has their paths.
  *
- * - `GET /.mirrored-by/status`: how far the index is
- * - `GET /.mirrored-by/mirrors`: the mirrors, without what is not for everyone
+ * - `GET /.mirrored-by/status`: progress of the index
+ * - `GET /.mirrored-by/mirrors`: public properties of enabled mirrors that are not private
  */
 export function routes(origin: Origin): Router {
   const router = new Router({ prefix: '/.mirrored-by' })
@@ -50,7 +52,7 @@ export function routes(origin: Origin): Router {
     ctx.body = { seen, pending, hashed, mirrors: origin.mirrors().length }
   })
   router.get('/mirrors', (ctx) => {
-    // An allow-list: what a mirror gains later is not shown until it is named here.
+    // An allow-list: properties that mirrors gain later are not shown before they are added here.
     ctx.body = origin
       .mirrors()
       .filter((mirror) => !mirror.private && mirror.enabled)
@@ -74,12 +76,12 @@ class KoaRequestView extends NodeRequestView {
     this.#ctx = ctx
   }
 
-  // Past the delegates of `ctx` where they only pass on: each costs a tenth of a plan.
+  // Bypasses delegates of `ctx` that only pass on a value: each costs a tenth of a plan.
   get target(): string {
     return this.request.url ?? '/'
   }
 
-  /** What `koa-mount` has taken from the front of the path. */
+  /** Prefix of the path that `koa-mount` has removed. */
   get mount(): string {
     const { originalUrl } = this.#ctx
     const { target } = this
@@ -110,7 +112,7 @@ function apply(origin: Origin, plan: Plan, view: RequestView, ctx: Context, next
     case 'redirect':
     case 'document':
     case 'reject':
-      answerWith(plan, ctx)
+      respond(plan, ctx)
       return DONE
   }
 }
@@ -128,10 +130,10 @@ async function decorate(
   const body = new Body(ctx, plan.file)
   decorateWhenSent(origin, plan, view, ctx.res, () => body.content)
   await next()
-  await body.look()
+  await body.inspect()
   const { content } = body
   if (typeof content !== 'object' || view.header('if-none-match') === undefined) return
-  // Now rather than when the head is written: a file that is not to be sent need not be read.
+  // Decided now, before the head is written, so that a file that need not be sent is not read.
   if (decoration(plan, view, responseViewOf(ctx.res), identityOf(content))?.notModified) {
     ctx.status = 304
     ctx.body = null
@@ -145,19 +147,20 @@ async function sendFile(
   ctx: Context,
   next: Next,
 ): Promise<unknown> {
-  const answer = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
-  if (!answer) return next()
+  const opened = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  if (!opened) return next()
   keepUncoded(ctx)
-  ctx.status = answer.status
-  // On a HEAD too, where Koa does not read it: layers above that change bodies then change that answer as well.
-  if (answer.body !== undefined) ctx.body = answer.body
-  setFields(ctx.res, answer.fields)
-  const isReplaced = () => ctx.body !== undefined && ctx.body !== null && originalOf(ctx.body) !== answer.body
-  keepWhileSame(ctx.res, answer.ofBytes, () => !isToBeCoded(ctx) && !isReplaced())
+  ctx.status = opened.status
+  // Set for HEAD too, although Koa does not read it: layers above that change bodies then change
+  // both responses alike.
+  if (opened.body !== undefined) ctx.body = opened.body
+  setFields(ctx.res, opened.fields)
+  const isReplaced = () => ctx.body !== undefined && ctx.body !== null && originalOf(ctx.body) !== opened.body
+  keepWhileSame(ctx.res, opened.uncodedFields, () => !isToBeCoded(ctx) && !isReplaced())
   return undefined
 }
 
-function answerWith(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context): void {
+function respond(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context): void {
   ctx.status = plan.status
   if (plan.kind === 'redirect') {
     ctx.res.setHeader('Location', plan.location)
@@ -171,7 +174,7 @@ function answerWith(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context
   setFields(ctx.res, plan.fields)
 }
 
-/** Koa sends a `Buffer` or a `Stream` as it is, but would send other bytes and iterables as JSON. */
+/** Returns a body that Koa sends as bytes. It would send a `Uint8Array` or an iterable as JSON. */
 function koaBody(body: DocumentBody): string | Buffer | Readable {
   if (typeof body === 'string') return body
   if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.byteLength)

@@ -13,9 +13,11 @@ import { NodeRequestView } from './request.js'
 import { decorateWhenSent, keepWhileSame, readableOf, setFields, writeHead } from './response.js'
 
 /**
- * A listener for `http.createServer`. The client's address comes from `proxy-addr` with the origin's `trustProxy`.
+ * Returns a listener for `http.createServer`. The address of the client comes from `proxy-addr`
+ * with the origin's `trustProxy`.
  *
- * @param handler answers what mirrored-by does not; without it that is a plain 404
+ * @param handler handles requests that are passed on, and sends files unless the option `serve` is
+ * on. Default: sends a 404
  */
 export function mirroredBy(origin: Origin, handler: RequestListener = notFound): RequestListener {
   const trust = proxyAddr.compile([...origin.options.trustProxy])
@@ -86,7 +88,7 @@ function apply(
     case 'redirect':
     case 'document':
     case 'reject':
-      answerWith(origin, plan, view, response)
+      respond(origin, plan, view, response)
   }
 }
 
@@ -97,15 +99,15 @@ async function sendFile(
   response: ServerResponse,
   pass: () => void,
 ): Promise<void> {
-  const answer = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
-  if (!answer) {
+  const opened = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  if (!opened) {
     pass()
     return
   }
-  response.statusCode = answer.status
-  setFields(response, answer.fields)
-  keepWhileSame(response, answer.ofBytes, () => true)
-  await sendBody(origin, view, response, answer.body)
+  response.statusCode = opened.status
+  setFields(response, opened.fields)
+  keepWhileSame(response, opened.uncodedFields, () => true)
+  await sendBody(origin, view, response, opened.body)
 }
 
 /** Sends a stream, or destroys it unread for a HEAD. */
@@ -128,7 +130,7 @@ async function sendBody(
   }
 }
 
-function answerWith(
+function respond(
   origin: Origin,
   plan: RedirectPlan | DocumentPlan | RejectPlan,
   view: RequestView,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { RequestView } from '../request/view.js'
 
-/** The view of a request of `node:http`, on which Koa, Express and Fastify are built too. */
+/** View of a request of `node:http`. Koa, Express and Fastify are built on it too. */
 export abstract class NodeRequestView implements RequestView {
   protected readonly request: IncomingMessage
 
@@ -9,7 +9,7 @@ export abstract class NodeRequestView implements RequestView {
     this.request = request
   }
 
-  // Read only where planning needs them: some frameworks work them out anew each time.
+  // Read only if planning needs them: some frameworks compute them on each access.
   abstract get target(): string
   abstract get mount(): string
   abstract get host(): string | undefined

@@ -10,7 +10,10 @@ import { decoration, type ResponseView } from '../request/decoration.js'
 import type { DecoratePlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 
-/** Sets fields on a response: lines of one name stay separate, and join those that are there. */
+/**
+ * Sets fields on a response. Lines of one name stay separate, and are added to lines that are set
+ * already.
+ */
 export function setFields(response: ServerResponse, fields: readonly Field[]): void {
   for (const [name, lines] of byName(fields)) {
     if (!JOINED.has(name) || !response.hasHeader(name)) response.setHeader(name, lines)
@@ -19,10 +22,12 @@ export function setFields(response: ServerResponse, fields: readonly Field[]): v
   }
 }
 
-/** Fields that others may have set with as much right as we. */
+/** Fields to which lines are added. Other fields are replaced. */
 const JOINED = new Set(['Link', 'Vary'])
 
-/** Writes a head of ours alone: in one go, unless others have set fields before. */
+/**
+ * Writes the head of a response of ours: in one call, unless the application has set fields before.
+ */
 export function writeHead(response: ServerResponse, status: number, fields: readonly Field[]): void {
   if (response.getHeaderNames().length === 0) response.writeHead(status, Object.fromEntries(byName(fields)))
   else {
@@ -36,16 +41,16 @@ export function readableOf(body: AsyncIterable<Uint8Array>): Readable {
   return body instanceof Readable ? body : Readable.from(body, { objectMode: false })
 }
 
-/** As Node takes fields: several lines of one name, which stand together, as an array. */
+/** Groups fields as Node takes them: adjacent lines of one name as an array. */
 function byName(fields: readonly Field[]): [name: string, lines: string | string[]][] {
-  const named: [name: string, lines: string | string[]][] = []
+  const grouped: [name: string, lines: string | string[]][] = []
   for (const [name, value] of fields) {
-    const last = named[named.length - 1]
-    if (last?.[0] !== name) named.push([name, value])
+    const last = grouped[grouped.length - 1]
+    if (last?.[0] !== name) grouped.push([name, value])
     else if (typeof last[1] === 'string') last[1] = [last[1], value]
     else last[1].push(value)
   }
-  return named
+  return grouped
 }
 
 function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {
@@ -54,14 +59,15 @@ function linesOf(value: number | string | readonly string[] | undefined): readon
 }
 
 /**
- * What is known of the bytes that go out: the state of the open file that they come from; nothing more than the path; or
- * that they may be other bytes.
+ * Source of the bytes of a response: the stats of the open file that they come from; `path` if only
+ * the path is known; `other` if they may differ from the file.
  */
 export type SentContent = BigIntStats | 'path' | 'other'
 
 /**
- * Adds a plan's fields to whatever answer the response turns out to be, if that is the plan's file. Decided as late as
- * can be, when the head is about to be written: by then every layer above and below has said what it sends.
+ * Adds the fields of a plan to the response of the application, if that carries the file of the
+ * plan. Decides when the head is about to be written: by then every layer above and below has set
+ * its status and fields.
  */
 export function decorateWhenSent(
   origin: Origin,
@@ -81,7 +87,7 @@ export function decorateWhenSent(
       if (added === undefined) return
       setFields(response, added.fields)
       if (added.notModified) becomeNotModified(response)
-      else takeBackWhenChanged(response, added.fields)
+      else removeWhenChanged(response, added.fields)
     } catch (error) {
       origin.warn(error)
     }
@@ -89,9 +95,10 @@ export function decorateWhenSent(
 }
 
 /**
- * Takes fields back that tell of a file, and are set already, where other bytes of it are sent after all.
+ * Removes fields of a file that are set already, if other bytes are sent after all.
  *
- * @param isSame whether the bytes are the file's, as far as that can be known beside the head
+ * @param isSame returns true if the bytes are those of the file, as far as the adapter can tell
+ * apart from the head
  */
 export function keepWhileSame(
   response: ServerResponse,
@@ -102,23 +109,24 @@ export function keepWhileSame(
   onHeaders(response, () => {
     const coding = response.getHeader('Content-Encoding') ?? 'identity'
     const isWhole = response.statusCode === 304 || String(response.getHeader('Content-Length')) === length
-    if (coding === 'identity' && isWhole && isSame()) takeBackWhenChanged(response, fields)
-    else takeBack(response, fields)
+    if (coding === 'identity' && isWhole && isSame()) removeWhenChanged(response, fields)
+    else removeFields(response, fields)
   })
 }
 
 /**
- * Layers that have asked for it before us, by `on-headers` as `compression` does, are heard after us, and may then code
- * what we have taken for the file's bytes. Nothing comes after them; but what they say shows it.
+ * Removes fields if a later layer changes the head. Listeners of `on-headers` that were added
+ * before ours run after ours, and may then code the bytes of the file, as `compression` does. No
+ * hook runs after them, so this watches the fields that they set.
  */
-function takeBackWhenChanged(response: ServerResponse, fields: readonly Field[]): void {
+function removeWhenChanged(response: ServerResponse, fields: readonly Field[]): void {
   const { setHeader, removeHeader } = response
   response.setHeader = (name, value) => {
-    if (isChange(name, value)) takeBack(response, fields)
+    if (isChange(name, value)) removeFields(response, fields)
     return setHeader.call(response, name, value)
   }
   response.removeHeader = (name) => {
-    if (isChange(name, undefined)) takeBack(response, fields)
+    if (isChange(name, undefined)) removeFields(response, fields)
     removeHeader.call(response, name)
   }
   function isChange(name: string, value: unknown): boolean {
@@ -128,17 +136,17 @@ function takeBackWhenChanged(response: ServerResponse, fields: readonly Field[])
   }
 }
 
-function takeBack(response: ServerResponse, fields: readonly Field[]): void {
+function removeFields(response: ServerResponse, fields: readonly Field[]): void {
   for (const [name, lines] of byName(fields)) {
-    // That an answer depends on more than it does is no lie.
+    // A `Vary` that names too much is harmless.
     if (name === 'Vary') continue
-    const others = linesOf(response.getHeader(name)).filter((line) => !linesOf(lines).includes(line))
-    if (others.length > 0) response.setHeader(name, others)
+    const otherLines = linesOf(response.getHeader(name)).filter((line) => !linesOf(lines).includes(line))
+    if (otherLines.length > 0) response.setHeader(name, otherLines)
     else response.removeHeader(name)
   }
 }
 
-/** What a response says of itself so far. */
+/** Returns the head of a response as set so far. */
 export function responseViewOf(response: ServerResponse): ResponseView {
   return {
     status: response.statusCode,
@@ -155,29 +163,32 @@ function identify(
   response: ServerResponse,
   content: () => SentContent,
 ): Identity | undefined {
-  // Answers that cannot be the file's cost no system call.
+  // Responses that cannot carry the file cost no system call.
   if (![200, 206, 304].includes(response.statusCode)) return undefined
   const { file } = plan
   const sent = content()
-  const opened = typeof sent === 'object' ? regular(sent) : undefined
+  const opened = typeof sent === 'object' ? regularFile(sent) : undefined
   if (opened !== undefined && sameIdentity(opened, file.identity)) return opened
-  // What was opened may be another file, as one that is coded already; the index is wrong only where the path says so.
-  const found = present(plan)
-  if (found !== undefined && sameIdentity(found, file.identity)) return sent === 'path' ? found : undefined
+  // The opened file can be another one, for example a precompressed file. Only the path shows
+  // whether the index is out of date.
+  const onDisk = identityOnDisk(plan)
+  if (onDisk !== undefined && sameIdentity(onDisk, file.identity)) return sent === 'path' ? onDisk : undefined
   origin.invalidate(file.path)
   return undefined
 }
 
-function present(plan: DecoratePlan): Identity | undefined {
+function identityOnDisk(plan: DecoratePlan): Identity | undefined {
   const stats = statSync(plan.absolute, { bigint: true, throwIfNoEntry: false })
-  return stats && regular(stats)
+  return stats && regularFile(stats)
 }
 
-function regular(stats: BigIntStats): Identity | undefined {
+function regularFile(stats: BigIntStats): Identity | undefined {
   return stats.isFile() ? identityOf(stats) : undefined
 }
 
-/** A 304 has no content, and Node then drops what is written as one (RFC 9110 §15.4.5). */
+/**
+ * Turns a response into a 304, which has no content (RFC 9110 §15.4.5). Node then drops the body.
+ */
 function becomeNotModified(response: ServerResponse): void {
   response.statusCode = 304
   for (const name of ['Content-Length', 'Content-Type', 'Transfer-Encoding']) response.removeHeader(name)

@@ -1,47 +1,51 @@
 import type { Field } from '../model.js'
 
-/** One field line of more bytes is not sent: proxies and clients give up on it. */
+/** Longer field lines are not sent, because proxies and clients give up on them. */
 export const MAX_LINE_BYTES = 1024
 
-/** Bytes of a line on the wire, with its colon, space and CRLF. All our values are ASCII. */
+/**
+ * Returns the bytes of a field line on the wire, with colon, space and CRLF. All our values are
+ * ASCII.
+ */
 export function lineBytes([name, value]: Field): number {
   return name.length + value.length + 4
 }
 
-/** The lines of one duplicate: its `Link`, and its `X-Mirrored-By`. */
+/** Field lines of one duplicate. */
 export interface DuplicateLines {
   readonly link: Field
   readonly mirroredBy: Field
 }
 
 /**
- * The whole block in the order that clients need: describedby links, duplicates, digests, the rest. Where it would be
- * more than `maxBytes`, duplicates go first, the last before the others, then the descriptions; digests stay.
+ * Returns all fields in the order that clients need: describedby links, duplicates, digests, the
+ * rest. If they exceed `maxBytes`, duplicates are left out first, from the last one on, then
+ * describedby links. Digests stay.
  */
 export function fieldBlock(
-  descriptions: readonly Field[],
+  describedBy: readonly Field[],
   duplicates: readonly DuplicateLines[],
   digests: readonly Field[],
   rest: readonly Field[],
   maxBytes: number,
 ): Field[] {
-  let left = maxBytes - bytesOf(digests) - bytesOf(rest)
+  let bytesLeft = maxBytes - bytesOf(digests) - bytesOf(rest)
   const block: Field[] = []
-  for (const description of descriptions) {
-    const bytes = lineBytes(description)
-    if (bytes > MAX_LINE_BYTES || bytes > left) continue
-    block.push(description)
-    left -= bytes
+  for (const link of describedBy) {
+    const bytes = lineBytes(link)
+    if (bytes > MAX_LINE_BYTES || bytes > bytesLeft) continue
+    block.push(link)
+    bytesLeft -= bytes
   }
   const mirroredBy: Field[] = []
   for (const duplicate of duplicates) {
     const linkBytes = lineBytes(duplicate.link)
     const bytes = linkBytes + lineBytes(duplicate.mirroredBy)
     if (linkBytes > MAX_LINE_BYTES) continue
-    if (bytes > left) break
+    if (bytes > bytesLeft) break
     block.push(duplicate.link)
     mirroredBy.push(duplicate.mirroredBy)
-    left -= bytes
+    bytesLeft -= bytes
   }
   block.push(...digests, ...mirroredBy, ...rest)
   return block

@@ -1,6 +1,9 @@
 import type { Algorithm, Digests, Field } from '../model.js'
 
-/** Names of RFC 3230 §4.1.1, RFC 5843 and IANA; SHA-1 is plainly `SHA` there. Upper case, as clients know them. */
+/**
+ * Algorithm names of RFC 3230 §4.1.1, RFC 5843 and IANA, which calls SHA-1 `SHA`. Upper case,
+ * because clients expect it.
+ */
 export const DIGEST_NAMES: { readonly [A in Algorithm]?: string } = {
   'sha-256': 'SHA-256',
   'sha-512': 'SHA-512',
@@ -10,9 +13,10 @@ export const DIGEST_NAMES: { readonly [A in Algorithm]?: string } = {
 }
 
 /**
- * `Digest` lines of a file (RFC 3230 §4.3.2): digests of the whole instance even on a 206, one line an algorithm.
+ * Returns the `Digest` lines of a file (RFC 3230 §4.3.2), one line per algorithm. The digests are
+ * of the whole instance, even on a 206.
  *
- * @param algorithms in the order of the lines; those without a digest or a name are left out
+ * @param algorithms in the order of the lines; algorithms without a digest or a name are left out
  */
 export function digestFields(digests: Digests, algorithms: readonly Algorithm[]): Field[] {
   return algorithms.flatMap((algorithm): Field[] => {

@@ -2,14 +2,14 @@ import { MICROSECOND_NS, mtimeIn, SECOND_NS } from '../identity.js'
 import type { Digests, EtagPolicy, Identity } from '../model.js'
 
 /**
- * The strong entity tag of a file (RFC 9110 §8.8.3), made as the mirrors make theirs, so that a client may put together
- * ranges from both (RFC 6249 §3.1).
+ * Returns the strong entity tag of a file (RFC 9110 §8.8.3). Made as the mirrors make theirs, so
+ * that clients may combine ranges of mirrors and origin (RFC 6249 §3.1).
  *
- * - `digest`: from the sha-256
+ * - `digest`: the sha-256 in base64url
  * - `nginx`: `"<mtime in s, hex>-<size, hex>"`
  * - `apache`: `"<size, hex>-<mtime in µs, hex>"`, which is Apache's `FileETag MTime Size`
  *
- * @returns undefined where the policy needs a digest that is not known
+ * @returns undefined if the policy needs a digest that is unknown
  */
 export function etagOf(
   policy: EtagPolicy,
@@ -23,7 +23,7 @@ export function etagOf(
   return sha256 === undefined ? undefined : `"${Buffer.from(sha256).toString('base64url')}"`
 }
 
-/** As C prints a negative number with %x: two's complement of 64 bits. */
+/** Returns the number as C prints it by %x: negative numbers in 64-bit two's complement. */
 function hex(value: bigint): string {
   return BigInt.asUintN(64, value).toString(16)
 }

@@ -1,14 +1,14 @@
 import type { Field } from '../model.js'
 
 /**
- * A mirror's copy of the file (RFC 6249 §3, RFC 8288 §3). `rel` and `geo` are bare and `pri` is always there, because
- * aria2 reads nothing else.
+ * Returns the link to a mirror's copy of the file (RFC 6249 §3, RFC 8288 §3). `rel` and `geo` are
+ * unquoted and `pri` is always present, because aria2 reads no other spelling.
  *
  * @param priority 1 to 999999, lower first, unique in a response
- * @param location the mirror's country in lower case
- * @param depth so many parts of the path, from its end, name what the mirror has whole: with 1 everything in the file's
- * folder, with 2 everything in the folder above (RFC 6249 §3.4); 0 says nothing of other files
- * @param isPreferred whether the mirror sends the file with the ETag that it has here (RFC 6249 §3.1)
+ * @param location country of the mirror in lower case
+ * @param depth number of path parts, from the end, that the mirror has whole (RFC 6249 §3.4): 1 for
+ * everything in the folder of the file, 2 for everything in the folder above, 0 for unknown
+ * @param isPreferred whether the mirror sends the file with the ETag of this server (RFC 6249 §3.1)
  */
 export function duplicateLink(
   url: string,
@@ -20,7 +20,7 @@ export function duplicateLink(
   return ['Link', `<${url}${duplicateParameters(priority, location, depth, isPreferred)}`]
 }
 
-/** What follows the URL in such a link. */
+/** Returns the part of a duplicate link after the URL. */
 export function duplicateParameters(
   priority: number,
   location?: string,
@@ -28,11 +28,14 @@ export function duplicateParameters(
   isPreferred = false,
 ): string {
   const geo = location === undefined ? '' : `; geo=${location}`
-  const whole = depth === 0 ? '' : `; depth=${depth}`
-  return `>; rel=duplicate; pri=${priority}${isPreferred ? '; pref' : ''}${geo}${whole}`
+  const wholeDepth = depth === 0 ? '' : `; depth=${depth}`
+  return `>; rel=duplicate; pri=${priority}${isPreferred ? '; pref' : ''}${geo}${wholeDepth}`
 }
 
-/** A document about the file, such as its metalink (RFC 6249 §4). wget2 reads the type only where it is quoted. */
+/**
+ * Returns the link to a document about the file, such as its Metalink (RFC 6249 §4). wget2 reads
+ * only quoted types.
+ */
 export function describedbyLink(url: string, type: string): Field {
   return ['Link', `<${url}>; rel=describedby; type="${type}"`]
 }

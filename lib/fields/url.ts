@@ -1,6 +1,9 @@
-/** A repository path as it is written below a base URL: safe between `<` and `>`, in a field, and in XML. */
+/**
+ * Returns a repository path as written below a base URL: safe between `<` and `>`, in fields, and
+ * in XML.
+ */
 export function urlPath(path: string): string {
-  // encodeURIComponent leaves the apostrophe alone, which shells and quoting clients trip over.
+  // encodeURIComponent keeps the apostrophe, which breaks shells and quoting clients.
   return path
     .split('/')
     .map((part) => encodeURIComponent(part).replaceAll("'", '%27'))

@@ -3,20 +3,20 @@ import type { Algorithm } from '../model.js'
 import { DIGEST_NAMES } from './digest.js'
 import { REPR_DIGEST_KEYS } from './repr-digest.js'
 
-interface Wish {
+interface WantedDigest {
   readonly name: string
   readonly weight: number
 }
 
 /**
- * Algorithms that `Want-Digest` asks for (RFC 3230 §4.3.1), best first: `sha-512;q=0.3, sha;q=1`. The grammar is that of
- * a structured list of tokens.
+ * Returns the algorithms that `Want-Digest` names (RFC 3230 §4.3.1), best first: `sha-512;q=0.3,
+ * sha;q=1`. Its grammar is a structured list of tokens.
  *
- * @returns undefined where the field says nothing that can be followed
+ * @returns undefined if the field is absent, malformed, or names no known algorithm
  */
 export function wantDigest(value: string | undefined): readonly Algorithm[] | undefined {
-  return wanted(value, DIGEST_NAMES, (text) =>
-    parseList(text).map(([item, parameters]): Wish => {
+  return wantedAlgorithms(value, DIGEST_NAMES, (text) =>
+    parseList(text).map(([item, parameters]): WantedDigest => {
       const weight = parameters.get('q') ?? 1
       return {
         name: item instanceof Token ? item.toString() : '',
@@ -26,38 +26,42 @@ export function wantDigest(value: string | undefined): readonly Algorithm[] | un
   )
 }
 
-/** Algorithms that `Want-Repr-Digest` asks for (RFC 9530 §4), best first: `sha-256=3, md5=0`. */
+/**
+ * Returns the algorithms that `Want-Repr-Digest` names (RFC 9530 §4), best first: `sha-256=3,
+ * md5=0`.
+ */
 export function wantReprDigest(value: string | undefined): readonly Algorithm[] | undefined {
-  return wanted(value, REPR_DIGEST_KEYS, (text) =>
+  return wantedAlgorithms(value, REPR_DIGEST_KEYS, (text) =>
     [...parseDictionary(text)].map(
-      ([name, [weight]]): Wish => ({ name, weight: typeof weight === 'number' ? weight : 0 }),
+      ([name, [weight]]): WantedDigest => ({ name, weight: typeof weight === 'number' ? weight : 0 }),
     ),
   )
 }
 
-function wanted(
+function wantedAlgorithms(
   value: string | undefined,
   names: { readonly [A in Algorithm]?: string },
-  parse: (text: string) => readonly Wish[],
+  parse: (text: string) => readonly WantedDigest[],
 ): readonly Algorithm[] | undefined {
   if (value === undefined) return undefined
-  let wishes: readonly Wish[]
+  let wantedDigests: readonly WantedDigest[]
   try {
-    wishes = parse(value)
+    wantedDigests = parse(value)
   } catch {
-    return undefined // a wish, not a command: one that cannot be read is not there
+    // A wish, not a command: a malformed field counts as absent.
+    return undefined
   }
-  const algorithms = wishes
+  const algorithms = wantedDigests
     .filter(({ weight }) => weight > 0)
     .toSorted((a, b) => b.weight - a.weight)
     .flatMap(({ name }) => algorithmOf(name, names))
-  // Each once, or one small request could ask for any number of lines.
+  // Without duplicates: a small request must not cause any number of lines.
   return algorithms.length === 0 ? undefined : [...new Set(algorithms)]
 }
 
 function algorithmOf(name: string, names: { readonly [A in Algorithm]?: string }): Algorithm[] {
-  const wantedName = name.toLowerCase()
+  const lowerName = name.toLowerCase()
   return (Object.keys(names) as Algorithm[]).filter(
-    (algorithm) => names[algorithm]?.toLowerCase() === wantedName,
+    (algorithm) => names[algorithm]?.toLowerCase() === lowerName,
   )
 }

@@ -5,37 +5,38 @@ import type { Field, Identity } from '../model.js'
 import type { DecoratePlan } from './plan.js'
 import type { RequestView } from './view.js'
 
-/** An answer that somebody else is about to send, as its head says. */
+/** Head of the response that the application is about to send. */
 export interface ResponseView {
   readonly status: number
-  /** A field's value by its name in lower case. */
+  /** Returns a field by its lower-case name. */
   header(name: string): string | undefined
 }
 
 export interface Decoration {
   readonly fields: readonly Field[]
-  /** The client has these bytes already, by our entity tag, which whoever answers cannot know: answer 304. */
+  /** Whether to send 304: the client names our entity tag, which the application does not know. */
   readonly notModified: boolean
 }
 
 /**
- * What to add to an answer, if it is this file's, whole or in part, as the index knows it; in doubt, nothing.
+ * Returns the fields to add to a response that carries the indexed file, whole or in part.
+ * Undefined for any other response, and in doubt.
  *
- * @param present the file's identity at this moment, best read from the descriptor that the bytes come from
+ * @param present identity of the file now, best read from the descriptor that the bytes come from
  */
 export function decoration(
   plan: DecoratePlan,
   request: RequestView,
-  answer: ResponseView,
+  response: ResponseView,
   present: Identity | undefined,
 ): Decoration | undefined {
   const { file, fields, etag } = plan
   if (present === undefined || !sameIdentity(present, file.identity)) return undefined
-  if (!isOfFile(answer, file.identity, etag)) return undefined
-  if (answer.header('etag') !== undefined) return { fields, notModified: false }
+  if (!isOfFile(response, file.identity, etag)) return undefined
+  if (response.header('etag') !== undefined) return { fields, notModified: false }
   if (etag === undefined) return { fields, notModified: false }
   const notModified =
-    answer.status === 200 &&
+    response.status === 200 &&
     request.header('if-none-match') !== undefined &&
     fresh(
       { 'if-none-match': request.header('if-none-match'), 'cache-control': request.header('cache-control') },
@@ -44,28 +45,28 @@ export function decoration(
   return { fields: [...fields, ['ETag', etag]], notModified }
 }
 
-function isOfFile(answer: ResponseView, identity: Identity, etag: string | undefined): boolean {
-  const coding = answer.header('content-encoding')
+function isOfFile(response: ResponseView, identity: Identity, etag: string | undefined): boolean {
+  const coding = response.header('content-encoding')
   if (coding !== undefined && coding !== 'identity') return false
-  const modified = answer.header('last-modified')
+  const modified = response.header('last-modified')
   if (modified !== undefined && !isLastModified(modified, identity)) return false
-  switch (answer.status) {
+  switch (response.status) {
     case 200:
-      return answer.header('content-length') === String(identity.size)
+      return response.header('content-length') === String(identity.size)
     case 206:
-      return totalOf(answer.header('content-range')) === identity.size
+      return totalOf(response.header('content-range')) === identity.size
     case 304: {
-      // There is no length to go by: one of the validators must be the file's.
-      const length = answer.header('content-length')
+      // A 304 can lack a length, so one of its validators must be that of the file.
+      const length = response.header('content-length')
       if (length !== undefined && length !== String(identity.size)) return false
-      return modified !== undefined || (etag !== undefined && answer.header('etag') === etag)
+      return modified !== undefined || (etag !== undefined && response.header('etag') === etag)
     }
     default:
       return false
   }
 }
 
-/** The complete length in `bytes 0-99/1234` (RFC 9110 §14.4). */
+/** Returns the complete length in `bytes 0-99/1234` (RFC 9110 §14.4). */
 function totalOf(contentRange: string | undefined): number | undefined {
   const match = /^bytes \d+-\d+\/(\d+)$/.exec(contentRange ?? '')
   return match?.[1] === undefined ? undefined : Number(match[1])

@@ -24,10 +24,16 @@ export const DIGEST_ALGORITHMS: readonly Algorithm[] = ALGORITHMS.filter(
   (algorithm) => DIGEST_NAMES[algorithm] !== undefined,
 )
 
-/** A file, and the parts that all responses about it share. Made once, and kept until the file changes. */
+/**
+ * A file, and the parts that all responses about it share. Made once, and kept until the file
+ * changes.
+ */
 export interface CachedFile {
   readonly file: IndexedFile
-  /** Last change in milliseconds since 1970. Mirrors with an older copy of the repository lack this content. */
+  /**
+   * Last change in milliseconds since 1970. Mirrors with an older copy of the repository lack this
+   * content.
+   */
   readonly changed: number
   /** Path as written in a URL. */
   readonly urlPath: string
@@ -43,14 +49,20 @@ export interface CachedFile {
 /** Each takes about 2 KB, and up to 10 KB more if many mirrors were listed for the file. */
 const MAX_FILES = 5000
 
-/** Finds files for requests. A bounded cache in front of the store, which must be told of every change. */
+/**
+ * Finds files for requests. A bounded cache in front of the store, which must be told of every
+ * change.
+ */
 export class FileCache {
   /** The representations that are offered. */
   readonly representations: RepresentationSet
   readonly #store: Pick<Store, 'get'>
   readonly #etag: EtagPolicy
   readonly #cache = new LRUCache<string, CachedFile>({ max: MAX_FILES })
-  /** Number of changes so far. A file that the store was asked for before a change must not be cached after it. */
+  /**
+   * Number of changes so far. A file that the store was asked for before a change must not be
+   * cached after it.
+   */
   #changes = 0
 
   constructor(
@@ -78,8 +90,8 @@ export class FileCache {
   }
 
   /**
-   * Returns the path of a document about a file as written below a base URL. The path ends in the suffix of the representation,
-   * or in its query if a real file has that path.
+   * Returns the path of a document about a file as written below a base URL. The path ends in the
+   * suffix of the representation, or in its query if a real file has that path.
    */
   documentPath(cached: CachedFile, representation: Representation): Awaitable<string> {
     const link = cached.representationLinks.find(({ name }) => name === representation.name)
@@ -129,7 +141,10 @@ export class FileCache {
     return cached
   }
 
-  /** @param siblings real files that have the paths of the advertised representations, in their order */
+  /**
+   * @param siblings real files that have the paths of the advertised representations, in their
+   * order
+   */
   #make(file: IndexedFile, siblings: readonly (IndexedFile | undefined)[]): CachedFile {
     const path = urlPath(file.path)
     const representationLinks = this.representations.advertised.flatMap((entry, index) => {

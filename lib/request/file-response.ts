@@ -6,13 +6,13 @@ import { mtimeIn, SECOND_NS } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { RequestView } from './view.js'
 
-/** Bytes from `start` to `end`, both included. */
+/** Range of bytes from `start` to `end`, both inclusive. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
-/** How to send a file: which bytes, under which head. */
+/** Response with a file: status, fields, and the bytes to send. */
 export type FileResponse =
   | {
       readonly status: 200
@@ -30,13 +30,14 @@ export type FileResponse =
 
 /** One part of a multipart/byteranges body (RFC 9110 §14.6). */
 export interface RangePart extends ByteRange {
-  /** Delimiter and header that stand before its bytes. */
+  /** Delimiter and header that precede the bytes. */
   readonly head: string
 }
 
-/** A request for more ranges than this gets the whole file: RFC 9110 §14.2 warns of such. */
+/** A request for more ranges gets the whole file. RFC 9110 §14.2 warns of such requests. */
 const MAX_RANGES = 32
 
+/** The selected representation (RFC 9110 §3.2): the file, with its metadata. */
 export interface SelectedFile {
   readonly identity: Identity
   readonly etag: string | undefined
@@ -44,10 +45,11 @@ export interface SelectedFile {
 }
 
 /**
- * Preconditions in the order of RFC 9110 §13.2.2, then ranges (§14.2).
+ * Returns the response to a request for a file. Evaluates preconditions in the order of RFC 9110
+ * §13.2.2, then ranges (§14.2).
  *
  * @param now milliseconds since 1970
- * @param boundary delimits the parts of several ranges; must not occur in the file
+ * @param boundary returns the delimiter between several ranges, which must not occur in the file
  */
 export function fileResponse(
   request: RequestView,
@@ -57,7 +59,8 @@ export function fileResponse(
 ): FileResponse {
   const { size } = identity
   const modified = lastModified(identity)
-  // §8.8.2.1: never later than this answer. No condition is met by such a date, for the file's own is later.
+  // §8.8.2.1: never later than the response. Such a date meets no condition, because the date of
+  // the file is later.
   const shown = mtimeIn(identity, SECOND_NS) * 1000n > now ? new Date(now).toUTCString() : modified
   const validators: Field[] = [
     ['Last-Modified', shown],
@@ -75,7 +78,7 @@ export function fileResponse(
     ranges: size === 0 ? [] : [{ start: 0, end: size - 1 }],
   }
   const header = request.header('range')
-  // A Range is defined for GET alone (§14.2).
+  // Range is defined for GET only (§14.2).
   if (header === undefined || request.method !== 'GET' || !ifRange(request, identity, etag, now)) return whole
   const ranges = parseRange(size, fittingSuffixes(header, size), { combine: true })
   if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
@@ -118,7 +121,10 @@ function severalRanges(
   return { status: 206, fields, parts, end }
 }
 
-/** A suffix longer than the file means the whole file (§14.1.2); `range-parser` takes it for none of it. */
+/**
+ * Shortens suffix ranges to the length of the file. A longer suffix means the whole file (§14.1.2),
+ * but `range-parser` takes it for unsatisfiable.
+ */
 function fittingSuffixes(header: string, size: number): string {
   return header.replace(/([=,]\s*-)(\d+)/g, (_, before: string, length: string) => {
     return `${before}${Math.min(Number(length), size)}`
@@ -129,7 +135,7 @@ function contentRange({ start, end }: ByteRange, size: number): string {
   return `bytes ${start}-${end}/${size}`
 }
 
-/** If-Match, or without it If-Unmodified-Since (§13.1.1, §13.1.4). */
+/** Evaluates If-Match, or else If-Unmodified-Since (§13.1.1, §13.1.4). */
 function matches(request: RequestView, identity: Identity, etag: string | undefined): boolean {
   const ifMatch = request.header('if-match')
   if (ifMatch !== undefined) {
@@ -140,7 +146,7 @@ function matches(request: RequestView, identity: Identity, etag: string | undefi
   return since === undefined || mtimeIn(identity, SECOND_NS) <= BigInt(since)
 }
 
-/** If-None-Match, or without it If-Modified-Since (§13.1.2, §13.1.3). */
+/** Evaluates If-None-Match, or else If-Modified-Since (§13.1.2, §13.1.3). */
 function isFresh(request: RequestView, modified: string, etag: string | undefined): boolean {
   const since = dateOf(request.header('if-modified-since'))
   return fresh(
@@ -153,24 +159,27 @@ function isFresh(request: RequestView, modified: string, etag: string | undefine
   )
 }
 
-/** Whether If-Range, if there is one, is met (§13.1.5): by a strong tag, or by a date that is a strong validator. */
+/**
+ * Returns true if If-Range is absent, or met by a strong tag or a date that is a strong validator
+ * (§13.1.5).
+ */
 function ifRange(request: RequestView, identity: Identity, etag: string | undefined, now: number): boolean {
   const value = request.header('if-range')?.trim()
   if (value === undefined) return true
   if (value.endsWith('"')) return value === etag
   const seconds = mtimeIn(identity, SECOND_NS)
-  // §8.8.2.2: a file changed within this very second may change in it again.
+  // §8.8.2.2: a file that changed within the current second may change again within it.
   return dateOf(value) === Number(seconds) && seconds < BigInt(Math.floor(now / 1000))
 }
 
-/** The strong entity tags of a list (§8.8.3); a tag may hold commas, but no quotes. */
+/** Returns the strong entity tags of a list (§8.8.3). A tag can contain commas, but not quotes. */
 function strongTags(list: string): string[] {
   return [...list.matchAll(/(W\/)?("[^"]*")/g)].flatMap(([, weak, tag]) =>
     weak === undefined && tag !== undefined ? [tag] : [],
   )
 }
 
-/** Seconds since 1970 of an HTTP date; undefined where it is none. */
+/** Returns the seconds since 1970 of an HTTP date. Undefined if the value is not a date. */
 function dateOf(value: string | undefined): number | undefined {
   const milliseconds = value === undefined ? undefined : parseHttpDate(value)
   return milliseconds === undefined ? undefined : Math.floor(milliseconds / 1000)

@@ -5,14 +5,15 @@ import type { Candidate } from '../mirrors/ranking/candidate.js'
 import { countParts } from '../mirrors/ranking/paths.js'
 import type { Field } from '../model.js'
 
-/** Of one file, and the lines that say so. */
+/** Copy of a file on a mirror, and the field lines that name it. */
 export interface Duplicate extends DuplicateLines {
   readonly url: string
 }
 
 /**
- * Why a mirror is taken to hold the file. Of one that is taken to hold everything (`assumed`) more is said than this file: its
- * `depth`. `preferred` mirrors were seen to send it with our ETag.
+ * Reason why a mirror is listed for a file. `assumed`: the mirror is taken to hold everything, so
+ * its links have a `depth`. `verified`: a survey or a check found the file. `preferred`: a check
+ * also found our ETag.
  */
 export type Evidence = 'assumed' | 'verified' | 'preferred'
 
@@ -26,106 +27,120 @@ export interface RepresentationLink {
   readonly type: string
 }
 
-/** Ends of links kept for one file: five priorities in fifty countries, preferred or not, about 100 bytes each. */
+/** Link ends kept for one file, about 100 bytes each: enough for 5 priorities in 50 countries. */
 const MAX_ENDS = 250
-/** Names that this server is called by, at the same time. */
+/** Base URLs of this server for which links are kept: one for each host name in use. */
 const MAX_BASES = 8
-/** Beginnings of links kept: one a URL of a mirror. */
-const MAX_BEGINNINGS = 10_000
+/** Link starts kept: one for each URL of a mirror. */
+const MAX_STARTS = 10_000
 
 /**
- * The links of one file. They are written anew for each answer, of two parts that are kept: `<` with the URL of the mirror,
- * and the rest, which mirrors of one country share. What is joined of many parts costs a request more than to plan it,
- * for all of them have to be gone through when it is checked and sent; and to keep whole lines takes one a file, mirror and
- * priority.
+ * Makes the `Link` lines of one file. Each line is joined from two cached parts: the start (`<` and
+ * the mirror's URL), and the end, which all mirrors of a country share. Joining more
+ * parts would cost a request more than planning it: the engine walks through all parts when the
+ * line is checked and sent. Caching whole lines would take one for each file, mirror and priority.
  */
 export class LinkCache {
   readonly #path: string
   readonly #urlPath: string
-  /** Parts of the path. */
+  /** Number of parts of the path, for `depth`. */
   readonly #parts: number
-  readonly #descriptions: readonly RepresentationLink[]
+  readonly #representations: readonly RepresentationLink[]
+  /** By base URL. */
   readonly #describedBy = new Map<string, readonly Field[]>()
-  /** By evidence, country and priority; of mirrors that have all of the path, where more than the file is known of them. */
+  /**
+   * Ends by evidence, country and priority. For `assumed` mirrors, only ends whose depth is the
+   * whole path.
+   */
   readonly #ends: { readonly [E in Evidence]: Map<string | undefined, (string | undefined)[]> } = {
     assumed: new Map(),
     verified: new Map(),
     preferred: new Map(),
   }
-  #kept = 0
+  #endCount = 0
 
   /**
    * @param path repository path of the file
-   * @param urlPath the same as it is written in a URL
+   * @param urlPath that path as written in a URL
    */
-  constructor(path: string, urlPath: string, descriptions: readonly RepresentationLink[]) {
+  constructor(path: string, urlPath: string, representations: readonly RepresentationLink[]) {
     this.#path = path
     this.#urlPath = flat(urlPath)
     this.#parts = countParts(path)
-    this.#descriptions = descriptions
-  }
-
-  /** @param base URL of the repository on this server */
-  describedBy(base: string): readonly Field[] {
-    const kept = this.#describedBy.get(base)
-    if (kept !== undefined) return kept
-    const made = this.#descriptions.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
-    if (this.#describedBy.size >= MAX_BASES) this.#describedBy.clear()
-    this.#describedBy.set(base, made)
-    return made
+    this.#representations = representations
   }
 
   /**
+   * Returns the links to documents about the file.
+   *
+   * @param base URL of the repository on this server
+   */
+  describedBy(base: string): readonly Field[] {
+    const cached = this.#describedBy.get(base)
+    if (cached !== undefined) return cached
+    const links = this.#representations.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
+    if (this.#describedBy.size >= MAX_BASES) this.#describedBy.clear()
+    this.#describedBy.set(base, links)
+    return links
+  }
+
+  /**
+   * Returns the link to the copy on a mirror.
+   *
    * @param base URL of the mirror
    * @param priority from 1
    */
   duplicate(base: string, priority: number, candidate: Candidate, evidence: Evidence): Duplicate {
     const url = base + this.#urlPath
-    const link: Field = ['Link', beginningOf(base) + this.#endFor(priority, candidate, evidence)]
+    const link: Field = ['Link', startOf(base) + this.#endFor(priority, candidate, evidence)]
     return { url, link, mirroredBy: xMirroredBy(url) }
   }
 
   #endFor(priority: number, { mirror: { location }, depthOf }: Candidate, evidence: Evidence): string {
     const depth = evidence === 'assumed' ? this.#depthBy(depthOf) : 0
-    const isUsual = evidence !== 'assumed' || depth === this.#parts
-    const kept = isUsual ? this.#ends[evidence].get(location)?.[priority] : undefined
-    if (kept !== undefined) return kept
+    const isCacheable = evidence !== 'assumed' || depth === this.#parts
+    const cached = isCacheable ? this.#ends[evidence].get(location)?.[priority] : undefined
+    if (cached !== undefined) return cached
     const end = this.#urlPath + duplicateParameters(priority, location, depth, evidence === 'preferred')
-    if (!isUsual) return end
-    const made = flat(end)
-    this.#keep(location, priority, evidence, made)
-    return made
+    if (!isCacheable) return end
+    const flatEnd = flat(end)
+    this.#keep(location, priority, evidence, flatEnd)
+    return flatEnd
   }
 
   #depthBy(depthOf: Candidate['depthOf']): number {
-    // Those that carry everything share this very function.
+    // Mirrors that carry everything share this function.
     return depthOf === countParts ? this.#parts : depthOf(this.#path)
   }
 
   #keep(location: string | undefined, priority: number, evidence: Evidence, end: string): void {
-    if (this.#kept >= MAX_ENDS) {
+    if (this.#endCount >= MAX_ENDS) {
       for (const ends of Object.values(this.#ends)) ends.clear()
-      this.#kept = 0
+      this.#endCount = 0
     }
     const ends = this.#ends[evidence].get(location) ?? []
     this.#ends[evidence].set(location, ends)
     ends[priority] = end
-    this.#kept += 1
+    this.#endCount += 1
   }
 }
 
-const beginnings = new Map<string, string>()
+/** Link starts by the URL of the mirror. */
+const starts = new Map<string, string>()
 
-function beginningOf(base: string): string {
-  const kept = beginnings.get(base)
-  if (kept !== undefined) return kept
-  const made = flat(`<${base}`)
-  if (beginnings.size >= MAX_BEGINNINGS) beginnings.clear()
-  beginnings.set(base, made)
-  return made
+function startOf(base: string): string {
+  const cached = starts.get(base)
+  if (cached !== undefined) return cached
+  const start = flat(`<${base}`)
+  if (starts.size >= MAX_STARTS) starts.clear()
+  starts.set(base, start)
+  return start
 }
 
-/** The same text in one piece: the engine keeps what was joined as the parts that it was joined of. All URLs are ASCII. */
+/**
+ * Returns the text as one flat string. The engine keeps a joined string as a tree of its parts,
+ * which is slower to read. URLs are ASCII.
+ */
 function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')
 }

@@ -4,34 +4,34 @@ import { familyOf } from '../mirrors/ranking/proximity.js'
 import type { Client, Family } from '../model.js'
 import type { RequestView } from './view.js'
 
-/** Who a request is for, and what it wants left out. */
+/** Client that a request is for, and the mirrors that it avoids. */
 export interface RequestContext {
   readonly client: Client
   readonly secure: boolean
-  /** Ids and hosts of mirrors, in lower case. */
+  /** Mirrors to leave out, by ids and hosts in lower case. */
   readonly avoid: ReadonlySet<string> | undefined
-  /** Those of them that the client says are broken. */
+  /** Avoided mirrors that the client reports as broken. */
   readonly reportedBroken?: ReadonlySet<string> | undefined
-  /** What the request says wrong of them; it is taken as if that were not said. */
+  /** Mistakes in the overrides of the query. A wrong override counts as absent. */
   readonly invalidOverride: string | undefined
 }
 
-/** Mirrors that one request can have left out. */
+/** Mirrors that one request can leave out. */
 const MAX_AVOIDED = 100
-/** Characters of a list of them that are read. */
-const MAX_CHARACTERS = 8192
-/** Characters of a mistake that are said again. */
+/** Characters that are read of a list of avoided mirrors. */
+const MAX_LIST_CHARACTERS = 8192
+/** Characters of a wrong value that are sent back. */
 const MAX_QUOTED_CHARACTERS = 40
-/** Names of parameters, to pass over queries that have none of them. */
+/** Matches a query with at least one of the parameters. Other queries are not parsed. */
 const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
-const HIGHEST_ASN = 4_294_967_295
+const MAX_ASN = 4_294_967_295
 
 /**
- * Reads who a request is for: whoever sent it, or whoever its query says (`?country=`, `?ip=`, `?as=`, `?https=1`); and which
- * mirrors it wants left out (`?avoid=`, `X-Broken-Mirrors`).
+ * Reads the client that a request is for: its sender, unless the query overrides that (`?country=`,
+ * `?ip=`, `?as=`, `?https=1`). Also reads the mirrors to leave out (`?avoid=`, `X-Broken-Mirrors`).
  *
- * @param locate finds the place of an address
- * @param overrides whether the query may say where the client is
+ * @param locate returns the client at an address, and its place
+ * @param overrides whether the query may override the place of the client
  */
 export function requestContextOf(
   view: RequestView,
@@ -44,9 +44,9 @@ export function requestContextOf(
     return { client: locate(view.address), secure: view.secure, avoid: undefined, invalidOverride: undefined }
   const parameters = new URLSearchParams(query)
   const lists = [...parameters.getAll('avoid'), ...(broken === undefined ? [] : [broken])]
-  const { client, mistake: invalidOverride } = overrides
+  const { client, invalidOverride } = overrides
     ? override(parameters, view, locate)
-    : { client: locate(view.address), mistake: undefined }
+    : { client: locate(view.address), invalidOverride: undefined }
   const secure = view.secure || parameters.get('https') === '1'
   const reported = broken === undefined ? undefined : avoided(broken)
   return {
@@ -60,7 +60,7 @@ export function requestContextOf(
 
 interface Override {
   readonly client: Client
-  readonly mistake: string | undefined
+  readonly invalidOverride: string | undefined
 }
 
 function override(
@@ -72,7 +72,7 @@ function override(
   let client = locate(view.address)
   const mistakes: string[] = []
   if (ip !== undefined) {
-    // Strict, where `ipaddr.js` would take `1` and `0x7f.1`.
+    // Strict: `ipaddr.js` would accept `1` and `0x7f.1`.
     if (isIP(ip) !== 0) client = { ...locate(ip), assumed: true }
     else mistakes.push(`ip=${quoted(ip)} is no address`)
   }
@@ -86,10 +86,10 @@ function override(
     if (number !== undefined) client = { ...client, asn: number, assumed: true }
     else mistakes.push(`as=${quoted(asn)} is no number of an autonomous system`)
   }
-  return { client, mistake: mistakes.length > 0 ? mistakes.join('; ') : undefined }
+  return { client, invalidOverride: mistakes.length > 0 ? mistakes.join('; ') : undefined }
 }
 
-/** What a request says, short, in plain characters and without markup: it is said again to whoever sent it. */
+/** Returns a value of the query for an error message: short, in printable ASCII, without markup. */
 function quoted(text: string): string {
   const short = text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}...` : text
   return JSON.stringify(short).replace(
@@ -98,36 +98,37 @@ function quoted(text: string): string {
   )
 }
 
-/** Someone in a country of whom nothing else is known, but by which family the answer is asked for. */
+/** Returns a client in a country, of which only the address family of the request is known. */
 function countryPlace(text: string, family: Family | undefined): Client | undefined {
   const country = text.toLowerCase()
   const continent = continentOf(country)
   if (continent === undefined) return undefined
   const coordinates = centroidOf(country)
-  const middle = coordinates === undefined ? {} : { coordinates, approximate: true }
-  return { address: '', assumed: true, ...(family && { family }), country, continent, ...middle }
+  const centre = coordinates === undefined ? {} : { coordinates, approximate: true }
+  return { address: '', assumed: true, ...(family && { family }), country, continent, ...centre }
 }
 
 function asnOf(text: string): number | undefined {
   const [, digits] = /^(?:AS)?(\d{1,10})$/i.exec(text) ?? []
   const number = Number(digits)
-  return number >= 1 && number <= HIGHEST_ASN ? number : undefined
+  return number >= 1 && number <= MAX_ASN ? number : undefined
 }
 
-/** Ids, hosts or URLs, apart by commas or spaces. */
+/** Reads ids, hosts or URLs, separated by commas or spaces. */
 function avoided(list: string): ReadonlySet<string> | undefined {
-  const names = list.slice(0, MAX_CHARACTERS).split(/[\s,]+/)
-  // What is cut off might be another's name.
-  if (list.length > MAX_CHARACTERS) names.pop()
-  const given = names.filter((name) => name !== '').slice(0, MAX_AVOIDED)
-  return given.length > 0 ? new Set(given.flatMap(namesIn)) : undefined
+  const names = list.slice(0, MAX_LIST_CHARACTERS).split(/[\s,]+/)
+  // A name that was cut off could be the name of another mirror.
+  if (list.length > MAX_LIST_CHARACTERS) names.pop()
+  const mirrors = names.filter((name) => name !== '').slice(0, MAX_AVOIDED)
+  return mirrors.length > 0 ? new Set(mirrors.flatMap(namesIn)) : undefined
 }
 
-/** What was given, as an id; and the host of it, as a URL, or as a host with a port. */
+/** Returns the text itself, as an id, and its host, if the text is a URL or a host with a port. */
 function namesIn(text: string): readonly string[] {
   const name = text.toLowerCase()
   try {
-    // Not asked by `URL.canParse` before: of text beyond ASCII it says yes in vain, once it is called often (Node 20).
+    // Not `URL.canParse`: in Node 20, once it is called often, it returns true for invalid text
+    // beyond ASCII.
     return [name, new URL(name.includes('://') ? name : `http://${name}`).hostname]
   } catch {
     return [name]

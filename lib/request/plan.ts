@@ -1,18 +1,21 @@
 import type { Field, IndexedFile } from '../model.js'
 
-/** Not ours: the request goes on as if mirrored-by were not there. */
+/** The request is passed on to the application, as if mirrored-by were not mounted. */
 export interface PassPlan {
   readonly kind: 'pass'
 }
 
-/** Whoever comes next answers; if that answer is this file's, `fields` are added to it. See `decoration`. */
+/**
+ * The application responds. If its response carries the file, `fields` are added to it. See
+ * `decoration`.
+ */
 export interface DecoratePlan {
   readonly kind: 'decorate'
   readonly file: IndexedFile
-  /** The file's absolute path. */
+  /** Absolute path of the file. */
   readonly absolute: string
   readonly fields: readonly Field[]
-  /** Ours, for an answer that has none. */
+  /** Added to a response without an entity tag. */
   readonly etag: string | undefined
 }
 
@@ -35,15 +38,15 @@ export interface DocumentPlan {
   readonly body: DocumentBody
 }
 
-/** The origin sends the file itself, from one descriptor. See `answer`. */
+/** The origin sends the file itself, from one descriptor. See `fileResponse`. */
 export interface FilePlan {
   readonly kind: 'file'
   readonly path: string
-  /** For the content that the index knows; absent where it knows none. */
+  /** Added if the file on disk is the indexed one. Absent if the path is not indexed. */
   readonly indexed?: { readonly file: IndexedFile; readonly fields: readonly Field[] }
 }
 
-/** Refused, with a plain text that says why. */
+/** The request is refused, with the reason as plain text. */
 export interface RejectPlan {
   readonly kind: 'reject'
   readonly status: 400 | 405 | 503
@@ -51,7 +54,7 @@ export interface RejectPlan {
   readonly message: string
 }
 
-/** What to do with a request. Adapters carry it out and decide nothing. */
+/** Decision on a request. Adapters carry it out and decide nothing. */
 export type Plan = PassPlan | DecoratePlan | RedirectPlan | DocumentPlan | FilePlan | RejectPlan
 
 export const PASS: PassPlan = { kind: 'pass' }

@@ -25,7 +25,10 @@ export interface PlannerOptions {
   readonly mode: Mode
   /** Whether the origin sends the files itself. */
   readonly serve: boolean
-  /** URL of the repository's root on this server, ending in `/`. Default: made from the request's Host. */
+  /**
+   * URL of the repository's root on this server, ending in `/`. Default: made from the request's
+   * Host.
+   */
   readonly baseUrl?: string | undefined
   /** Whether a request can override the place of its client. */
   readonly overrides: boolean
@@ -79,9 +82,15 @@ export class Planner {
   readonly #dependencies: PlannerDependencies
   /** `Vary` of responses with a file. */
   readonly #vary: readonly Field[]
-  /** Unchecked mirrors of the current `rank` call. One array for all requests, because most of them leave it empty. */
+  /**
+   * Unchecked mirrors of the current `rank` call. One array is reused for all requests, because
+   * most requests leave it empty: a new array each time would be allocated in vain.
+   */
   readonly #unchecked: Candidate[] = []
-  /** Base of the last request, kept because most requests name the same host: saves building the same URL again. */
+  /**
+   * Base URL of the last request. Most requests name the same host, so this saves building the URL.
+   * The identical string is also found faster in the cache of links.
+   */
   #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
 
   constructor(options: PlannerOptions, dependencies: PlannerDependencies) {
@@ -187,7 +196,8 @@ export class Planner {
   ): Awaitable<Plan> {
     if (!isRead(view)) return this.#options.serve ? NOT_ALLOWED : PASS
     const context = this.#context(view, query, cached)
-    // Files are sent in spite of a mistake. A document is requested for its mirrors, so the client is told.
+    // Files are sent in spite of a mistake. A document is requested for its mirrors, so the client
+    // is told.
     if (context.invalidOverride !== undefined) return reject(400, context.invalidOverride)
     if (!this.#isPresent(cached)) return CHANGING
     const needs = (need: RenderNeed) => representation.needs.includes(need)
@@ -222,7 +232,8 @@ export class Planner {
         location: candidate.mirror.location,
       }),
     )
-    // This server comes last: a client that has only the document gets the file even if every mirror is down.
+    // This server comes last: a client that has only the document gets the file even if every
+    // mirror is down.
     return base === undefined ? urls : [...urls, { url: base + cached.urlPath, location: undefined }]
   }
 
@@ -249,7 +260,10 @@ export class Planner {
     return { path, changed, secure, redirectable: !isList, needsRange: isList, avoid, number, unchecked }
   }
 
-  /** Requests checks of mirrors that were left out only because they are unchecked. Does not wait for the checks. */
+  /**
+   * Requests checks of mirrors that were left out only because they are unchecked. Does not wait
+   * for the checks.
+   */
   #reportUnchecked(cached: CachedFile): void {
     if (this.#unchecked.length > 0) this.#dependencies.reportUnchecked(cached.file, this.#unchecked)
   }
@@ -342,9 +356,9 @@ function isRead({ method }: RequestView): boolean {
 }
 
 /**
- * Returns true if a redirect may link to documents of the path. Only wget2 follows `describedby` on a redirect, and it reads
- * escaped URLs in the document as ISO 8859-1: for other names it would ask the mirrors in vain, for ever. Without the link it
- * follows the redirect.
+ * Returns true if a redirect may link to documents of the path. Only wget2 follows `describedby` on
+ * a redirect, and it reads escaped URLs in the document as ISO 8859-1: for other names it would ask
+ * the mirrors in vain, for ever. Without the link it follows the redirect.
  */
 function isAscii(path: string): boolean {
   return /^[ -~]*$/.test(path)
@@ -355,7 +369,10 @@ function evidenceOf(inventory: Inventory | undefined, number: number): Evidence 
   return inventory.hasOurEtag(number) ? 'preferred' : 'verified'
 }
 
-/** Returns the fields for the wanted algorithms. A wish that cannot be met counts as absent (RFC 9530 §4). */
+/**
+ * Returns the fields for the wanted algorithms. A wish that cannot be met counts as absent (RFC
+ * 9530 §4).
+ */
 function orDefault(wanted: readonly Field[], defaults: readonly Field[]): readonly Field[] {
   return wanted.length > 0 ? wanted : defaults
 }

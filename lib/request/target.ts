@@ -1,18 +1,18 @@
-/** A request target taken apart. */
+/** Path and query of a request target. */
 export interface RequestTarget {
-  /** Repository path, decoded; ends in `/` or is empty where a folder is asked for. */
+  /** Decoded repository path. Empty, or with a `/` at its end, for a folder. */
   readonly path: string
   /** Without the `?`. */
   readonly query: string
 }
 
-/** `.` and `..` and empty parts, backslashes, and what would end a string or a line for somebody else. */
+/** Matches `.`, `..` and empty parts, backslashes, and NUL, which ends a string in C programs. */
 const UNSAFE = /(?:^|\/)\.{0,2}\/|(?:^|\/)\.{1,2}$|[\\\0]/
 
 /**
- * Reads a request target (RFC 9112 §3.2: origin form, or absolute form) as a path of the repository.
+ * Reads a request target (RFC 9112 §3.2: origin form or absolute form) as a path of the repository.
  *
- * @returns undefined where it is malformed, could leave the root, or is no path at all: nothing that a file is called
+ * @returns undefined if the target is malformed, could leave the root, or is not a path
  */
 export function parseTarget(target: string): RequestTarget | undefined {
   const origin = target.startsWith('/') ? target : absoluteForm(target)
@@ -26,23 +26,24 @@ export function parseTarget(target: string): RequestTarget | undefined {
 
 function absoluteForm(target: string): string | undefined {
   const [, rest] = /^https?:\/\/[^/?#]+(.*)$/is.exec(target) ?? []
-  // An empty path is that of the root (RFC 9110 §4.2.3).
+  // An empty path means the root (RFC 9110 §4.2.3).
   return rest === undefined || rest.startsWith('/') ? rest : `/${rest}`
 }
 
 function decode(raw: string): string | undefined {
   if (raw.includes('#')) return undefined
   if (!raw.includes('%')) return raw
-  // An encoded slash is data, not a separator, and no file's name has one.
+  // An encoded slash is data, not a separator, and file names cannot contain one.
   if (/%2f/i.test(raw)) return undefined
   try {
-    return decodeURIComponent(raw) // refuses what is not UTF-8, overlong forms too
+    // Throws for bytes that are not UTF-8, overlong forms included.
+    return decodeURIComponent(raw)
   } catch {
     return undefined
   }
 }
 
-/** Whether a query asks for a representation by its bare name: `?meta4`, `?meta4=`, `?x=1&meta4`. */
+/** Returns true if a query names a representation: `?meta4`, `?meta4=`, `?x=1&meta4`. */
 export function asksFor(query: string, name: string): boolean {
   if (!query.includes(name)) return false
   return query.split('&').some((part) => part === name || part === `${name}=`)

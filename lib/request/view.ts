@@ -1,15 +1,16 @@
-/** A request as planning sees it. Adapters make one from what their framework has. */
+/** Request as the planner reads it. Each adapter makes one from the request of its framework. */
 export interface RequestView {
   readonly method: string
-  /** Path and query below the place where the repository is mounted, as they were sent: `/iso/disk%201.iso?meta4`. */
+  /** Path and query as sent, below the mount point of the repository: `/iso/disk%201.iso?meta4`. */
   readonly target: string
-  /** A field's value by its name in lower case; several lines are joined by `, `. */
+  /** Returns a field by its lower-case name. Several lines are joined by `, `. */
   header(name: string): string | undefined
-  /** The client's address as the framework gives it; empty when unknown. */
+  /** Address of the client as the framework gives it. Empty if unknown. */
   readonly address: string
-  /** Whether the client came by https. */
+  /** Whether the client uses https. */
   readonly secure: boolean
-  /** The `Host` that was asked, and the path below which the repository is mounted (without a `/` at its end). */
+  /** Value of the Host field. */
   readonly host: string | undefined
+  /** Path below which the repository is mounted, without a `/` at its end. */
   readonly mount: string
 }

@@ -53,14 +53,14 @@ function koa(...layers: readonly Middleware[]): RequestListener {
   return app.callback()
 }
 
-/** Our fields that tell of the bytes, in their order. */
+/** Our fields that describe the bytes, in their order. */
 function told(answer: RawAnswer): string[] {
   return answer.lines.filter((line) => /^(link|digest|repr-digest|x-mirrored-by|x-md5|etag): /i.test(line))
 }
 
 /**
- * The GET, and whether it is decorated: fully or not at all, as its HEAD is, and with what is sent decoded, the right
- * digest. Without a coding it must be the file that is sent.
+ * Sends a GET and a HEAD. Returns the response to the GET, and whether it is decorated. Both must
+ * have all of our fields or none. A decorated response must carry the file.
  */
 async function ask(port: number, target: string, fields: Readonly<Record<string, string>>) {
   const get = await rawRequest(port, 'GET', target, fields)
@@ -87,7 +87,7 @@ type Order = (us: Middleware, root: string, wish: readonly Middleware[]) => read
 const files = (root: string) => serveStatic(root, { gzip: false, brotli: false })
 const coder = () => compress({ threshold: 0 })
 
-/** Where koa-compress may stand, and who sends the files. */
+/** Positions of koa-compress, and middleware that sends the files. */
 const PLACES: readonly (readonly [place: string, serve: boolean, order: Order])[] = [
   ['above koa-static and us', false, (us, root, wish) => [coder(), ...wish, us, files(root)]],
   ['between us and koa-static', false, (us, root, wish) => [...wish, us, coder(), files(root)]],
@@ -182,7 +182,7 @@ function rewritten(change: (ctx: Context, body: Readable) => void | Promise<void
   }
 }
 
-/** A layer inside of itself. */
+/** Returns middleware that runs a layer twice, within itself. */
 const twice =
   (layer: Middleware): Middleware =>
   (ctx, next) =>
@@ -300,7 +300,7 @@ describe('a layer that changes the body', () => {
 })
 
 describe('node:http', () => {
-  /** What it sends of `text.txt`; `codes` says on which methods it does so. */
+  /** Sends `text.txt`. `codes` names the methods whose responses are coded. */
   const gzips =
     (...codes: readonly string[]): RequestListener =>
     (request, response) => {

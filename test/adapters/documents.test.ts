@@ -12,7 +12,7 @@ import { until } from '../support/until.js'
 const TEXT = 'größer als 日本'
 const BYTES = Buffer.from('\u0000\u00ff\u0080 not text \u00fe', 'latin1')
 
-/** A server whose every request is planned as this document. */
+/** Starts a server that responds to every request with this document. */
 async function serveDocument(scope: Scope, setup: Setup, plan: () => DocumentPlan) {
   const origin = await startOrigin(scope, { root: temporaryFolder(scope) })
   const warnings: Error[] = []

@@ -8,7 +8,7 @@ import { startOrigin } from '../support/origin.js'
 import { listen } from '../support/server.js'
 import { SETUPS } from '../support/setups.js'
 
-/** Requests a setup, several at a time. */
+/** Sends requests to a setup, several at a time. */
 const REQUESTS = Number(process.env.MIRRORED_BY_HOSTILE_REQUESTS ?? 12_000)
 const AT_ONCE = 20
 
@@ -28,7 +28,7 @@ interface Reply {
   readonly body: string
 }
 
-// What Node's client will send in a target: no spaces and no control characters.
+// Node's client refuses spaces and control characters in a target.
 const anyByte = fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code))
 const known = fc
   .constantFrom(...Object.keys(FILES))
@@ -175,7 +175,7 @@ for (const setup of SETUPS) {
 
 function check(reply: Reply, ours: boolean, what: string): void {
   const { status, body, rawHeaders } = reply
-  // Whoever sends the files may fail by itself; then nothing of ours is in the answer.
+  // The middleware that sends the files can fail. The response then has none of our fields.
   if (status >= 500 && status !== 503) {
     assert.ok(!ours, `${status} for ${what}`)
     assert.ok(!rawHeaders.some((name, index) => index % 2 === 0 && OURS.has(name.toLowerCase())), what)
@@ -190,7 +190,7 @@ function check(reply: Reply, ours: boolean, what: string): void {
     if (name === 'location' && status === 302) assert.match(line, /^http:\/\/m\.invalid\/[!-~]+$/, what)
   }
   if (body.startsWith('<?xml')) {
-    // Every character that could end a name or a text early is escaped.
+    // Every character that could end a name or a string early is escaped.
     for (const [, text] of body.matchAll(/>([^<]*)</g))
       assert.doesNotMatch(text ?? '', /&(?!amp;|lt;|gt;|quot;|#\d+;)/, what)
     assert.equal(body.match(/<file /g)?.length, 1, what)
@@ -226,7 +226,8 @@ function ask(
       },
     )
     asked.on('error', (error) => {
-      // Node closes a connection after a request that it cannot parse; the next one on it must go over another.
+      // Node closes a connection after a request that it cannot parse. The next request needs a new
+      // connection.
       if (asked.reusedSocket && systemCode(error) === 'ECONNRESET') {
         ask(agent, port, verb, path, fields).then(resolve, reject)
       } else reject(error)

@@ -49,7 +49,7 @@ function ours(answer: RawAnswer): string[] {
   return answer.lines.filter((line) => OURS.test(line))
 }
 
-/** A repository with one known file and several odd ones, behind one of the setups. */
+/** Starts a setup over a repository with one ordinary file and several odd ones. */
 async function start(scope: Scope, setup: Setup, options: Partial<OriginOptions> = {}) {
   const root = temporaryFolder(scope)
   writeFiles(root, {
@@ -519,7 +519,7 @@ describe('redirects', () => {
       assert.equal(plan.kind, 'redirect')
       if (plan.kind === 'redirect' && plan.location.includes('heavy')) heavy += 1
     }
-    // Two of three; seven standard deviations either way.
+    // Two of three, within seven standard deviations.
     assert.ok(Math.abs(heavy - 2000) < 180, `${heavy} of 3000`)
   })
 })

@@ -37,7 +37,7 @@ function isDecorated(answer: RawAnswer): boolean {
   const lines = answer.lines.filter((line) =>
     /^(link|digest|repr-digest|x-mirrored-by|x-md5|etag): /i.test(line),
   )
-  // All or nothing: a part of the block would be neither.
+  // All of our fields or none.
   assert.ok(lines.length === 0 || lines.length >= 8, lines.join('\n'))
   return lines.length > 0
 }
@@ -102,7 +102,7 @@ for (const [place, order] of [
     })
     assert.equal(since.status, 304)
     assert.ok(isDecorated(since))
-    // As browsers and caches revalidate: by both.
+    // Browsers and caches revalidate by both validators.
     const both = await rawRequest(port, 'GET', '/text.txt', {
       'If-Modified-Since': values(first, 'last-modified')[0] ?? '',
       'If-None-Match': values(first, 'etag')[0] ?? '',
@@ -210,7 +210,7 @@ it('sends no digest with bytes that are not the ones it knows', async (t) => {
     t,
     (origin, app) => {
       app.use(mirroredBy(origin))
-      // Between our plan and the opening of the file, another one of the same size, second and name takes its place.
+      // Between plan and opening, a file of the same name, size and second replaces the file.
       app.use((_ctx, next) => {
         const { length } = TEXT
         writeFileSync(join(root, '.new'), 'x'.repeat(length))
@@ -291,7 +291,7 @@ it('a store that fails is a request without us, and a warning', async (t) => {
   const rejected = await rawRequest(port, 'GET', '/text.txt')
   assert.equal(rejected.body.toString(), TEXT)
   assert.equal(isDecorated(rejected), false)
-  // Told once, however many requests run into it.
+  // One warning for all requests.
   assert.deepEqual(warnings, ['ERR_PLAN'])
 })
 
@@ -303,7 +303,8 @@ it('keeps a HEAD from ending the process when the file is gone before koa-static
   const { port, root } = await start(
     t,
     (origin, app) => {
-      // It stays in the index: what is not there is none of ours, and ends the process sometimes.
+      // The file stays in the index. Responses without it are not ours, and sometimes end the
+      // process.
       origin.invalidate = () => {}
       app.use(mirroredBy(origin))
       app.use(async (_ctx, next) => {

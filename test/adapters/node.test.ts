@@ -220,7 +220,7 @@ it('breaks the connection off when the file becomes shorter under its hands', as
   socket.on('data', (chunk) => {
     received += chunk.length
   })
-  // Kept alive, it would wait for bytes that never come.
+  // A kept-alive connection would wait for bytes that never arrive.
   await once(socket, 'close')
   assert.ok(received < size, `${received} bytes`)
 })

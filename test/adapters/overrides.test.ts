@@ -8,7 +8,7 @@ import { type RawAnswer, rawRequest, sendRaw, values } from '../support/raw.js'
 import { listen } from '../support/server.js'
 import { SETUPS, type Setup } from '../support/setups.js'
 
-/** Whoever asks comes from 127.0.0.1, at no known place, and so by weight. */
+/** The client is 127.0.0.1, whose place is unknown, so mirrors are ordered by weight. */
 const MIRRORS: OriginOptions['mirrors'] = [
   { id: 'own', url: 'http://own.invalid/', subnets: ['127.0.0.0/8'], private: true },
   { id: 'de', url: 'http://de.invalid/', location: 'de', coordinates: [52.5, 13.4], weight: 30 },
@@ -38,7 +38,7 @@ async function start(scope: Scope, setup: Setup, options: Partial<OriginOptions>
   return port
 }
 
-/** Ids of the mirrors that an answer names, in their order. */
+/** Returns the ids of the mirrors that a response names, in order. */
 function named(answer: RawAnswer): string[] {
   const urls = answer.body.toString().startsWith('<?xml')
     ? [...answer.body.toString().matchAll(/<url[^>]*>([^<]*)/g)].map(([, url = '']) => url)
@@ -90,7 +90,7 @@ for (const setup of SETUPS) {
         assert.match(values(redirect, 'location').join(), new RegExp(`^https?://${first}\\.invalid/a\\.bin$`))
         if (query === 'https=1') continue
         assert.deepEqual([first, ...others].toSorted(), expected.toSorted())
-        // Those that share may come in any order; one in a tier of its own comes first.
+        // Mirrors that share a tier come in any order. A mirror in a tier of its own comes first.
         if (/^(?:country|ip|as)=/.test(query) && !query.includes('avoid'))
           assert.equal(first, expected[0], query)
       }
@@ -121,7 +121,7 @@ for (const setup of SETUPS) {
         'us',
         'net',
       ])
-      // In Latin-1, as Node reads fields.
+      // Latin-1, because Node reads fields so.
       assert.deepEqual(await ask('X-Broken-Mirrors: \u00fc\u00ff <>"\' net'), ['own', 'de', 'us'])
     })
 

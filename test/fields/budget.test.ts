@@ -118,7 +118,7 @@ test('whatever there is to be said, the block keeps to its size wherever its dig
         const least = sizeOf([...digests, ...REST])
         assert.ok(sizeOf(block) <= Math.max(most, least))
         for (const field of block) assert.ok(lineBytes(field) <= MAX_LINE_BYTES)
-        // Links and X-Mirrored-By lines are of the same duplicates, in the same order.
+        // Link and X-Mirrored-By lines name the same duplicates in the same order.
         const links = block.filter(([, value]) => value.includes('rel=duplicate'))
         const urls = block.filter(([name]) => name === 'X-Mirrored-By').map(([, url]) => url)
         assert.deepEqual(

@@ -9,7 +9,7 @@ import { xMd5 } from '../../lib/fields/x-md5.js'
 import { xMirroredBy } from '../../lib/fields/x-mirrored-by.js'
 import { ALGORITHMS, type Digests, type Identity } from '../../lib/model.js'
 
-/** Of `abc`. */
+/** Digests of `abc`. */
 const DIGESTS: Required<Digests> = {
   'sha-256': bytes('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'),
   'sha-512': bytes(

@@ -13,7 +13,7 @@ describe('Want-Digest (RFC 3230 §4.3.1)', () => {
     ['Sha-256;q=0.5', ['sha-256']],
     ['md5;q=0.3, sha;q=1', ['sha-1', 'md5']],
     ['SHA;q=1.0, MD5;q=0.3, SHA-512;q=0.7', ['sha-1', 'sha-512', 'md5']],
-    // aria2 asks so.
+    // The field of aria2.
     ['SHA-512;q=1, SHA-256;q=1, SHA;q=0.1', ['sha-512', 'sha-256', 'sha-1']],
     ['SHA-512;q=1,SHA-256;q=1,SHA;q=0.1', ['sha-512', 'sha-256', 'sha-1']],
     ['md5, sha', ['md5', 'sha-1']],

@@ -7,13 +7,13 @@ import type { Store } from '../../lib/store/store.js'
 import { fileAt, put } from '../support/files.js'
 import { overridden } from '../support/overridden.js'
 
-/** A store that counts what it is asked, and answers when it is told to. */
+/** Store that records the paths it is asked for, and answers on `release()`. */
 function held(store: Store): Store & { readonly asked: string[]; release(): void } {
   const asked: string[] = []
   let waiting: (() => void)[] = []
   const get = (path: string) => {
     asked.push(path)
-    // What the store knows at this moment, told later.
+    // The value of this moment, returned later.
     const file = store.get(path)
     return new Promise<IndexedFile | undefined>((resolve) => waiting.push(() => resolve(file)))
   }

@@ -5,7 +5,7 @@ import type { Identity } from '../../lib/model.js'
 import { type FileResponse, fileResponse } from '../../lib/request/file-response.js'
 import { request } from './requests.js'
 
-// A zone far from UTC, in which a date without one would be another moment.
+// A time zone far from UTC, in which a date without a zone would be a different time.
 process.env.TZ = 'America/New_York'
 
 const MODIFIED = 'Sun, 06 Nov 1994 08:49:37 GMT'
@@ -17,7 +17,7 @@ const SECONDS = 784_111_777n
 const ETAG = '"tag"'
 const NOW = Number(SECONDS + 1000n) * 1000
 
-/** A file of ten bytes, changed within the second of `MODIFIED`. */
+/** File of ten bytes that changed within the second of `MODIFIED`. */
 const IDENTITY: Identity = { size: 10, mtimeNs: SECONDS * 1_000_000_000n + 5n, ctimeNs: 0n, inode: 1n }
 
 interface Told {
@@ -38,7 +38,7 @@ function fieldsOf({ fields }: FileResponse): Record<string, string> {
   return Object.fromEntries(fields)
 }
 
-/** What a body is made of: `0-9`, or parts. */
+/** Returns the ranges or parts of a response as text: `0-9`. */
 function bodyOf(one: FileResponse): string {
   if ('parts' in one) return one.parts.map(({ start, end }) => `${start}-${end}`).join()
   return 'ranges' in one ? one.ranges.map(({ start, end }) => `${start}-${end}`).join() : ''
@@ -123,7 +123,7 @@ test('§8.8.2.1: a file from the future is as old as the answer, and no date is 
     assert.equal(answerTo({ 'if-modified-since': shown }, { now }).status, 200)
     assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': shown }, { now })), '0-9')
     assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': MODIFIED }, { now })), '0-9')
-    // Tags are as good as ever.
+    // Entity tags still count.
     assert.equal(answerTo({ 'if-none-match': ETAG }, { now }).status, 304)
     assert.equal(bodyOf(answerTo({ range: 'bytes=0-1', 'if-range': ETAG }, { now })), '0-1')
   }

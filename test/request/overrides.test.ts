@@ -8,7 +8,7 @@ import { mirror } from '../support/mirrors.js'
 import { linesOf, planFor, type World } from './plans.js'
 import { request } from './requests.js'
 
-/** Whoever asks, and two others. */
+/** The client of the requests, and two others. */
 const CLIENTS: Readonly<Record<string, Client>> = {
   '192.0.2.1': {
     address: '192.0.2.1',
@@ -31,7 +31,7 @@ function circumstances(query: string, broken?: string, overrides = true, secure 
   return requestContextOf(request('/a.bin', fields, { secure }), query, locate, overrides)
 }
 
-/** What is known of someone in a country of whom nothing else is: where its middle is, if that is known. */
+/** Client of which only the country is known, with its centre if the table has one. */
 function assertIn(client: Client, country: string, continent: string, others: Partial<Client> = {}): void {
   const { coordinates, approximate, ...rest } = client
   assert.deepEqual(rest, { address: '', assumed: true, family: 'ipv4', country, continent, ...others })
@@ -217,7 +217,7 @@ describe('several overrides', () => {
       assert.deepEqual(client, US)
       assert.equal(invalidOverride, undefined)
     }
-    // These say nothing of where the client is.
+    // These do not change the place of the client.
     const { secure, avoid } = circumstances('country=de&https=1&avoid=a', 'b', false)
     assert.equal(secure, true)
     assert.deepEqual(avoid, new Set(['a', 'b']))
@@ -278,7 +278,7 @@ describe('mirrors to avoid', () => {
   })
 
   test('are read from 8192 characters, and none is cut off', () => {
-    // 800 characters a name; the eleventh begins within the limit and ends beyond it.
+    // Each name has 800 characters. The eleventh starts within the limit and ends beyond it.
     const names = Array.from({ length: 20 }, (_, index) => `${index}`.padStart(799, 'm'))
     assert.deepEqual(avoided(`avoid=${names.join()}`), names.slice(0, 10))
     assert.equal(circumstances(`avoid=${'m'.repeat(100_000)}`).avoid, undefined)
@@ -364,7 +364,10 @@ describe('whatever a request says', () => {
   })
 })
 
-/** One mirror in each tier of somebody, so that their order is the same wherever the middle of a country is put. */
+/**
+ * One mirror for each tier of a client, so that the order does not depend on the centres of
+ * countries.
+ */
 const MIRRORS = [
   mirror('de', { location: 'de', coordinates: [52.5, 13.4], weight: 200 }),
   mirror('fr', { location: 'fr', coordinates: [48.9, 2.4] }),
@@ -385,7 +388,7 @@ function textOf({ body }: DocumentPlan): string {
   return typeof body === 'string' ? body : assert.fail('the document is not text')
 }
 
-/** Ids of the mirrors in the URLs of a plan: of its links, its target or its document. */
+/** Returns the ids of the mirrors that the links, the location or the document of a plan name. */
 function named(plan: Plan): string[] {
   const urls =
     plan.kind === 'document'
@@ -395,7 +398,7 @@ function named(plan: Plan): string[] {
 }
 
 const REDIRECT = { ...WORLD, options: { ...WORLD.options, mode: 'redirect' } } as const
-/** What a query changes is the same on the fields of a file, on a redirect, and in every form of a document. */
+/** Forms of a response: fields of a file, redirect, document. A query changes all of them alike. */
 const FORMS: readonly (readonly [
   what: string,
   world: World,
@@ -416,7 +419,7 @@ const FORMS: readonly (readonly [
 
 for (const [what, world, target, fields] of FORMS) {
   describe(`on ${what}`, () => {
-    // A draw of 0 takes the heaviest first, as lists do.
+    // A random number of 0 takes the heaviest mirror first, as lists do.
     const plan = (
       query: string,
       more: Record<string, string> = {},

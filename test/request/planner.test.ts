@@ -18,7 +18,7 @@ import { request } from './requests.js'
 
 const M4 = 'application/metalink4+xml'
 
-/** A document whose body is text, as those of Metalink are. */
+/** Document whose body is text, such as a Metalink. */
 type TextPlan = DocumentPlan & { readonly body: string }
 
 function assertDocument(plan: Plan): asserts plan is TextPlan {
@@ -481,7 +481,7 @@ describe('a redirect', () => {
   test('falls back to the file where it changed, and has it looked at again', async () => {
     const onDisk = { 'a.bin': { ...fileAt('x').identity, mtimeNs: 0n } }
     const world = planner({ options, onDisk })
-    // Whoever adds its fields to an answer compares the file with what the plan says of it.
+    // Adapters compare the file on disk with the plan before they add the fields.
     const plan = await world.plan(request('/a.bin'))
     assert.ok(plan.kind === 'decorate')
     assert.deepEqual(plan.file, FILES[0])
@@ -528,7 +528,7 @@ test('plans are the same, and each at once or not, whether the store answers at 
             const view = request(target, fields, { method })
             const expected = await direct.plan(view)
             assert.deepEqual(await waiting.plan(view), expected, `${method} ${target}`)
-            // Once more: from what is remembered.
+            // Once more, from the cache.
             assert.deepEqual(await waiting.plan(view), expected, `${method} ${target}`)
             assert.ok(direct.atOnce(view), `${method} ${target} waits for nothing`)
           }

@@ -29,34 +29,34 @@ export const OPTIONS: PlannerOptions = {
 }
 const BIG = 1_000_000
 
-/** What a planner is made of; each part has a default. */
+/** Data that a planner is made from. Each part has a default. */
 export interface World {
   readonly options?: Partial<PlannerOptions>
   readonly files?: readonly IndexedFile[]
   readonly pieces?: Readonly<Record<string, Pieces>>
   readonly mirrors?: readonly Mirror[]
-  /** What is on disk where it is not what the index says; undefined: nothing is there. */
+  /** Files on disk that differ from the index. Undefined: the file is missing. */
   readonly onDisk?: Readonly<Record<string, Identity | undefined>>
   readonly random?: () => number
   readonly choosing?: Partial<SelectionSettings>
-  /** By the places of mirrors. */
+  /** By the index of the mirror. */
   readonly statuses?: MirrorStatuses
-  /** Default: everyone is at an unknown place. */
+  /** Default: the places of all clients are unknown. */
   readonly locate?: (address: string) => Client
   /** Whether the store answers by promise. */
   readonly byPromise?: boolean
-  /** Default: all of the table. */
+  /** Default: all entries of the table. */
   readonly representations?: readonly Representation[]
 }
 
 export interface Planned {
   plan(view: RequestView): Promise<Plan>
-  /** Whether the plan was there at once. */
+  /** Returns true if the plan is synchronous. */
   atOnce(view: RequestView): boolean
   readonly stale: string[]
-  /** Names of mirrors that clients said are broken, each report joined by commas. */
+  /** Reports of broken mirrors, each with its names joined by commas. */
   readonly broken: string[]
-  /** What the planner has read so far: `mirrors`, `pieces`. */
+  /** Data that the planner has read so far: `mirrors`, `pieces`. */
   readonly used: ReadonlySet<RenderNeed>
 }
 
@@ -80,7 +80,7 @@ export const MIRRORS = [
   mirror('archive', { paths: ['archive/**'] }),
 ]
 
-/** A store that answers by promise, a turn later. */
+/** Returns a store that answers by promise, one turn of the event loop later. */
 function slow(store: Store): Store {
   const later = async <T>(value: T): Promise<Awaited<T>> => {
     await new Promise(setImmediate)
@@ -114,7 +114,7 @@ export function planner(world: World = {}): Planned {
   } = world
   const memory = memoryStore()
   void memory.apply(files.map((file) => put(file, pieces[file.path])))
-  // Numbers as here, and not as this index draws them: what is planned is the same each time.
+  // With the numbers of these files, not those that the store draws, so that plans can be compared.
   const fixed = overridden<Store>(memory, { get: (path) => files.find((file) => file.path === path) })
   const store = byPromise ? slow(fixed) : fixed
   const prepared = createSnapshot(mirrors, { ...DEFAULT_SELECTION, ...choosing })
@@ -162,7 +162,7 @@ export async function planFor(world: World, ...args: Parameters<typeof request>)
   return planner(world).plan(request(...args))
 }
 
-/** Values of a plan's fields of that name, in their order. */
+/** Returns the values of all fields of that name in a plan, in order. */
 export function linesOf(plan: Plan, name: string): string[] {
   const fields: readonly Field[] =
     plan.kind === 'file' ? (plan.indexed?.fields ?? []) : 'fields' in plan ? plan.fields : []

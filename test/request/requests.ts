@@ -1,6 +1,6 @@
 import type { RequestView } from '../../lib/request/view.js'
 
-/** A request by its target and fields (names in lower case). */
+/** Returns a request with a target and fields (names in lower case). */
 export function request(
   target: string,
   fields: Readonly<Record<string, string>> = {},

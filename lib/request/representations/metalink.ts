@@ -3,14 +3,17 @@ import type { Algorithm, Digests, Pieces } from '../../model.js'
 import { SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
 import type { FileUrl, RenderInput } from './representation.js'
 
-/** What a Metalink document of any version says of a file. */
+/** File as a Metalink document of any version describes it. */
 export interface MetalinkFile {
   /** Base name only: wget2 takes nothing else. */
   readonly name: string
   readonly size: number
   readonly digests: Digests
   readonly pieces: Pieces | undefined
-  /** Algorithm of the piece digests. A document has one kind only: libzypp reads sha-1, other clients sha-256. */
+  /**
+   * Algorithm of the piece digests. A document has one kind only: libzypp reads sha-1, other
+   * clients sha-256.
+   */
   readonly pieceAlgorithm: 'sha-256' | 'sha-1'
   /** Best first. */
   readonly urls: readonly (Pick<FileUrl, 'url'> & Partial<FileUrl>)[]
@@ -19,11 +22,12 @@ export interface MetalinkFile {
 }
 
 /**
- * Algorithms of the hashes, in the order of the document: wget2 checks the first that it knows, and loops on a leading
- * sha-512.
+ * Algorithms of the hashes, in the order of the document: wget2 checks the first that it knows, and
+ * loops on a leading sha-512.
  */
 const HASH_ALGORITHMS: readonly Algorithm[] = ['sha-256', 'sha-512', 'sha-1', 'md5']
 
+/** Returns the data that a Metalink document of any version is written from. */
 export function metalinkFile({ file, urls, pieces, url, header }: RenderInput): MetalinkFile {
   return {
     name: savedName(basename(file.path)),
@@ -59,8 +63,9 @@ export function isLibzypp(userAgent: string | undefined): boolean {
 }
 
 /**
- * Returns the name with control characters written as in a URL. aria2 refuses a Metalink that names them, with exit status 0
- * and no file. Given only the URL of such a file, it saves the file under the name that this function returns.
+ * Returns the name with control characters written as in a URL. aria2 refuses a Metalink that names
+ * them, with exit status 0 and no file. Given only the URL of such a file, it saves the file under
+ * the name that this function returns.
  */
 function savedName(name: string): string {
   return [...name]

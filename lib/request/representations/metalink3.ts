@@ -4,8 +4,8 @@ import type { Representation } from './representation.js'
 import { escapeXml, isXmlText } from './xml.js'
 
 /**
- * Metalink 3.0, the only version that librepo (dnf) reads. Neither negotiable nor advertised: aria2 and libzypp list both media
- * types in `Accept`, and wget2 would follow a second `describedby`. All of them read Metalink 4.
+ * Metalink 3.0, the only version that librepo (dnf) reads. Neither negotiable nor advertised:
+ * clients that read both versions, such as aria2, libzypp and wget2, get Metalink 4.
  */
 export const metalink3 = {
   name: 'metalink',
@@ -28,8 +28,9 @@ const HASH_TYPES: { readonly [A in Algorithm]?: string } = {
 const MAX_PREFERENCE = 100
 
 /**
- * Returns a Metalink 3.0 document of one file. The best URL comes first, because librepo reads the document's order, and has the
- * highest preference, because aria2 reads that. (wget2 2.2.1 reads preferences the wrong way round.)
+ * Returns a Metalink 3.0 document of one file. The best URL comes first, because librepo reads the
+ * document's order, and has the highest preference, because aria2 reads that. (wget2 2.2.1 reads
+ * preferences the wrong way round.)
  */
 export function writeMetalink3(file: MetalinkFile): string {
   const { name, size, urls, origin } = file

@@ -18,8 +18,9 @@ export const metalink4 = {
 } as const satisfies Representation
 
 /**
- * Returns a Metalink 4 document of one file: size, hashes, one `pieces`, then the URLs. Their priorities ascend in document
- * order, which is all that wget2 reads. Hash types are those of IANA's "Hash Function Textual Names".
+ * Returns a Metalink 4 document of one file: size, hashes, one `pieces`, then the URLs. Their
+ * priorities ascend in document order, which is all that wget2 reads. Hash types are those of
+ * IANA's "Hash Function Textual Names".
  */
 export function writeMetalink4(file: MetalinkFile): string {
   const hashes = fileHashes(file.digests).map(([type, hex]) => `    <hash type="${type}">${hex}</hash>`)

@@ -2,9 +2,10 @@ import { parseList, Token } from 'structured-headers'
 import type { Representation, RequestHeader } from './representation.js'
 
 /**
- * Returns the representation that `Accept` weighs above the file (RFC 9110 §12.5.1). At the same weight the response is the
- * file: aria2 lists the Metalink types beside everything else, and would save the XML under the file's name. `winsTie` makes
- * exceptions, for clients that mean the document.
+ * Returns the representation that `Accept` weighs above the file (RFC 9110 §12.5.1). At the same
+ * weight the response is the file: aria2 lists the Metalink types beside everything else, and would
+ * save the XML under the file's name. `winsTie` makes exceptions, for clients that mean the
+ * document.
  *
  * @param entries in the order that breaks ties between them
  * @param fileType returns the media type of the file; called only if `Accept` takes an entry
@@ -31,8 +32,8 @@ function weightOfFile(weights: ReadonlyMap<string, number>, type: string): numbe
 }
 
 /**
- * Returns the weights of `Accept` by media range. Reads the field as a structured list of tokens, which is close enough to its
- * own grammar. A field that does not parse has no weights.
+ * Returns the weights of `Accept` by media range. Reads the field as a structured list of tokens,
+ * which is close enough to its own grammar. A field that does not parse has no weights.
  */
 function readAccept(accept: string): ReadonlyMap<string, number> {
   const weights = new Map<string, number>()

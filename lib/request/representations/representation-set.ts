@@ -29,7 +29,10 @@ export class RepresentationSet {
     return this.#negotiable.length > 0
   }
 
-  /** Returns the representations that a path can name by its suffix, with the path of the file. Longest suffix first. */
+  /**
+   * Returns the representations that a path can name by its suffix, with the path of the file.
+   * Longest suffix first.
+   */
   bySuffix(path: string): readonly NamedRepresentation[] {
     return this.#longestSuffixFirst
       .filter((entry) => path.endsWith(suffixOf(entry)))

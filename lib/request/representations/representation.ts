@@ -15,7 +15,10 @@ export interface FileUrl {
   readonly location: string | undefined
 }
 
-/** Data that a document is rendered from. `urls`, `pieces` and `url` are filled in only if `needs` names them. */
+/**
+ * Data that a document is rendered from. `urls`, `pieces` and `url` are filled in only if `needs`
+ * names them.
+ */
 export interface RenderInput {
   readonly file: IndexedFile
   /** The best mirror first, this server last. */
@@ -47,8 +50,12 @@ export interface Representation {
   available(file: IndexedFile): boolean
   /** Returns the document. Called for HEAD too, so a stream must be lazy. */
   render(input: RenderInput): DocumentBody
-  /** Returns the length of a streamed document, if it is known before. Text and bytes are measured. */
+  /**
+   * Returns the length of a streamed document, if it is known before. Text and bytes are measured.
+   */
   streamBytes?(input: RenderInput): number | undefined
-  /** Returns true if the client means the document where `Accept` weighs file and document the same. */
+  /**
+   * Returns true if the client means the document where `Accept` weighs file and document the same.
+   */
   winsTie?(header: RequestHeader): boolean
 }

@@ -8,8 +8,8 @@ const TABLE = [metalink4, metalink3] as const satisfies readonly Representation[
 export type RepresentationName = (typeof TABLE)[number]['name']
 
 /**
- * Every representation: the only list of them. The order of the list is the order of `Link` lines, and breaks ties between
- * representations that a request weighs the same.
+ * Every representation: the only list of them. The order of the list is the order of `Link` lines,
+ * and breaks ties between representations that a request weighs the same.
  */
 export const REPRESENTATIONS: readonly Representation[] = TABLE
 

@@ -10,14 +10,17 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Escapes text for XML content and attributes (XML 1.0 §2.4). White space that a parser would normalise is escaped too, so that
- * it stays.
+ * Escapes text for XML content and attributes (XML 1.0 §2.4). White space that a parser would
+ * normalise is escaped too, so that it stays.
  */
 export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\t\n\r]/g, (character) => ESCAPES[character] ?? character)
 }
 
-/** Returns true if XML 1.0 can hold the text (§2.2). Most control characters have no spelling in it, not even escaped. */
+/**
+ * Returns true if XML 1.0 can hold the text (§2.2). Most control characters have no spelling in it,
+ * not even escaped.
+ */
 export function isXmlText(text: string): boolean {
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0

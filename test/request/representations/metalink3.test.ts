@@ -164,7 +164,7 @@ test('libzypp gets sha1 pieces', async () => {
   assert.match(plan.body, /<pieces length="262144" type="sha1">/)
 })
 
-/** Reads documents as JSON from a file, and prints what a parser makes of each. */
+/** Reads documents from a JSON file, parses each, and prints its values as a line of JSON. */
 const PARSER = `
 import json, sys, xml.etree.ElementTree as tree
 n = '{http://www.metalinker.org/}'

@@ -9,11 +9,11 @@ import { mirror } from '../../support/mirrors.js'
 import { FILES, linesOf, planFor, planner, type World } from '../plans.js'
 import { request } from '../requests.js'
 
-/** A file of several pieces, whose name is beyond ASCII. */
+/** File with several pieces and a name beyond ASCII. */
 const FILE = indexedAt('größe/日本 1.iso', { size: 1_000_000 })
 const TARGET = `/${urlPath(FILE.path)}`
 
-/** Names that a URL, a field, XML, HTML, a shell or a bencoded text can take for something else. */
+/** Names with characters that are special in URLs, fields, XML, HTML, shells or bencoded text. */
 const HOSTILE_NAMES = [
   `"quoted" & 'quoted' <b>.txt`,
   'a b\tc\nd\re',
@@ -47,7 +47,7 @@ function assertDocument(plan: Plan): asserts plan is DocumentPlan {
   assert.equal(plan.kind, 'document')
 }
 
-/** The contract of every representation, by itself and beside others. */
+/** Tests the contract of a representation. */
 export function representationSuite(representation: Representation): void {
   const { name, suffix, type, negotiable = false, advertised = false, needs, vary = [] } = representation
   const WORLD: World = {
@@ -55,7 +55,7 @@ export function representationSuite(representation: Representation): void {
     pieces: { [FILE.path]: piecesOf(4, 'pieces') },
     representations: [representation],
   }
-  /** Every way to ask for the document of a file. */
+  /** Returns every target that names the document of a file. */
   const targetsOf = (target: string) => [
     ...(suffix === undefined ? [] : [target + suffix]),
     `${target}?${name}`,
@@ -230,7 +230,7 @@ export function representationSuite(representation: Representation): void {
         const file = indexedAt(`folder/${hostile}`, { size: 1_000_000 })
         const world = { ...WORLD, files: [file] }
         const isAvailable = representation.available(file)
-        // No request can name a path that is not well-formed Unicode.
+        // A request cannot name a path with lone surrogates.
         if (/\p{Surrogate}/u.test(hostile)) return assert.ok(typeof isAvailable === 'boolean')
         const target = `/${urlPath(file.path)}`
         const links = linesOf(await planFor(world, target), 'Link')

@@ -22,7 +22,7 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
   yield BYTES.subarray(1000)
 }
 
-/** What the table may hold one day: bytes, and streams of known and of unknown length. */
+/** Entries that the table lacks today: bytes, and streams of known and of unknown length. */
 const SAMPLES: readonly Representation[] = [
   {
     name: 'sample-bytes',

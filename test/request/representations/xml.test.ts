@@ -20,7 +20,7 @@ test('markup and quotes are escaped, and white space that a parser would change'
   assert.equal(escapeXml(''), '')
 })
 
-/** As XML 1.0 §4.1 and §4.6 say it, written apart from what is tested. */
+/** Unescapes XML by §4.1 and §4.6 of XML 1.0. Independent of the code under test. */
 function unescapeXml(text: string): string {
   const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
   return text.replace(/&(?:#(\d+)|([a-z]+));/g, (_, code?: string, name?: string) =>
@@ -68,7 +68,7 @@ for (const [text, fits] of CHARACTERS) {
   })
 }
 
-/** Reads documents as JSON from standard input, and prints what a parser makes of each. */
+/** Reads documents from a JSON file, parses each, and prints its values as a line of JSON. */
 const PARSER = `
 import json, sys, xml.etree.ElementTree as tree
 n = '{urn:ietf:params:xml:ns:metalink}'
