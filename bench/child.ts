@@ -1,20 +1,20 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** What a child sends, and the seconds from its being started to that: the start of Node and its modules included. */
-export interface Told<T> {
+/** The result of a child, and the seconds from its start to the result, with the start of Node. */
+export interface ChildResult<T> {
   readonly result: T
   readonly whole: number
 }
 
 /**
- * Runs a script of this folder in a process of its own until it ends.
+ * Runs a script in a child process until it ends.
  *
- * @param script its compiled name, relative to this folder
- * @param setup what `setup()` returns there
- * @throws where it fails, or ends without a word
+ * @param script compiled name, relative to this folder
+ * @param setup the result of `setup()` in the child
+ * @throws if the child fails or sends no result
  */
-export async function runChild<T>(script: string, setup: unknown): Promise<Told<T>> {
+export async function runChild<T>(script: string, setup: unknown): Promise<ChildResult<T>> {
   const start = performance.now()
   const child = forked(script, setup)
   try {
@@ -28,10 +28,10 @@ export async function runChild<T>(script: string, setup: unknown): Promise<Told<
   }
 }
 
-/** A server in a process of its own, which ends with its block. */
+/** A server in a child process, which ends with its block. */
 export interface Server extends Disposable {
   readonly port: number
-  /** Sends it a message, and waits for the one that it answers with. */
+  /** Sends a message and waits for the reply. */
   readonly ask: <T>(message: unknown) => Promise<T>
 }
 
@@ -39,14 +39,14 @@ export async function startServer(script: string, setup: unknown): Promise<Serve
   const child = forked(script, setup)
   const { port } = await firstMessage<{ port: number }>(child, script)
   const ask = async <T>(message: unknown): Promise<T> => {
-    const answer = firstMessage<T>(child, script)
+    const reply = firstMessage<T>(child, script)
     child.send({ message })
-    return answer
+    return reply
   }
   return { port, ask, [Symbol.dispose]: () => child.kill('SIGKILL') }
 }
 
-/** In a child: what `runChild` or `startServer` was given. */
+/** In a child: returns the `setup` argument of `runChild` or `startServer`. */
 export function setup<T>(): T {
   return JSON.parse(process.argv[2] ?? 'null')
 }

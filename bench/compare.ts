@@ -1,4 +1,6 @@
-/** Two things measured side by side: medians, and the median, least and greatest of the ratios of each pair. */
+/**
+ * Two series of measurements: medians, and the median, minimum and maximum of the pairs' ratios.
+ */
 export interface Comparison {
   readonly ours: number
   readonly reference: number
@@ -8,9 +10,9 @@ export interface Comparison {
 }
 
 /**
- * Measures several things in turns, A B A B …, so that whatever else the machine does falls on all of them alike.
+ * Measures several things in turns, A B A B …, so that other load on the machine affects all alike.
  *
- * @returns for each of `runs`, what its rounds gave
+ * @returns the results of each of `runs`, by round
  */
 export async function interleave<T>(rounds: number, runs: readonly (() => Promise<T>)[]): Promise<T[][]> {
   const results = runs.map((): T[] => [])
@@ -20,7 +22,11 @@ export async function interleave<T>(rounds: number, runs: readonly (() => Promis
   return results
 }
 
-/** @param ours measurements, each beside the one of `reference` at the same place */
+/**
+ * Compares two series of measurements.
+ *
+ * @param ours measurements, each paired with the one in `reference` at the same index
+ */
 export function compare(ours: readonly number[], reference: readonly number[]): Comparison {
   const ratios = ours.map((value, index) => value / (reference[index] ?? Number.NaN))
   return {

@@ -15,7 +15,9 @@ const AIMS: readonly (readonly [workers: number, aim: Aim])[] = [
   [2, { atLeast: 1.6 }],
 ]
 
-/** Digests of large files: our pool of threads against `node:crypto` in one loop, each in a process of its own. */
+/**
+ * Digests of large files: our thread pool against a loop over `node:crypto`, in child processes.
+ */
 export function hashing(scale: Scale['hashing']): Measurement {
   return { name: 'hashing', run: () => measure(scale) }
 }
@@ -27,7 +29,7 @@ async function measure({ rounds, files, fileBytes }: Scale['hashing']): Promise<
   const runOf = (script: string, workers: number) => async () =>
     (await runChild<HashingResult>(script, { ...setup, workers })).result
 
-  // Brings the files into the page cache, where they are not from the writing.
+  // Fill the page cache with the files.
   const { digests } = await runOf(PLAIN, 1)()
   const [reference = [], ...ours] = await interleave(rounds, [
     runOf(PLAIN, 1),

@@ -2,26 +2,26 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
-import { runChild, type Told } from './child.js'
+import { type ChildResult, runChild } from './child.js'
 import { type Comparison, compare, interleave } from './compare.js'
 import type { IndexingResult, IndexingSetup } from './processes/indexing.js'
 import type { Line, Measurement } from './report.js'
 import type { Scale } from './scale.js'
 import { temporaryFolder } from './temporary.js'
 
-type Runs = readonly Told<IndexingResult>[]
+type Runs = readonly ChildResult<IndexingResult>[]
 
 const ORIGIN = './processes/index-by-origin.js'
 const LOOP = './processes/index-by-loop.js'
 const WALK = './processes/walk.js'
 
-/** The default of `settle`, in seconds. */
-const SETTLE = 0.5
+/** Default of the option `settle`. */
+const SETTLE_SECONDS = 0.5
 
-/** Longer than a file must be quiet before it is hashed: the files are to be old ones. */
-const QUIET = 1000
+/** Longer than `settle`, so that the first pass hashes the files at once. */
+const SETTLED_MS = 1000
 
-/** The first pass over many small files, and the next start with nothing changed, each in a process of its own. */
+/** The first pass over many small files, and the next start without changes, in child processes. */
 export function indexing(scale: Scale['indexing']): Measurement {
   return { name: 'indexing', run: () => measure(scale) }
 }
@@ -32,14 +32,14 @@ async function measure(scale: Scale['indexing']): Promise<Line[]> {
   const root = join(path, 'root')
   writeSmallFiles(root, scale)
   const files = scale.folders * scale.filesAFolder
-  await sleep(QUIET)
+  await sleep(SETTLED_MS)
 
   let stores = 0
   const indexInto = (script: string, store: string) => runIndexing(script, { root, store }, files)
   const indexAnew = (script: string) => () => indexInto(script, join(path, `index-${stores++}.sqlite`))
   const first = await interleave(scale.rounds, [indexAnew(ORIGIN), indexAnew(LOOP)])
   requireHashed(first.flat(), files)
-  // The last of ours, for each run has changed a file.
+  // Use our last index, because each run changes a file.
   const known = join(path, `index-${stores - 2}.sqlite`)
   requireSameIndex(known, join(path, `index-${stores - 1}.sqlite`), files)
 
@@ -54,10 +54,10 @@ async function measure(scale: Scale['indexing']): Promise<Line[]> {
   ]
 }
 
-/** Against the time for which a file must have been quiet, which nothing can be quicker than. */
+/** Compares the time of one change with the settling time, which is the lower limit. */
 function changeLine([ours = []]: readonly Runs[]): Line {
   const seconds = ours.flatMap(({ result }) => result.changeSeconds ?? [])
-  const settle = seconds.map(() => SETTLE)
+  const settle = seconds.map(() => SETTLE_SECONDS)
   return {
     name: 'one change, against the settling time',
     unit: 's',
@@ -70,10 +70,10 @@ async function runIndexing(
   script: string,
   setup: IndexingSetup,
   files: number,
-): Promise<Told<IndexingResult>> {
-  const told = await runChild<IndexingResult>(script, setup)
-  if (told.result.files !== files) throw new Error(`${script} found ${told.result.files} of ${files} files`)
-  return told
+): Promise<ChildResult<IndexingResult>> {
+  const run = await runChild<IndexingResult>(script, setup)
+  if (run.result.files !== files) throw new Error(`${script} found ${run.result.files} of ${files} files`)
+  return run
 }
 
 function timeLine(name: string, runs: readonly Runs[]): Line {
@@ -100,7 +100,7 @@ function requireHashed(runs: Runs, files: number): void {
   }
 }
 
-/** Rows are the same in both, whichever has more. */
+/** Throws unless both indexes have the rows of all files. Either may have more columns. */
 function requireSameIndex(ours: string, reference: string, files: number): void {
   const database = new Sqlite(ours)
   try {
@@ -119,7 +119,7 @@ function requireSameIndex(ours: string, reference: string, files: number): void 
   }
 }
 
-/** Of 100 to 1,000 bytes, no two alike. */
+/** Writes different files of 100 to 1,000 bytes. */
 function writeSmallFiles(root: string, { folders, filesAFolder }: Scale['indexing']): void {
   const filler = 'x'.repeat(1000)
   for (let folder = 0; folder < folders; folder += 1) {

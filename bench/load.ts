@@ -7,13 +7,13 @@ export interface Load {
   readonly url: string
   readonly method: 'GET' | 'HEAD'
   readonly seconds: number
-  /** Where the script for wrk is written. */
+  /** Folder for wrk's script. */
   readonly folder: string
-  /** What is asked for in turns, and by whom; without it the path of `url`. */
-  readonly asked?: readonly Asked[]
+  /** Requests to send in turns. Default: the path of `url`. */
+  readonly requests?: readonly LoadRequest[]
 }
 
-export interface Asked {
+export interface LoadRequest {
   readonly path: string
   /** Sent as X-Forwarded-For. */
   readonly address: string
@@ -22,29 +22,29 @@ export interface Asked {
 const CONNECTIONS = 32
 const run = promisify(execFile)
 
-/** As `wrk -v` says it; undefined where it is not installed. */
+/** Returns the version by `wrk -v`; undefined if wrk is not installed. */
 export function wrkVersion(): string | undefined {
   const { error, stdout } = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
   return error === undefined ? stdout.split('\n')[0]?.replace(/ Copyright.*/, '') : undefined
 }
 
 /**
- * Requests a second that a server answers to wrk.
+ * Measures the requests per second of a server by wrk.
  *
- * @throws where any connection, read, write or status went wrong
+ * @throws if a connection, read, write or status failed
  */
-export async function load({ url, method, seconds, folder, asked }: Load): Promise<number> {
+export async function load({ url, method, seconds, folder, requests }: Load): Promise<number> {
   const script = join(folder, `${method}.lua`)
-  writeFileSync(script, scriptFor(method) + (asked === undefined ? '' : turnsOf(method, asked)))
+  writeFileSync(script, scriptFor(method) + (requests === undefined ? '' : turnsOf(method, requests)))
   const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url]
   const { stdout } = await run('wrk', args, { timeout: (seconds + 20) * 1000 })
-  const [, requests, microseconds, errors] = /^measured (\d+) (\d+) (\d+)$/m.exec(stdout) ?? []
+  const [, count, microseconds, errors] = /^measured (\d+) (\d+) (\d+)$/m.exec(stdout) ?? []
   if (errors !== '0') throw new Error(`wrk of ${method} ${url} had errors:\n${stdout}`)
-  if (!(Number(requests) > 0)) throw new Error(`wrk of ${method} ${url} got no answer:\n${stdout}`)
-  return Number(requests) / (Number(microseconds) / 1e6)
+  if (!(Number(count) > 0)) throw new Error(`wrk of ${method} ${url} got no answer:\n${stdout}`)
+  return Number(count) / (Number(microseconds) / 1e6)
 }
 
-/** wrk counts a status above 399 as an error; its own report is for people, this one for us. */
+/** Prints a report for this program. wrk counts a status above 399 as an error. */
 function scriptFor(method: string): string {
   return `wrk.method = '${method}'
 function done(summary)
@@ -55,9 +55,9 @@ end
 `
 }
 
-/** Requests written out once, so that wrk has no more to do than it has for one. */
-function turnsOf(method: string, asked: readonly Asked[]): string {
-  const rows = asked.map(({ path, address }) => `  { '${path}', '${address}' },`).join('\n')
+/** Formats all requests in advance, so that wrk has no more work than with a single request. */
+function turnsOf(method: string, requests: readonly LoadRequest[]): string {
+  const rows = requests.map(({ path, address }) => `  { '${path}', '${address}' },`).join('\n')
   return `local asked = {
 ${rows}
 }

@@ -4,7 +4,7 @@ import { wrkVersion } from './load.js'
 
 const PACKAGES = ['koa', 'koa-static', 'better-sqlite3', 'chokidar', 'lru-cache', 'on-headers', 'proxy-addr']
 
-/** What the numbers were measured on and with. */
+/** Describes the machine and the versions that the numbers depend on. */
 export function machine(): string {
   const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`
   const { node, v8, openssl, uv } = process.versions

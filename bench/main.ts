@@ -15,11 +15,12 @@ import { scans } from './scans.js'
 /*
  * npm run bench [-- [--quick | --million] [--mirrors FILE] [--geo MMDB]… [part of a name]]
  *
- * Mirrors and the places of clients are those of a real network, made up anew, unless a mirrors file is given, and those
- * of the free database of countries, unless others are.
+ * Default mirrors are made up with the distribution of a real network. Default places of clients
+ * come from the free country database.
  *
- * Every line is a ratio of two things measured side by side, in turns. A ratio that misses its aim is said and no
- * failure, for speed is the machine's; a measurement that went wrong is one.
+ * Every line is a ratio of two things that are measured in turns. A ratio that misses its aim is
+ * reported, but does not fail the run, because speed depends on the machine. A measurement that
+ * goes wrong fails the run.
  */
 const { values, positionals } = parseArgs({
   options: {
@@ -51,7 +52,7 @@ if (chosen.length === 0) {
   )
 }
 
-// So that temporary folders are removed.
+// Exit in good order, which removes temporary folders.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
 console.log(`${machine()}\n${values.quick ? '\nquick: the ratios say little\n' : ''}`)
@@ -59,9 +60,9 @@ console.log(heading())
 for (const measurement of chosen) await report(measurement)
 
 async function report({ name, obstacle, run }: Measurement): Promise<void> {
-  const why = obstacle?.()
-  if (why !== undefined) {
-    console.log(`${name}: SKIPPED, ${why}`)
+  const reason = obstacle?.()
+  if (reason !== undefined) {
+    console.log(`${name}: SKIPPED, ${reason}`)
     return
   }
   for (const line of await run()) console.log(typeof line === 'string' ? line : lineOf(line))

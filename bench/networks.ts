@@ -5,7 +5,7 @@ import { randomAddresses, seeded } from '../test/support/random.js'
 import { ask, requireAlike, requireDecorated } from './answers.js'
 import { type Server, startServer } from './child.js'
 import { compare, interleave } from './compare.js'
-import { type Asked, load, wrkVersion } from './load.js'
+import { type LoadRequest, load, wrkVersion } from './load.js'
 import { sample } from './network.js'
 import type { Line, Measurement } from './report.js'
 import type { Scale } from './scale.js'
@@ -13,16 +13,16 @@ import type { FixedSetup } from './servers/fixed.js'
 import type { NetworkSetup } from './servers/network-koa.js'
 import { temporaryFolder } from './temporary.js'
 
-/** What mirrors and clients are taken from. */
+/** Sources of mirrors and clients. */
 export interface World {
   readonly mirrors: readonly Mirror[]
-  /** Databases; undefined: the free one. */
+  /** Geo databases; undefined for the free country database. */
   readonly geo: string[] | undefined
 }
 
 const FILES = 1000
 const CLIENTS = 10_000
-/** Mirrors of the networks, fewest first. */
+/** Numbers of mirrors, ascending. */
 const COUNTS = [20, 100, 527]
 
 interface Case {
@@ -42,7 +42,7 @@ const CASES: readonly Case[] = [
   },
 ]
 
-/** 1,000 files for 10,000 clients from all over, and mirrors from few to many, against answers written in a program. */
+/** 1,000 files for 10,000 clients and few to many mirrors, against fixed responses. */
 export function networks(scale: Scale['loads'], world: World): Measurement[] {
   return CASES.map((what) => ({
     name: what.name,
@@ -57,7 +57,7 @@ async function measure(what: Case, scale: Scale['loads'], world: World): Promise
   mkdirSync(root)
   for (let index = 0; index < FILES; index += 1) writeFileSync(join(root, `image-${index}.iso`), '')
   const setupFor = (count: number): NetworkSetup => {
-    // JSON is YAML, and too long for a command line.
+    // Write JSON, which is valid YAML, because a command line has a length limit.
     const mirrors = join(folder.path, `${count}.yaml`)
     writeFileSync(mirrors, JSON.stringify({ mirrors: sample(world.mirrors, count) }))
     return { root, store: join(folder.path, `${count}.sqlite`), mode: what.mode, mirrors, geo: world.geo }
@@ -79,18 +79,18 @@ async function measure(what: Case, scale: Scale['loads'], world: World): Promise
   }
 }
 
-/** Requests a second of each server, round by round, in turns. */
+/** Measures the requests per second of each server, by round, in turns. */
 async function rates(
   method: Case['method'],
   { pairs, seconds, warmUp }: Scale['loads'],
   servers: readonly Server[],
   folder: string,
 ): Promise<number[][]> {
-  const asked = randomAddresses(CLIENTS, seeded(1)).map((address, index): Asked => {
+  const requests = randomAddresses(CLIENTS, seeded(1)).map((address, index): LoadRequest => {
     return { address, path: `/image-${index % FILES}.iso` }
   })
   const loadFor = (server: Server, time: number) =>
-    load({ url: urlOf(server), method, seconds: time, folder, asked })
+    load({ url: urlOf(server), method, seconds: time, folder, requests })
   for (const server of servers) await loadFor(server, warmUp)
   return interleave(
     pairs,

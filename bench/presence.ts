@@ -7,10 +7,12 @@ import type { Scale } from './scale.js'
 import { temporaryFolder } from './temporary.js'
 
 const MIB = 1024 ** 2
-/** MB, as it was promised. */
-const MOST_MEMORY = 200e6 / MIB
+/** Documented limit for 500 mirrors and a million files: 200 MB. */
+const MAX_MEMORY_MIB = 200e6 / MIB
 
-/** What it takes to know which mirror holds which file: against a bitmap a mirror, which is what is plainest. */
+/**
+ * Cost of the record which mirror holds which file, against the simplest form: a bitmap per mirror.
+ */
 export function presence(scale: Scale['presence']): Measurement {
   return {
     name: 'presence',
@@ -21,7 +23,7 @@ export function presence(scale: Scale['presence']): Measurement {
 async function measure({ mirrors, files }: Scale['presence'], worst: boolean): Promise<(Line | string)[]> {
   using folder = temporaryFolder()
   const setup: HoldingSetup = { mirrors, files, worst, states: join(folder.path, 'states.sqlite') }
-  // The first makes the file, the second reads it.
+  // The first run writes the file, the second run reads the file.
   await runChild<HoldingResult>('./processes/holding.js', setup)
   const { result } = await runChild<HoldingResult>('./processes/holding.js', setup)
   const { memory, stored, seconds, lookUp } = result
@@ -34,7 +36,7 @@ async function measure({ mirrors, files }: Scale['presence'], worst: boolean): P
       unit: 'MiB',
       ...(worst
         ? {}
-        : { aim: { atMost: Number(((MOST_MEMORY * mirrors * files) / 5e8 / bitmaps).toFixed(2)) } }),
+        : { aim: { atMost: Number(((MAX_MEMORY_MIB * mirrors * files) / 5e8 / bitmaps).toFixed(2)) } }),
       ...compare([memory], [bitmaps]),
     },
     { name: '  file, to a bitmap a mirror', unit: 'MiB', ...compare([stored], [bitmaps]) },

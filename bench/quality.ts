@@ -9,28 +9,31 @@ import type { World } from './networks.js'
 import type { Measurement } from './report.js'
 import type { Scale } from './scale.js'
 
-const WANTED = { path: 'releases/image.iso', secure: false, redirectable: true }
+const QUERY = { path: 'releases/image.iso', secure: false, redirectable: true }
 
 interface Result {
-  /** Kilometres. */
+  /** In kilometres. */
   readonly mean: number
   readonly p95: number
-  /** Of the clients that have a mirror in their country, how many get one there. */
+  /** Share of clients with mirrors in their country that get one of those mirrors. */
   readonly inside: number
-  /** Of all first places in the country where it is worst, how many times its share by weight one mirror gets. */
+  /**
+   * Load of the most overloaded mirror, as a multiple of its share by weight of the first places in
+   * its country.
+   */
   readonly overload: number
 }
 
-/** A client as a strategy sees it, and where it really is. */
+/** A client as a strategy sees it, with its real place. */
 interface Visitor {
   readonly client: Client
   readonly place: Coordinates
 }
 
 /**
- * How far off the first mirror is that each strategy gives, and how evenly it spreads clients: those of random addresses, so
- * that each country counts by the number of its addresses. With a database of cities also what the countries alone are good
- * for, held against the cities.
+ * Distance of the first mirror by strategy, and how evenly a strategy spreads clients. Clients have
+ * random addresses, so that each country counts by the number of its addresses. With a database of
+ * cities, also measures ranking by country alone, with distances to the real cities.
  */
 export function quality({ clients: count }: Scale['quality'], world: World): Measurement {
   return {
@@ -48,9 +51,9 @@ export function quality({ clients: count }: Scale['quality'], world: World): Mea
   }
 }
 
-/** Those of whom something is known, and who really are somewhere. */
-function visitorsOf(seen: readonly Client[], real: readonly Client[]): Visitor[] {
-  return seen.flatMap((client, index) => {
+/** Pairs clients with real places, and leaves out clients without either. */
+function visitorsOf(located: readonly Client[], real: readonly Client[]): Visitor[] {
+  return located.flatMap((client, index) => {
     const place = real[index]?.coordinates
     return client.coordinates === undefined || place === undefined ? [] : [{ client, place }]
   })
@@ -90,7 +93,7 @@ function evaluate(strategy: StrategyName, visitors: readonly Visitor[], mirrors:
   const counts = new Map<Mirror, number>()
   let [couldBeInside, inside] = [0, 0]
   for (const { client, place } of visitors) {
-    const [first] = rank(snapshot, WANTED, client, 1, random)
+    const [first] = rank(snapshot, QUERY, client, 1, random)
     if (first === undefined) continue
     if (first.point !== undefined) distances.push(distance(pointOf(place), first.point))
     if (hasMirrors.has(client.country)) {
@@ -103,26 +106,26 @@ function evaluate(strategy: StrategyName, visitors: readonly Visitor[], mirrors:
   }
   distances.sort((a, b) => a - b)
   return {
-    mean: distances.reduce((sum, one) => sum + one, 0) / distances.length,
+    mean: distances.reduce((sum, km) => sum + km, 0) / distances.length,
     p95: distances[Math.floor(distances.length * 0.95)] ?? Number.NaN,
     inside: inside / couldBeInside,
     overload: overloadOf(counts, mirrors),
   }
 }
 
-/** Only countries of several mirrors and enough clients to tell chance from rule. */
-const ENOUGH = 500
+/** Minimum number of clients of a country: fewer would measure chance. */
+const MIN_CLIENTS = 500
 
 function overloadOf(counts: ReadonlyMap<Mirror, number>, mirrors: readonly Mirror[]): number {
   let worst = 0
   for (const country of new Set(mirrors.map(({ location }) => location))) {
-    const own = mirrors.filter(
+    const domestic = mirrors.filter(
       ({ location, enabled, weight }) => location === country && enabled && weight > 0,
     )
-    const weight = own.reduce((sum, mirror) => sum + mirror.weight, 0)
-    const clients = own.reduce((sum, mirror) => sum + (counts.get(mirror) ?? 0), 0)
-    if (own.length < 2 || clients < ENOUGH) continue
-    for (const mirror of own) {
+    const weight = domestic.reduce((sum, mirror) => sum + mirror.weight, 0)
+    const clients = domestic.reduce((sum, mirror) => sum + (counts.get(mirror) ?? 0), 0)
+    if (domestic.length < 2 || clients < MIN_CLIENTS) continue
+    for (const mirror of domestic) {
       const share = (counts.get(mirror) ?? 0) / clients
       worst = Math.max(worst, share / (mirror.weight / weight))
     }

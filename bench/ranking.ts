@@ -12,9 +12,9 @@ import type { Measurement } from './report.js'
 const CLIENTS = 10_000
 const COUNTS = [20, 100, 527]
 const ROUNDS = 20
-const WANTED: RankQuery = { path: 'releases/image.iso', secure: false, redirectable: true }
+const QUERY: RankQuery = { path: 'releases/image.iso', secure: false, redirectable: true }
 
-/** What ranking and locating cost alone, without a server. */
+/** Cost of ranking and of locating clients, without a server. */
 export function ranking(world: World): Measurement {
   return {
     name: 'ranking',
@@ -37,8 +37,8 @@ export function ranking(world: World): Measurement {
 
 function of(count: number, world: World, clients: readonly Client[], random: () => number): string {
   const snapshot = createSnapshot(sample(world.mirrors, count))
-  // Once before, so that what is timed is compiled.
-  times(clients, (client) => rank(createSnapshot(snapshot.mirrors.slice(0, 5)), WANTED, client, 5, random))
+  // Run once before the measurement, so that the code is compiled.
+  times(clients, (client) => rank(createSnapshot(snapshot.mirrors.slice(0, 5)), QUERY, client, 5, random))
   const before = heap()
   const places = new Set(clients.map((client) => snapshot.orderFor(client, false)))
   const kept = heap() - before
@@ -47,7 +47,7 @@ function of(count: number, world: World, clients: readonly Client[], random: () 
   const slowest = first.toSorted((a, b) => b - a).slice(0, places.size)
   const calls: number[] = []
   for (let round = 0; round < ROUNDS; round += 1)
-    calls.push(...times(clients, (client) => rank(snapshot, WANTED, client, 5, random)))
+    calls.push(...times(clients, (client) => rank(snapshot, QUERY, client, 5, random)))
   return [
     `rank of five among ${snapshot.mirrors.length} mirrors: ${spread(calls)}`,
     `; ${places.size} places, ${spread(slowest)} the first time`,
@@ -55,7 +55,7 @@ function of(count: number, world: World, clients: readonly Client[], random: () 
   ].join('')
 }
 
-/** Microseconds of each. */
+/** Measures the microseconds of a call for each value. */
 function times<T>(values: readonly T[], run: (value: T) => unknown): number[] {
   return values.map((value) => {
     const start = process.hrtime.bigint()
@@ -70,7 +70,7 @@ function spread(microseconds: readonly number[]): string {
   return `${at(0.5)} µs (p99 ${at(0.99)} µs)`
 }
 
-/** Bytes in use, of which none are garbage. */
+/** Returns the bytes in use after a garbage collection. */
 function heap(): number {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()

@@ -1,6 +1,6 @@
 import type { Comparison } from './compare.js'
 
-/** What a ratio should be. Only printed: how fast a machine is must not fail anything. */
+/** Target of a ratio. Only printed: the speed of a machine must not fail a run. */
 export type Aim = { readonly atLeast: number } | { readonly atMost: number }
 
 /** One line of the report. */
@@ -13,9 +13,9 @@ export interface Line extends Comparison {
 /** A group of lines that are measured together, chosen by its name. */
 export interface Measurement {
   readonly name: string
-  /** Says why it cannot be made here; undefined where it can. */
+  /** Returns why the measurement is impossible here; undefined if it is possible. */
   readonly obstacle?: () => string | undefined
-  /** Lines, and what else there is to print between them. */
+  /** Returns lines, and texts to print between them. */
   readonly run: () => Promise<readonly (Line | string)[]>
 }
 
@@ -37,8 +37,8 @@ export function lineOf({ name, unit, ours, reference, ratio, least, greatest, ai
 
 function verdict(ratio: number, aim: Aim): string {
   const [sign, limit] = 'atLeast' in aim ? ['≥', aim.atLeast] : ['≤', aim.atMost]
-  const met = 'atLeast' in aim ? ratio >= limit : ratio <= limit
-  return `${sign} ${limit}${met ? '' : '  missed'}`
+  const isMet = 'atLeast' in aim ? ratio >= limit : ratio <= limit
+  return `${sign} ${limit}${isMet ? '' : '  missed'}`
 }
 
 function columns(texts: readonly string[]): string {
@@ -48,7 +48,7 @@ function columns(texts: readonly string[]): string {
     .trimEnd()
 }
 
-/** Three digits say more than such a measurement is worth. */
+/** Rounds to three digits: measurements are not more precise. */
 function round(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)
 }

@@ -51,12 +51,15 @@ const CASES: readonly Case[] = [
 ]
 
 /**
- * The file that is asked for. It is empty, because wrk waits for as many bytes as `Content-Length` says even after a
- * HEAD; what a HEAD or a redirect costs does not depend on the size.
+ * The requested file. Empty, because wrk waits for `Content-Length` bytes even after a HEAD. The
+ * cost of a HEAD or a redirect does not depend on the size.
  */
 const FILE = 'releases/image.iso'
 
-/** Answers to requests: ours against a server of the same framework that has the very same field lines written in it. */
+/**
+ * Requests per second, against a server of the same framework that sends the same fields as
+ * constants.
+ */
 export function requests(scale: Scale['loads']): Measurement[] {
   return CASES.map((what) => ({
     name: what.name,

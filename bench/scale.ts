@@ -1,12 +1,11 @@
-/** How much is measured. */
+/** Sizes of the measurements. */
 export interface Scale {
-  /** Pairs of loads, of how many seconds each, after a warm-up of so many. */
+  /** Number of pairs of loads, seconds of each load, and seconds of the warm-up. */
   readonly loads: { readonly pairs: number; readonly seconds: number; readonly warmUp: number }
-  /** Clients whose mirrors are looked at. */
   readonly quality: { readonly clients: number }
   readonly hashing: { readonly rounds: number; readonly files: number; readonly fileBytes: number }
   readonly indexing: { readonly rounds: number; readonly folders: number; readonly filesAFolder: number }
-  /** `seconds` of requests, of each kind, in each round. */
+  /** `seconds`: duration of requests of each kind in each round. */
   readonly scans: {
     readonly rounds: number
     readonly wgetRounds: number
@@ -27,7 +26,7 @@ export const FULL: Scale = {
   presence: { mirrors: 500, files: 1_000_000 },
 }
 
-/** To see that everything runs; the ratios say little. */
+/** Shows that everything runs; the ratios are not reliable. */
 export const QUICK: Scale = {
   loads: { pairs: 3, seconds: 1, warmUp: 1 },
   quality: { clients: 10_000 },
@@ -37,5 +36,5 @@ export const QUICK: Scale = {
   presence: { mirrors: 50, files: 100_000 },
 }
 
-/** Once over a million files, for what memory it takes: `npm run bench -- --million indexing`. */
+/** One pass over a million files, to measure memory: `npm run bench -- --million indexing`. */
 export const MILLION: Scale = { ...FULL, indexing: { rounds: 1, folders: 10_000, filesAFolder: 100 } }

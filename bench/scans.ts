@@ -21,13 +21,12 @@ import { temporaryFolder } from './temporary.js'
 
 const FOLDERS_A_FOLDER = 50
 const FILES_A_FOLDER = 100
-/** Asked for in turns. */
+/** Number of paths that are requested in turns. */
 const PATHS = 2000
 const CONNECTIONS = 8
-/** Requests a second. */
-const RATE = 400
-/** As many as `Presence` has under way. */
-const AT_ONCE = 2
+const REQUESTS_PER_SECOND = 400
+/** As many as presence runs at the same time. */
+const CONCURRENT_SURVEYS = 2
 
 interface Place {
   readonly path: string
@@ -36,7 +35,9 @@ interface Place {
   readonly files: number
 }
 
-/** Surveys of a mirror that has everything, against what lists it alone; and what requests notice of them. */
+/**
+ * Surveys of a complete mirror, against programs that only list it, and their effect on requests.
+ */
 export function scans(scale: Scale['scans']): Measurement {
   return { name: 'scans', run: () => measure(scale) }
 }
@@ -98,7 +99,7 @@ async function against(
   return { name, unit: 's', ...compare(a, b) }
 }
 
-/** Seconds that a program takes, whatever it says. */
+/** Measures the seconds of a program, and ignores its output. */
 async function timeProgram(program: string, args: readonly string[], folder: string): Promise<number> {
   const start = performance.now()
   const child = spawn(program, [...args], { stdio: 'ignore', cwd: folder })
@@ -107,7 +108,7 @@ async function timeProgram(program: string, args: readonly string[], folder: str
   return (performance.now() - start) / 1000
 }
 
-/** What requests notice: asked by another process at a fixed rate, without surveys and with them, in turns. */
+/** Latency of requests at a fixed rate from a child process, without and with surveys, in turns. */
 async function latencies(
   place: Place,
   surveys: readonly SurveySetup[],
@@ -119,17 +120,17 @@ async function latencies(
     port: server.port,
     paths: pathsOf(place.files),
     connections: CONNECTIONS,
-    rate: RATE,
+    rate: REQUESTS_PER_SECOND,
     seconds: scale.seconds,
   }
   const during = (orders: readonly SurveySetup[]) => () => askDuring(server, orders, asking)
   await during([])()
   const [none = [], ...others] = await interleave(scale.rounds, [
     during([]),
-    ...surveys.map((one) => during(twice(one))),
+    ...surveys.map((survey) => during(twice(survey))),
   ])
   return others.flatMap((results, index): Line[] => {
-    const name = `${AT_ONCE} surveys by ${surveys[index]?.source.kind}`
+    const name = `${CONCURRENT_SURVEYS} surveys by ${surveys[index]?.source.kind}`
     const by = (what: (result: AskingResult) => number) => compare(results.map(what), none.map(what))
     return [
       { name: `latency during ${name}, p99`, unit: 'ms', aim: { atMost: 1.5 }, ...by(({ p99 }) => p99) },
@@ -139,7 +140,10 @@ async function latencies(
 }
 
 function twice(setup: SurveySetup): readonly SurveySetup[] {
-  return Array.from({ length: AT_ONCE }, (_, index) => ({ ...setup, states: `${setup.states}-${index}` }))
+  return Array.from({ length: CONCURRENT_SURVEYS }, (_, index) => ({
+    ...setup,
+    states: `${setup.states}-${index}`,
+  }))
 }
 
 async function askDuring(
@@ -167,7 +171,7 @@ function folderOf(folder: number): string {
   return `section-${Math.floor(folder / FOLDERS_A_FOLDER)}/folder-${folder % FOLDERS_A_FOLDER}`
 }
 
-/** Files of a few bytes, and an index of them with made-up digests: hashing is not what is measured here. */
+/** Writes small files and an index with made-up digests, because hashing is not measured here. */
 async function prepare(path: string, files: number): Promise<Place> {
   const root = join(path, 'root')
   for (let folder = 0; folder < files / FILES_A_FOLDER; folder += 1)

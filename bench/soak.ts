@@ -1,8 +1,8 @@
 /*
  * npm run soak [-- MINUTES]
  *
- * Changes and requests without a pause, for ten minutes or as long as it is told, and what the process has of memory and
- * descriptors meanwhile: both should stay as they are once it has warmed up.
+ * Changes files and sends requests without a pause, for MINUTES or ten minutes. Prints memory and
+ * descriptors of the process: both should be constant after the warm-up.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -21,10 +21,9 @@ const minutes = Number(process.argv[2] ?? 10)
 const FOLDERS = 20
 const FILES_A_FOLDER = 50
 const CLIENTS = 8
-/** Samples of the whole run. */
+/** Number of samples. */
 const SAMPLES = 20
-/** Of them, those of the warm-up. */
-const WARM_UP = 5
+const WARM_UP_SAMPLES = 5
 
 using folder = temporaryFolder()
 const root = join(folder.path, 'root')
@@ -62,7 +61,7 @@ async function change(): Promise<void> {
   while (performance.now() < end) {
     const file = join(root, anyFile())
     if (changes % 50 === 49) {
-      // Folders come and go too.
+      // Create and delete a folder.
       const passing = join(root, `passing-${changes}`)
       mkdirSync(passing)
       writeFileSync(join(passing, 'file'), randomBytes(100))
@@ -82,12 +81,12 @@ async function ask(): Promise<void> {
   while (performance.now() < end) {
     const path = `/${targets[answers % targets.length]?.()}`
     await new Promise<void>((resolve) => {
-      const asked = request({ agent, port, path, method: answers % 2 ? 'HEAD' : 'GET' }, (response) => {
+      const outgoing = request({ agent, port, path, method: answers % 2 ? 'HEAD' : 'GET' }, (response) => {
         response.resume()
         response.on('close', resolve)
       })
-      asked.on('error', () => resolve())
-      asked.end()
+      outgoing.on('error', () => resolve())
+      outgoing.end()
     })
     answers += 1
   }
@@ -114,7 +113,7 @@ async function sample(): Promise<void> {
       row.map((value, column) => String(value).padStart([6, 9, 10, 13, 9, 9][column] ?? 9)).join(''),
     )
   }
-  const warm = seen.slice(WARM_UP)
+  const warm = seen.slice(WARM_UP_SAMPLES)
   const range = (values: readonly number[]) => `${Math.min(...values)} to ${Math.max(...values)}`
   const rss = range(warm.map((one) => Math.round(one.rss / 1024 ** 2)))
   console.log(`\nafter the warm-up: RSS ${rss} MiB, descriptors ${range(warm.map((one) => one.descriptors))}`)

@@ -2,7 +2,9 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** An empty folder that goes when its block ends, or at the latest with the process. */
+/**
+ * Creates an empty folder that is removed when its block ends, or with the process at the latest.
+ */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'mirrored-by-bench-')))
   const remove = (): void => {

@@ -5,15 +5,15 @@ import { setup, tell } from '../child.js'
 
 export interface AskingSetup {
   readonly port: number
-  /** What is asked for in turns. */
+  /** Paths to request in turns. */
   readonly paths: readonly string[]
   readonly connections: number
-  /** Requests a second, over all connections. */
+  /** Requests per second over all connections. */
   readonly rate: number
   readonly seconds: number
 }
 
-/** Milliseconds from the moment at which a request was to be sent to the end of its answer's head. */
+/** Milliseconds from the scheduled time of a request to the end of the response's head. */
 export interface AskingResult {
   readonly median: number
   readonly p99: number
@@ -21,21 +21,23 @@ export interface AskingResult {
 }
 
 const HEAD_END = '\r\n\r\n'
-/** Seconds after which the beginning is over. */
-const WARM_UP = 0.5
+const WARM_UP_SECONDS = 0.5
 
-/** One connection, on which one request after the other is sent, each at its time: one that must wait counts from its time on. */
+/**
+ * One connection that sends requests one after the other. The time of a request that has to wait
+ * counts from its scheduled time.
+ */
 class Asker {
   readonly #socket: Socket
   readonly #due: number[] = []
   readonly #next: () => string
-  readonly #told: (milliseconds: number) => void
-  #answer = ''
+  readonly #onResponse: (milliseconds: number) => void
+  #response = ''
 
-  constructor(socket: Socket, next: () => string, told: (milliseconds: number) => void) {
+  constructor(socket: Socket, next: () => string, onResponse: (milliseconds: number) => void) {
     this.#socket = socket
     this.#next = next
-    this.#told = told
+    this.#onResponse = onResponse
     socket.setNoDelay(true).setEncoding('latin1')
     socket.on('data', (text: string) => this.#read(text))
   }
@@ -49,11 +51,11 @@ class Asker {
   }
 
   #read(text: string): void {
-    this.#answer += text
-    if (!this.#answer.endsWith(HEAD_END)) return
-    if (!/^HTTP\/1\.1 (200|302) /.test(this.#answer)) throw new Error(`the answer is ${this.#answer}`)
-    this.#answer = ''
-    this.#told(performance.now() - (this.#due.shift() ?? Number.NaN))
+    this.#response += text
+    if (!this.#response.endsWith(HEAD_END)) return
+    if (!/^HTTP\/1\.1 (200|302) /.test(this.#response)) throw new Error(`the response is ${this.#response}`)
+    this.#response = ''
+    this.#onResponse(performance.now() - (this.#due.shift() ?? Number.NaN))
     if (this.#due.length > 0) this.#send()
   }
 }
@@ -68,7 +70,7 @@ const askers = await Promise.all(
     await once(socket, 'connect')
     const next = () => paths[turn++ % paths.length] ?? ''
     return new Asker(socket, next, (time) => {
-      if (performance.now() - start > WARM_UP * 1000) times.push(time)
+      if (performance.now() - start > WARM_UP_SECONDS * 1000) times.push(time)
     })
   }),
 )

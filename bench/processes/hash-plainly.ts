@@ -18,7 +18,7 @@ const result: HashingResult = {
 tell(result)
 process.disconnect()
 
-/** A piece at a time: of 256 KiB, which is what a core's cache holds. */
+/** Reads a file by pieces of 256 KiB, which fit into the cache of a core. */
 function digest(path: string): FileDigests {
   const md5 = createHash('md5')
   const sha1 = createHash('sha1')

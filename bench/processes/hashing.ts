@@ -8,9 +8,9 @@ export interface HashingSetup {
 }
 
 export interface HashingResult {
-  /** From the end of the imports to the last digest. */
+  /** Time from the end of the imports to the last digest. */
   readonly seconds: number
-  /** A digest of all digests, to see that they are the same. */
+  /** Digest of all digests, for comparison. */
   readonly digests: string
 }
 
@@ -23,7 +23,11 @@ export interface FileDigests {
   readonly pieceSha256: Uint8Array
 }
 
-/** @param files by their paths, in any order */
+/**
+ * Returns one digest of all digests.
+ *
+ * @param files by path, in any order
+ */
 export function digestOfDigests(files: ReadonlyMap<string, FileDigests>): string {
   const hash = createHash('sha256')
   for (const path of [...files.keys()].toSorted()) {

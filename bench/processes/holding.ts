@@ -11,30 +11,30 @@ import { setup, tell } from '../child.js'
 export interface HoldingSetup {
   readonly mirrors: number
   readonly files: number
-  /** SQLite file of the states. Where it is not there, it is made; where it is, it is read. */
+  /** SQLite file of the states. Read if it exists, otherwise written. */
   readonly states: string
-  /** Whether every mirror lacks files of its own anywhere, half of all: the worst there can be. */
+  /** Whether every mirror holds a random half of the files: the worst case. */
   readonly worst: boolean
 }
 
 export interface HoldingResult {
-  /** To make and store it, or to read it, all at once. */
+  /** Time to create and store everything, or to read everything. */
   readonly seconds: number
-  /** Heap and buffers, in MiB. */
+  /** Heap and buffers in MiB. */
   readonly memory: number
-  /** Of the file, in MiB. */
+  /** Size of the file in MiB. */
   readonly stored: number
-  /** Nanoseconds of a look-up: ours, and that in a bitmap for each mirror. */
+  /** Nanoseconds of a lookup: ours, and in a bitmap per mirror. */
   readonly lookUp: { readonly ours: number; readonly bitmap: number }
 }
 
-/** Folders are left out as a whole, as mirrors of a part do it. */
+/** Mirrors lack whole folders, as partial mirrors do. */
 const FILES_A_FOLDER = 100
 const GROUPS = 10
 const LACKED_BY_GROUP = 0.1
 const LACKED_BY_EACH = 100
-/** Every so many-th mirror has a random half. */
-const HALVES = 20
+/** Every mirror of this number holds a random half. */
+const HALF_INTERVAL = 20
 const LOOK_UPS = 5_000_000
 const MIB = 1024 ** 2
 
@@ -61,7 +61,7 @@ async function make(): Promise<Map<string, MirrorFiles>> {
   const groups = Array.from({ length: GROUPS }, () => foldersWithout(LACKED_BY_GROUP))
   const made = new Map<string, MirrorFiles>()
   for (let index = 0; index < given.mirrors; index += 1) {
-    const isHalf = given.worst || index % HALVES === 0
+    const isHalf = given.worst || index % HALF_INTERVAL === 0
     const lacked = isHalf ? undefined : groups[index % (2 * GROUPS)]
     const files = filesOf((number) =>
       isHalf ? random() < 0.5 : lacked?.has(Math.floor(number / FILES_A_FOLDER)) === true,
@@ -73,7 +73,7 @@ async function make(): Promise<Map<string, MirrorFiles>> {
   return made
 }
 
-/** Half of the mirrors lack what others of their group lack too; the rest have everything but a few files. */
+/** Draws the folders that a group of mirrors lacks. */
 function foldersWithout(share: number): ReadonlySet<number> {
   const folders = new Set<number>()
   for (let folder = 0; folder < given.files / FILES_A_FOLDER; folder += 1)
@@ -83,29 +83,31 @@ function foldersWithout(share: number): ReadonlySet<number> {
 
 function filesOf(whyMissing: (number: number) => boolean): MirrorFiles {
   const files = new MirrorFiles(blocks)
-  const own = new Set(Array.from({ length: LACKED_BY_EACH }, () => Math.floor(random() * given.files)))
+  const lackedByMirror = new Set(
+    Array.from({ length: LACKED_BY_EACH }, () => Math.floor(random() * given.files)),
+  )
   const sets = { held: new NumberSet(blocks), stale: new NumberSet(blocks), absent: new NumberSet(blocks) }
   for (let number = 0; number < given.files; number += 1)
-    sets[own.has(number) || whyMissing(number) ? 'absent' : 'held'].add(number)
+    sets[lackedByMirror.has(number) || whyMissing(number) ? 'absent' : 'held'].add(number)
   files.replace(sets, given.files - 1)
   return files
 }
 
-/** As every process does when it starts. */
+/** Reads everything, as every process does at its start. */
 async function read(): Promise<Map<string, MirrorFiles>> {
   const states = sqliteStates(given.states)
   const stored = await states.presence(0)
-  const found = new Map<string, MirrorFiles>()
+  const filesByMirror = new Map<string, MirrorFiles>()
   for (const block of stored.blocks) {
-    const files = found.get(block.mirror) ?? new MirrorFiles(blocks)
-    found.set(block.mirror, files)
+    const files = filesByMirror.get(block.mirror) ?? new MirrorFiles(blocks)
+    filesByMirror.set(block.mirror, files)
     files.put(block)
   }
   await states.close()
-  return found
+  return filesByMirror
 }
 
-/** Of random files on random mirrors, as requests ask. */
+/** Measures lookups of random files on random mirrors, as requests make them. */
 function lookUp(mirrors: readonly MirrorFiles[]): HoldingResult['lookUp'] {
   const bitmaps = mirrors.map((): Pick<MirrorFiles, 'whyMissing'> => {
     const bits = new Int32Array(Math.ceil(given.files / 32)).fill(-1)
@@ -132,7 +134,7 @@ function time(mirrors: readonly Pick<MirrorFiles, 'whyMissing'>[]): number {
   return nanoseconds
 }
 
-/** After whatever can go has gone. */
+/** Returns the memory in use after garbage collections. */
 async function memory(): Promise<number> {
   for (let round = 0; round < 3; round += 1) {
     collectGarbage()

@@ -26,7 +26,7 @@ const result: IndexingResult = {
 tell(result)
 process.disconnect()
 
-/** One transaction a folder. */
+/** Indexes a folder in one transaction. */
 function indexFolder(folder: string): void {
   const subfolders: string[] = []
   database.exec('BEGIN')

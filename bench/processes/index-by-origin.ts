@@ -19,7 +19,7 @@ tell(result)
 await origin.close()
 process.disconnect()
 
-/** From the last write of a file to its new digest in the index. */
+/** Measures the seconds from the last write of a file to its new digest in the index. */
 async function timeOneChange(): Promise<number> {
   writeFileSync(join(root, 'folder-0/package-0.txt'), `changed at ${Date.now()}`)
   const written = performance.now()

@@ -8,16 +8,16 @@ export interface IndexingSetup {
 export interface IndexingResult {
   readonly files: number
   readonly hashed: number
-  /** From the end of the imports to the end of the work. */
+  /** Time from the end of the imports to the end of the work. */
   readonly seconds: number
   readonly peakMiB: number
-  /** Until a change of one file was in the index, where changes are followed. */
+  /** Time until a change of one file was in the index, if changes are watched. */
   readonly changeSeconds?: number
 }
 
 /**
- * The most memory that this process with its threads had at a time. Not what `getrusage` says: on Linux that begins with
- * what the parent had.
+ * Returns the peak memory of this process with its threads. `getrusage` is unusable, because on
+ * Linux its peak starts at the memory of the parent.
  */
 export function peakMiB(): number {
   const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))

@@ -5,20 +5,20 @@ import { surveyInThread } from '../../lib/mirrors/presence/survey-thread.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 
 export interface SurveySetup {
-  /** The index. */
+  /** File of the index. */
   readonly store: string
-  /** Where what is found is stored. */
+  /** File for the results. */
   readonly states: string
   readonly source: SurveySource
 }
 
 export interface SurveyResult {
   readonly seconds: number
-  /** Files that the mirror was found to hold. */
+  /** Number of files that the mirror holds. */
   readonly held: number
 }
 
-/** What it takes to survey a mirror again and again, as `Presence` does. */
+/** Surveys a mirror repeatedly, as presence does. */
 export class Surveyor {
   readonly #blocks = new BlockPool()
   readonly #source: SurveySource
@@ -32,9 +32,9 @@ export class Surveyor {
   }
 
   /**
-   * From nothing known to everything stored.
+   * Surveys a mirror without previous knowledge, and stores the result.
    *
-   * @throws where the listing was not complete, and was not ended by `signal`
+   * @throws if the listing is incomplete, unless `signal` ended it
    */
   async run(signal: AbortSignal = new AbortController().signal): Promise<SurveyResult> {
     const start = performance.now()

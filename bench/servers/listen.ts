@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tell } from '../child.js'
 
-/** Answers on a free port of the loopback, and says which. Ends with the process that started it. */
+/** Listens on a free loopback port and sends the port to the parent. Ends with the parent. */
 export async function listen(listener: RequestListener): Promise<void> {
   const server = createServer(listener)
   server.listen(0, '127.0.0.1')

@@ -18,7 +18,7 @@ const { mode, ...options } = setup<NetworkSetup>()
 const origin = await createOrigin({ ...options, mode, lookupHosts: false, probe: false })
 await origin.ready
 const app = new Koa()
-// Clients are told apart by X-Forwarded-For.
+// Clients differ in X-Forwarded-For only.
 app.proxy = true
 app.use(mirroredBy(origin))
 if (mode === 'decorate') app.use(serve(options.root))

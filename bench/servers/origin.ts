@@ -6,14 +6,14 @@ export interface OriginSetup {
   readonly mode: Mode
 }
 
-/** Equal in the length of every part, so that the answer is as long whichever is drawn. */
+/** Mirrors with URLs of equal length, so that all responses have the same length. */
 const MIRRORS = ['de', 'fr', 'nl', 'se', 'us'].map((location) => ({
   id: location,
   url: `http://${location}.mirror.example/pub/repository/`,
   location,
 }))
 
-/** An origin of five mirrors, with its first pass complete and everything else as it is by default. */
+/** Creates an origin with five mirrors and defaults, and waits for the first pass. */
 export async function startOrigin({ root, store, mode }: OriginSetup): Promise<Origin> {
   const origin = await createOrigin({ root, store, mode, mirrors: MIRRORS, probe: false })
   await origin.ready

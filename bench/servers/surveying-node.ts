@@ -4,7 +4,7 @@ import { Surveyor, type SurveySetup } from '../processes/surveying.js'
 import { listen } from './listen.js'
 import { type OriginSetup, startOrigin } from './origin.js'
 
-/** Begins surveys, as many at once as there are, each over and over; of none, ends them. */
+/** Replaces the running surveys by these, which run at the same time, each repeatedly. */
 export interface SurveyingOrder {
   readonly surveys: readonly SurveySetup[]
 }
@@ -19,9 +19,9 @@ let running: Running[] = []
 process.on('message', async ({ message }: { readonly message: SurveyingOrder }) => {
   for (const { controller } of running) controller.abort()
   await Promise.all(running.map(({ done }) => done))
-  running = message.surveys.map((one) => {
+  running = message.surveys.map((survey) => {
     const controller = new AbortController()
-    return { controller, done: repeat(new Surveyor(one), controller.signal) }
+    return { controller, done: repeat(new Surveyor(survey), controller.signal) }
   })
   tell('ready')
 })

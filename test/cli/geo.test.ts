@@ -62,7 +62,7 @@ test('paths of databases in a configuration are relative to its folder', async (
     await firstLine(['--ip', '93.184.216.34', ...one], '/'),
     'a for 93.184.216.34 (de, about 51 north 9 east)',
   )
-  // Flags stand above the configuration, and are relative to where the command is run.
+  // Flags override the configuration, and are relative to the working directory.
   assert.equal(
     await firstLine(['--ip', '93.184.216.34', ...config, '--geo', 'asn.mmdb'], join(folder, 'etc')),
     'a for 93.184.216.34 (AS64500)',

@@ -15,11 +15,11 @@ withOwnCache(scope)
 
 interface Place {
   readonly folder: string
-  /** What names the server on the command line. */
+  /** Flags that name the server. */
   readonly flags: readonly string[]
 }
 
-/** A repository with a file of mirrors, each by its id and URL. */
+/** Creates a repository with a mirrors file of ids and URLs. */
 function place(t: Scope, urls: Readonly<Record<string, string>>, more = ''): Place {
   const folder = temporaryFolder(t)
   const mirrors = Object.entries(urls).map(([id, url]) => `  - { id: ${id}, url: "${url}" }\n`)
@@ -31,7 +31,7 @@ function place(t: Scope, urls: Readonly<Record<string, string>>, more = ''): Pla
   return { folder, flags: ['--config', join(folder, 'config.yaml')] }
 }
 
-/** A mirror that has the file. */
+/** Responses of a mirror that has the file. */
 const sevenBytes: RequestListener = (_, response) => {
   response.writeHead(206, { 'Content-Range': 'bytes 0-0/7', 'Content-Length': 1 }).end('c')
 }
@@ -144,7 +144,7 @@ describe('mirrors', { concurrency: true }, () => {
     })
     const whole = await startFaulty(t, 'without Range, of another size')
     const { flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
-    // Without an index it asks for the folder.
+    // Without an index, it requests the folder.
     assert.match(await said('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
     assert.equal(good.requests[0], 'GET / bytes=0-0')
     const index = await mirroredBy(['index', ...flags])

@@ -42,7 +42,7 @@ interface Mistake {
   readonly what: string
   readonly args: readonly string[]
   readonly status: 1 | 2
-  /** The whole message, after the program's name. */
+  /** The complete message after the program's name. */
   readonly says: string | RegExp
 }
 
@@ -306,7 +306,7 @@ describe('a mistake is one message, and the status says of which kind it is:', {
     mkdirSync(locked)
     chmodSync(locked, 0)
     chmodSync(join(locked, '..'), 0o755)
-    // Root reads everything: then it is somebody else who tries.
+    // Run as another user, because root can read everything.
     const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
     const tried = spawnSync(process.execPath, [PROGRAM, '--help'], user)
     if (tried.status !== 0) return context.skip('nobody else can run the program here')

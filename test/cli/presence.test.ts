@@ -13,7 +13,7 @@ withOwnCache(scope)
 
 const FILES = { 'a.bin': 'content of a', 'b.bin': 'content of b', 'sub/c.bin': 'content of c' }
 
-/** What names a server with these options on the command line. */
+/** Returns flags that name a server with these options. */
 function configured(folder: string, options: OriginOptions): readonly string[] {
   writeFiles(folder, { 'config.yaml': JSON.stringify({ ...options, probe: { interval: '1h' }, port: 0 }) })
   return ['--config', join(folder, 'config.yaml')]

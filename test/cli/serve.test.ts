@@ -11,7 +11,7 @@ import { until } from '../support/until.js'
 
 withOwnCache({ after: (hook) => after(hook as () => void) })
 
-/** They are made up: not to be probed. */
+/** Made-up mirrors, not to be probed. */
 const MIRRORS = 'mirrors:\n  - id: a\n    url: https://a.example/repo/\n    probe: false\n'
 
 function repository(scope: Scope): string {
@@ -31,11 +31,11 @@ interface Download {
   readonly server: Serving
   readonly socket: Socket
   readonly received: () => number
-  /** Settles when the connection is closed, in good order or not. */
+  /** Settles when the connection is closed or broken. */
   readonly closed: Promise<void>
 }
 
-/** A client that has begun to read a large file, and reads no more for now. */
+/** Starts to download a large file, and pauses. */
 async function slowDownload(scope: Scope): Promise<Download> {
   const folder = repository(scope)
   truncateSync(join(folder, 'root', 'd.txt'), SIZE)
@@ -81,7 +81,7 @@ describe('a server', { concurrency: 4 }, () => {
     const answer = await rawRequest(server.port, 'GET', '/a.txt')
     assert.equal(answer.status, 200)
     assert.equal(answer.body.toString(), 'content')
-    // On a loopback address, absolute URLs are those of the address it listens on.
+    // On a loopback address, absolute URLs use the address of the server.
     assert.deepEqual(values(answer, 'Link'), [
       `<${server.url}/a.txt.meta4>; rel=describedby; type="application/metalink4+xml"`,
       '<https://a.example/repo/a.txt>; rel=duplicate; pri=1; depth=1',

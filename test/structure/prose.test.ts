@@ -23,7 +23,6 @@ const PENDING: readonly string[] = [
   'lib/paths.ts',
   'lib/pieces.ts',
   'lib/validation.ts',
-  'bench/',
   'test/',
 ]
 

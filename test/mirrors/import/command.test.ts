@@ -32,7 +32,7 @@ function imported(...args: readonly string[]) {
   return mirroredBy(['mirrors', 'import', ...args], folder)
 }
 
-/** The ids in a mirrors file. */
+/** Returns the ids of a mirrors file. */
 function ids(text: string): (string | undefined)[] {
   return [...text.matchAll(/^ {2}- id: (.*)$/gm)].map(([, id]) => id)
 }

@@ -9,7 +9,7 @@ import { mirrorListSchema, mirrorsFileSchema } from '../../../lib/mirrors/list/s
 import { validateYaml } from '../../../lib/validation.js'
 import { CASES, listText } from './lists.js'
 
-/** Imports a text, and holds what must be true of any. */
+/** Imports a text, and asserts what must hold for any text. */
 function assertSound(format: ListFormat, text: string): void {
   const { mirrors, remarks } = importMirrors(format, [{ file: 'list', text }], { archive: 'Archive' })
   const checked = v.safeParse(mirrorListSchema, mirrors.map(entryOf))
@@ -26,7 +26,7 @@ function assertSound(format: ListFormat, text: string): void {
   }
 }
 
-/** Words that lists have, and some that they should not. */
+/** Words of real lists, and some hostile words. */
 const words = fc.constantFrom(
   ...[
     'Site:',

@@ -5,10 +5,10 @@ import type { ListFormat } from '../../../lib/mirrors/list/import/import.js'
 
 const HERE = fileURLToPath(new URL('../../../../test/mirrors/import/', import.meta.url))
 
-/** Where the lists are; commands run in it, so that their messages do not depend on the place. */
+/** Folder of the lists. Commands run there, so that messages do not depend on its path. */
 export const LISTS = join(HERE, 'lists')
 
-/** What each of the lists becomes is in `expected`, under this name. */
+/** Lists, with the name of their expected results in `expected`. */
 export const CASES: readonly {
   readonly name: string
   readonly format: ListFormat
@@ -37,12 +37,12 @@ export const CASES: readonly {
   { name: 'mirrorbrain-list', format: 'mirrorbrain', list: 'mirrorbrain/list.txt' },
 ]
 
-/** The mirrors file, or the warnings, that one of the cases should give. */
+/** Returns the expected mirrors file or warnings of a case. */
 export function expected(name: string, what: 'yaml' | 'warnings'): string {
   return readFileSync(join(HERE, 'expected', `${name}.${what}`), 'utf8')
 }
 
-/** The content of one of the lists. */
+/** Returns the content of a list. */
 export function listText(list: string): string {
   return readFileSync(join(LISTS, list), 'utf8')
 }

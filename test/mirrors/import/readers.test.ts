@@ -8,7 +8,7 @@ function imported(format: ListFormat, text: string): { mirrors: MirrorEntry[]; r
   return { mirrors: mirrors.map(entryOf), reasons: remarks.map(({ reason }) => reason) }
 }
 
-/** The one mirror of a list. */
+/** Returns the only mirror of a list. */
 function only(format: ListFormat, text: string): MirrorEntry {
   const { mirrors, reasons } = imported(format, text)
   assert.equal(mirrors.length, 1, reasons.join('\n'))
@@ -27,13 +27,13 @@ describe('scores become weights:', () => {
     ['mirrorbits', '0', undefined],
     ['mirrorbits', '50', 150],
     ['mirrorbits', '-50', 50],
-    // Mirrorbits never takes all chances of a mirror.
+    // A score of Mirrorbits never removes all chances of a mirror.
     ['mirrorbits', '-100', 1],
     ['mirrorbits', '-1000', 1],
     ['mirrorbits', 'high', undefined],
     ['mirrorbrain', '100', undefined],
     ['mirrorbrain', '150', 150],
-    // MirrorBrain sends nobody to a score of 0, and neither does a weight of 0.
+    // MirrorBrain never chooses a score of 0; a weight of 0 is the equivalent.
     ['mirrorbrain', '0', 0],
     ['mirrorbrain', '-5', 0],
     ['mirrorbrain', '', undefined],

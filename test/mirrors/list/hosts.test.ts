@@ -19,7 +19,7 @@ function parts(answers: Answers, place: Place = FRANKFURT): HostsDependencies {
   }
 }
 
-/** A mirror as it is completed once its host has been looked up. */
+/** Returns a mirror as completed after the lookup of its host. */
 async function completed(one: Mirror, answers: Answers, place?: Place): Promise<Mirror> {
   const hosts = new Hosts(parts(answers, place), () => {})
   await hosts.setMirrors([one])

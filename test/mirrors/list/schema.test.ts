@@ -9,7 +9,7 @@ function check(list: unknown) {
   return validate(mirrorListSchema, list, 'mirrors', 'ERR_OPTIONS')
 }
 
-/** What is wrong with a list, without the subject. */
+/** Returns the messages about a list, without the subject. */
 function mistake(list: unknown): string {
   try {
     check(list)
@@ -106,7 +106,7 @@ const DEGREES = 'must be degrees from -'
 const WEIGHT = 'must be a number, 0 or greater'
 const ASN = 'must be a whole number from 1 to 4294967295'
 
-/** What is wrong in one mirror, beside its id and URL. */
+/** Returns the messages about one mirror with a valid id and URL. */
 const BAD_VALUES: readonly (readonly [what: string, properties: object, message: string])[] = [
   ['an id with a space', { id: 'a b' }, '[0].id: must consist of letters, digits, ".", "_" and "-"'],
   ['an empty id', { id: '' }, '[0].id: must consist of letters, digits, ".", "_" and "-"'],
@@ -382,7 +382,7 @@ test('a mirrors file is a mapping with the key mirrors, and no other', () => {
   assert.equal(wrong({ mirrors: [], mirror: [] }), 'f: unknown key "mirror"')
 })
 
-/** Without what is not set. */
+/** Returns an object without undefined values. */
 function plain(object: object): object {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 }

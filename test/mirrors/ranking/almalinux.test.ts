@@ -8,12 +8,12 @@ import type { Client, Mirror } from '../../../lib/model.js'
 import { ids, mirror, near, north, SOMEONE } from '../../support/mirrors.js'
 import { assertFirsts, OWN, REGION, WANTED } from './selections.js'
 
-/** What one answer lists: tiers one after the other, cut off. */
+/** Returns the mirrors of one response: all tiers in order, cut at the limit. */
 function listed({ tiers, maxMirrors = Number.POSITIVE_INFINITY }: Choice): string[] {
   return tiers.flatMap(({ mirrors }) => ids(mirrors)).slice(0, maxMirrors)
 }
 
-/** So many mirrors, `a0` the nearest. */
+/** Returns `count` mirrors, of which `a0` is the nearest. */
 function row(
   prefix: string,
   count: number,
@@ -32,7 +32,7 @@ describe('the rules, by distances that are given', () => {
       ...row('country', 2, 300, 1, OWN),
       near('asn', 5000, { sameAsn: true }),
     ]
-    // The others are the nearest of all: country and region play no part.
+    // The other mirrors are the nearest of all, regardless of country and region.
     const expected = ['asn', 'subnet', 'world0', 'world1', 'world2']
     assert.deepEqual(listed(almalinux(mirrors, SOMEONE)), expected)
     assert.deepEqual(listed(almalinux(mirrors.toReversed(), SOMEONE)), expected)

@@ -24,8 +24,10 @@ function chosen(...mirrors: readonly Proximity[]): string[] {
 }
 
 describe('a score', () => {
-  // Beside each mirror stands one that is the closest (c = 100 km) and one that is the farthest (B = 8000 km). Shares are
-  // s − B. The closest, at 100 km and abroad: s = 8000 − 100 + 1 = 7901, + (8000 − 100) / 2 = 3950: 11851, share 3851.
+  // Each case adds the closest mirror (c = 100 km) and the farthest mirror (B = 8000 km).
+  // Shares are s − B.
+  // The closest, at 100 km and abroad: s = 8000 − 100 + 1 = 7901, + (8000 − 100) / 2 = 3950: 11851,
+  // share 3851.
   // The farthest: s = 8000 − 8000 + 1 = 1, and no share.
   const closest = near('closest', 100)
   const farthest = near('farthest', 8000)
@@ -49,7 +51,7 @@ describe('a score', () => {
     ['in range, in its country and asn', near('m', 120, { ...OWN, sameAsn: true }), 11_761, '15761 + 4000'],
     ['far abroad, in its asn', near('m', 3000, { sameAsn: true }), 1001, '8000 − 3000 + 1 + 4000 = 9001'],
     ['in its subnet, which Mirrorbits does not know', near('m', 120, { prefix: 24 }), 3821, 'as without'],
-    // Weight − 100 is its score in per cent, which is rounded: + 0.5, cut off.
+    // Weight − 100 is the score in per cent, which is rounded: + 0.5, truncated.
     [
       'of weight 150',
       near('m', 120, OWN, { weight: 150 }),
@@ -87,7 +89,8 @@ describe('a score', () => {
     ['near and in its country, but of weight 50', near('m', 120, OWN, { weight: 50 })],
   ] as const) {
     test(`gives a mirror that is ${what} no share`, () => {
-      // 400 km: 7601. 1400 km: 6601 + 8000 − 7000 = 7601. 4002 km: 3999 + 4000 = 7999. 15761 / 2 + 0.5 = 7881.
+      // 400 km: 7601. 1400 km: 6601 + 8000 − 7000 = 7601. 4002 km: 3999 + 4000 = 7999.
+      // 15761 / 2 + 0.5 = 7881.
       const { tiers } = mirrorbits(1.5)([closest, one, farthest], SOMEONE)
       assert.deepEqual(
         tiers.map(({ mirrors }) => ids(mirrors)),
@@ -104,13 +107,14 @@ describe('a score', () => {
   })
 
   test('is cut off to whole numbers as often as in Mirrorbits', () => {
-    // B = 8001.9, taken for 8001; c = 100.7.
+    // B = 8001.9, truncated to 8001; c = 100.7.
     // closest, abroad: 8001 − 100 + 1 = 7902; (8001 − 100.7) / 2 = 3950.15: 11852.
     // own at 400.3: 8001 − 400 + 1 = 7602; 8001 − 2001.5 = 5999.5: 13601.
     // other at 600.9: 8001 − 600 + 1 = 7402; 8001 − 100.7 = 7900.3: 15302.
     // asn at 3000.5: 8001 − 3000 + 1 = 5002; 8001 / 2 = 4000.5: 9002.
-    // far at 2000.3, own: 8001 − 2000 + 1 = 6002; 8001 − 10001.5 = −2000.5, cut off to −2000: 4002.
-    // far-asn, the same in its asn: 8002.
+    // far at 2000.3, own: 8001 − 2000 + 1 = 6002; 8001 − 10001.5 = −2000.5,
+    // truncated to −2000: 4002.
+    // far-asn, with the client's ASN: 8002.
     const mirrors = [
       near('closest', 100.7),
       near('own', 400.3, OWN),
@@ -210,7 +214,8 @@ describe('what is returned', () => {
 
 describe('through a snapshot', () => {
   const STRATEGY = { ...DEFAULT_SELECTION, strategy: 'mirrorbits' } as const
-  // Half kilometres, so that nothing hangs on the last digit of a distance. B = 8000, c = 100.5.
+  // Half kilometres, so that results do not depend on the last digit of a distance. B = 8000, c =
+  // 100.5.
   const MIRRORS: readonly Mirror[] = [
     // 1
     mirror('e', { coordinates: north(8000.5) }),

@@ -49,7 +49,7 @@ describe('without coordinates', () => {
 })
 
 describe('with coordinates', () => {
-  /** Kilometres of so many degrees: a degree is 1000 of its units. */
+  /** Converts degrees to kilometres. A degree is 1000 units of MirrorBrain. */
   const degrees = (count: number) => count * DEGREE_KM
   const A = near('a', degrees(3))
   const B = near('b', degrees(7), {}, { weight: 200 })
@@ -103,11 +103,12 @@ describe('through a snapshot', () => {
       coordinates: [latitude, longitude],
     })
     const fiji: Client = { address: '', coordinates: [0.25, 179.75] }
-    // 10 degrees away to the east, on the other side; 30 to the west. As plane coordinates it would be 350 and 30.
+    // 10 degrees to the east, across the antimeridian; 30 to the west. Plane coordinates give 350
+    // and 30.
     assert.deepEqual(list(fiji, mirror('a', at(149.75)), mirror('b', at(-170.25))), ['b', 'a'])
     const north: Client = { address: '', coordinates: [80.25, 0.25] }
-    // 20 degrees of longitude are 3.4 of a great circle there, and less than 5 degrees to the south; a plane has it the
-    // other way round.
+    // There, 20 degrees of longitude are 3.4 degrees of a great circle, less than 5 degrees to the
+    // south. In plane coordinates, the order is reversed.
     assert.deepEqual(list(north, mirror('a', at(0.25, 75.25)), mirror('b', at(20.25, 80.25))), ['b', 'a'])
   })
 

@@ -161,7 +161,7 @@ describe('the rules, by distances that are given', () => {
   })
 })
 
-/** Well-known places, and great-circle distances from Cologne as any atlas gives them. */
+/** Places with their great-circle distances from Cologne, from an atlas. */
 const CITIES = {
   frankfurt: { location: 'de', coordinates: [50.11, 8.68] }, // 152 km
   berlin: { location: 'de', coordinates: [52.52, 13.4] }, // 478 km
@@ -192,7 +192,8 @@ describe('with real places', () => {
       'amsterdam',
       'paris',
       'madrid',
-      // Not more than 1.5 times as far as New York: these share, and lists have them by weight, then by id.
+      // Up to 1.5 times the distance of New York: these share, and lists sort them by weight, then
+      // by id.
       'chicago',
       'newYork',
       'tokyo',
@@ -202,16 +203,18 @@ describe('with real places', () => {
 
   test('a client in Auckland gets its continent across the sea, and the rest across the antimeridian', () => {
     const auckland: Client = { address: '', country: 'nz', continent: 'oc', coordinates: [-36.85, 174.76] }
-    // 2,160 km to Sydney; then 8,840 km to Tokyo, 13,160 to Chicago, 14,190 to New York, 17,500 and more to Europe.
+    // 2,160 km to Sydney; then 8,840 km to Tokyo, 13,160 to Chicago, 14,190 to New York, 17,500 and
+    // more to Europe.
     const [first, second, ...rest] = list(auckland)
     assert.deepEqual([first, second], ['sydney', 'chicago'])
-    // 1.5 × 8,840 km reaches Chicago (lists have those by id), not New York.
+    // 1.5 × 8,840 km reaches Chicago (lists sort these by id), not New York.
     assert.deepEqual(rest.slice(0, 2), ['tokyo', 'newYork'])
   })
 
   test('a client whose country has no mirror begins with its continent', () => {
     const vienna: Client = { address: '', country: 'at', continent: 'eu', coordinates: [48.21, 16.37] }
-    // Berlin 524 km, Frankfurt 598 km: near each other's distance. Then Amsterdam 936, Paris 1034, Madrid 1810.
+    // Berlin 524 km, Frankfurt 598 km: similar distances. Then Amsterdam 936, Paris 1034, Madrid
+    // 1810.
     assert.deepEqual(list(vienna).slice(0, 5), ['berlin', 'frankfurt', 'amsterdam', 'paris', 'madrid'])
   })
 
@@ -231,11 +234,11 @@ describe('with real places', () => {
     const snapshot = createSnapshot(mirrors)
     const order = (...numbers: readonly number[]) =>
       ids(rank(snapshot, WANTED, SOMEONE, 5, draws(...numbers)))
-    // b has the first three quarters. Each of the tiers that is not shared takes no draw.
+    // b has the first three quarters. Tiers without shares need no draw.
     assert.deepEqual(order(0, 0.75, 0), ['b', 'a', 'd', 'c', 'e'])
     assert.deepEqual(order(0.749, 0.75, 0), ['b', 'a', 'd', 'c', 'e'])
     assert.deepEqual(order(0.75, 0.1, 0), ['a', 'b', 'd', 'c', 'e'])
-    // A mirror that is hit twice is drawn once.
+    // A mirror that two draws hit is named once.
     assert.deepEqual(order(0.9, 0.8, 0.99, 0.2, 0.5), ['a', 'b', 'd', 'c', 'e'])
     assertFirsts(snapshot, SOMEONE, 31, { a: 0.25, b: 0.75 })
   })

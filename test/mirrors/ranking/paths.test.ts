@@ -76,11 +76,11 @@ describe('a text', () => {
 describe('depth', () => {
   type Depths = Readonly<Record<string, number>>
   const table: readonly (readonly [globs: readonly string[], depths: Depths])[] = [
-    // Of a mirror that has everything, all parts of every path.
+    // On a full mirror, all segments of every path count.
     [[], { a: 1, 'iso/a': 2, 'iso/x/y/a': 4 }],
     [['**'], { a: 1, 'iso/a': 2, 'iso/x/y/a': 4 }],
     [['/**'], { a: 1, 'iso/a': 2 }],
-    // Of one that has a folder: everything in the file's folder is 1, with the folder above 2.
+    // On a mirror with one folder: 1 for everything in the file's folder, 2 with the folder above.
     [['iso/**'], { 'iso/a': 1, 'iso/x/a': 2, 'iso/x/y/a': 3 }],
     [['/iso/**'], { 'iso/a': 1, 'iso/x/a': 2 }],
     [['iso/**', '**/z'], { 'iso/z': 1, 'isos/z': 0 }],
@@ -90,7 +90,7 @@ describe('depth', () => {
     [['iso/x/**', 'iso/**'], { 'iso/x/a': 2, 'iso/a': 1 }],
     [['my isos/ü/**'], { 'my isos/ü/a': 1, 'my isos/ü/x/a': 2 }],
     [['**', 'iso/**'], { 'iso/a': 2, a: 1 }],
-    // Beside what is taken away, nothing that has it below.
+    // Folders above an exclusion are not whole.
     [['**', '!archive/**'], { a: 0, 'iso/a': 1, 'iso/x/a': 2 }],
     [['!archive/**'], { a: 0, 'iso/a': 1, 'iso/x/a': 2 }],
     [['!iso/old/**'], { a: 0, 'iso/a': 0, 'iso/new/a': 1, 'iso/new/x/a': 2, 'img/a': 1 }],
@@ -98,12 +98,12 @@ describe('depth', () => {
     [['!iso/a'], { 'iso/b': 0, 'iso/x/b': 1, 'img/b': 1 }],
     [['!iso/*.img'], { 'iso/b': 0, 'iso/x/b': 0, 'img/b': 1 }],
     [['**', '!**/*.img'], { a: 0, 'iso/a': 0 }],
-    // What is given back is whole again.
+    // A later glob makes a folder whole again.
     [['!archive/**', 'archive/2024/**'], { 'archive/2024/a': 1, 'archive/2024/x/a': 2, 'iso/a': 1, a: 0 }],
     [['!archive/**', '**'], { 'archive/a': 2, a: 1 }],
     [['!**/*.img', 'iso/**'], { 'iso/x/a': 2, 'img/a': 0 }],
     [['!archive/**', 'archive/*'], { 'archive/a': 0 }],
-    // What is more than the name of a folder says of no folder that it is there whole.
+    // A glob that is more than a folder's name makes no folder whole.
     [['*'], { a: 0 }],
     [['*.iso'], { 'a.iso': 0 }],
     [['**/*.iso'], { 'a.iso': 0, 'x/a.iso': 0 }],
@@ -117,7 +117,7 @@ describe('depth', () => {
     [['[ab]/**'], { 'a/1': 0 }],
     [['i?o/**'], { 'iso/a': 0 }],
     [['iso/**', '*.iso'], { 'iso/a': 1, 'a.iso': 0 }],
-    // Of a name that picomatch reads otherwise than it is written.
+    // Names with characters that picomatch treats specially.
     [['a"b/**', '**/z'], { 'a"b/z': 0 }],
     [['./iso/**', '**/z'], { './iso/z': 0, 'iso/z': 0 }],
     [['iso//**', '**/z'], { 'iso//z': 0, 'iso/z': 0 }],
@@ -175,7 +175,7 @@ describe('depth', () => {
         said += 1
         const carries = createCarries(all)
         if (carries === undefined) return
-        // The folder that is whole, and paths below it: made up, and those that globs are written for.
+        // Test the whole folder with made-up paths below it, and with paths that match the globs.
         const folder = parts.slice(0, parts.length - depth)
         const below = [...others, ...all.map((one) => one.replace(/^!?\/?/, ''))]
         for (const other of [...below, file]) {

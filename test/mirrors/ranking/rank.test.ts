@@ -165,7 +165,7 @@ describe('whatever the mirrors', () => {
     redirectable: fc.boolean(),
   })
   const point = fc.double({ min: 0, max: 1 - Number.EPSILON / 2, noNaN: true })
-  // Chance at its worst: always the same point, or few of them again and again.
+  // The worst random sources: always the same number, or a few numbers repeatedly.
   const draws = fc.oneof(
     fc.constant(undefined),
     fc.constantFrom(0, 0.5, 0.999_999_999, 1 - Number.EPSILON / 2).map((one) => () => one),
@@ -176,7 +176,7 @@ describe('whatever the mirrors', () => {
     fc.integer().map((seed) => seededDraw(seed)),
   )
 
-  /** Said a second time, and plainly: what makes a mirror fit. */
+  /** A second, simple implementation: whether a mirror fits. */
   function fits(
     one: Mirror,
     { path, secure, redirectable }: { path: string; secure: boolean; redirectable: boolean },
@@ -267,7 +267,7 @@ test('a request looks at few more mirrors than it names, however many there are'
     cumulative,
     candidates: new Proxy(candidates, {
       get(target, key) {
-        // Elements, and methods that read them all.
+        // Count reads of elements, and of methods that read all elements.
         if (typeof key === 'string' && key !== 'length') looks += 1
         return Reflect.get(target, key)
       },

@@ -15,7 +15,9 @@ export const REGION = { sameContinent: true } as const
 
 const ROUNDS = 20_000
 
-/** Fails unless each mirror is the first choice for a client in its expected share of many draws. */
+/**
+ * Fails unless each mirror is the first choice for a client in its expected share of many draws.
+ */
 export function assertFirsts(
   snapshot: Snapshot,
   client: Client,

@@ -7,7 +7,7 @@ import { type Client, type Mirror, SERVES, type Serves } from '../../../lib/mode
 import { draws, ids, mirror, north, SOMEONE } from '../../support/mirrors.js'
 import { assertFirsts, WANTED } from './selections.js'
 
-/** A mirror of which everything is known by which a client can be its own. */
+/** A mirror with every property by which a client can belong to it. */
 const BERLIN: Partial<Mirror> = {
   location: 'de',
   countries: ['at', 'ch'],
@@ -15,7 +15,7 @@ const BERLIN: Partial<Mirror> = {
   subnets: ['192.0.2.0/24', '2001:db8::/32'],
 }
 
-/** From its own to strangers, each by nothing but what is named. */
+/** Clients from the nearest to the farthest, each near by one property only. */
 const CLIENTS = {
   'in its subnet': { address: '192.0.2.7' },
   'in its other subnet': { address: '2001:db8::7' },
@@ -55,7 +55,7 @@ const REASONS: Readonly<Record<Serves, string>> = {
   subnet: 'serves its subnets only',
 }
 
-/** Why a mirror is left out for a client; undefined where it is not. */
+/** Returns why a mirror is left out for a client; undefined if it is not. */
 function reasonFor(properties: Partial<Mirror>, client: Client, query = WANTED): string | undefined {
   const { ranked, omitted } = explain(
     createSnapshot([mirror('m', { ...BERLIN, ...properties })]),
@@ -104,7 +104,7 @@ describe('a private mirror', () => {
         reasonFor({ private: true }, client),
         'private: not shown to clients that only claim their place',
       )
-      // One that is not private is for them as for others.
+      // Mirrors that are not private are for these clients, too.
       assert.equal(reasonFor({}, client), undefined)
     }
   })

@@ -116,7 +116,7 @@ describe('the order of clients', () => {
   }
 
   test('is forgotten for places that were not asked for lately, and made again', () => {
-    // 2,000 places of 2,000 mirrors are more than what is kept.
+    // Orders of 2,000 mirrors for 2,000 places exceed the cache.
     const many = createSnapshot(Array.from({ length: 2000 }, (_, index) => mirror(`m${index}`)))
     const first = many.orderFor({ address: '', coordinates: [0.25, 0.25] }, false)
     assert.equal(many.orderFor({ address: '', coordinates: [0.25, 0.25] }, false), first)
@@ -192,7 +192,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
   const strategy = fc.constantFrom(...STRATEGIES, backwards)
   const seed = fc.option(fc.integer(), { nil: undefined })
 
-  /** Said a second time, and plainly: whether a mirror may be named to a client. */
+  /** A second, simple implementation: whether a mirror may be named to a client. */
   function may(
     one: Mirror,
     client: Client,
@@ -254,7 +254,7 @@ describe('whatever the mirrors, the client and the strategy', () => {
         assert.equal(new Set(found).size, found.length)
         for (const id of found) assert.ok(allowed.includes(id), `${id} may not be named`)
         assert.equal(found.length > 0, allowed.length > 0)
-        // These name all, and in lists the others do not name more than they may.
+        // These strategies name all mirrors. The others stay within their limit.
         if (how === 'nearest' || how === 'mirrorbrain' || how === backwards)
           assert.deepEqual(found.toSorted(), allowed.toSorted())
         if (how === 'mirrorbits') assert.ok(found.length <= 5)

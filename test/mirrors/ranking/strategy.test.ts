@@ -24,7 +24,7 @@ interface Watched {
   readonly failures: MirroredByError[]
 }
 
-/** A snapshot whose strategy is whatever a caller in plain JavaScript may give. */
+/** A snapshot with a strategy of any type, as a caller in plain JavaScript may pass it. */
 function snapshotBy(strategy: unknown, mirrors: readonly Mirror[] = MIRRORS): Watched {
   const failures: MirroredByError[] = []
   const settings = { ...DEFAULT_SELECTION, strategy }
@@ -90,7 +90,7 @@ describe('a function', () => {
     assert.deepEqual(list(by(Number.POSITIVE_INFINITY)), ['far', 'near', 'middle'])
     const { omitted } = explain(by(2).snapshot, WANTED, SOMEONE, 'p')
     assert.deepEqual(omitted, [{ id: 'middle', reason: 'the strategy names 2 at most' }])
-    // The limit counts mirrors that will do.
+    // The limit counts mirrors that fit the request.
     assert.deepEqual(list(by(2), SOMEONE, { ...WANTED, avoid: new Set(['far']) }), ['near', 'middle'])
   })
 
@@ -135,7 +135,7 @@ describe('a function', () => {
     snapshot.orderFor({ address: '203.0.113.1' }, false)
     assert.deepEqual(places, [
       { country: 'de', continent: 'eu', coordinates: [50.875, 6.875], asn: 64_501 },
-      // No mirror has that asn.
+      // No mirror has that ASN.
       { country: 'de', continent: 'eu', coordinates: [-0.125, -0.125] },
       { country: 'de', coordinates: [51.17, 10.45], approximate: true },
       {},
@@ -309,7 +309,7 @@ describe('clients get the nearest mirrors, and the operator one warning, where a
       assert.equal(failure?.code, 'ERR_STRATEGY')
       assert.match(failure.message, message)
       assert.notEqual(failure.cause, undefined)
-      // A promise that is rejected would end the process a turn later.
+      // An unhandled rejection would end the process one turn later.
       await new Promise(setImmediate)
     })
   }
@@ -355,7 +355,7 @@ test('an origin tells once of a strategy that fails, and answers every request',
   for (let index = 0; index < 3000; index += 1) {
     const plan = await origin.plan({
       method: 'GET',
-      // Every one of ten countries is a place of its own.
+      // Each of ten countries is a place.
       target: `/a.bin?country=${['de', 'fr', 'us', 'jp', 'br', 'za', 'in', 'au', 'mx', 'it'][index % 10]}`,
       header: () => undefined,
       address: `203.0.113.${index % 250}`,
@@ -373,7 +373,7 @@ test('an origin tells once of a strategy that fails, and answers every request',
   )
 })
 
-// The example of docs/mirrors.md: a test holds that it is this one.
+// The example of docs/mirrors.md. A test compares both.
 /** The two nearest mirrors share, whatever their country; the others are fallbacks. */
 const twoNearest: Strategy = (mirrors, place) => {
   const byDistance = mirrors.toSorted((a, b) => (a.distance ?? Infinity) - (b.distance ?? Infinity))

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { type Match, Subnets } from '../../../lib/mirrors/ranking/subnets.js'
 
-/** Bits of each mirror's longest subnet that holds an address, by its index: by asking every subnet. */
+/** Returns each mirror's longest matching prefix, by the mirror's index, by testing all subnets. */
 function bruteForce(mirrors: readonly (readonly string[])[], address: string): Map<number, number> {
   const parsed = ipaddr.parse(address)
   const longest = new Map<number, number>()
@@ -133,7 +133,7 @@ describe('what is found', () => {
 })
 
 describe('whatever the subnets', () => {
-  /** Few different bits, so that subnets meet: those after the prefix are cleared. */
+  /** Few different bits, so that subnets overlap. Bits after the prefix are cleared. */
   const bytes = (count: number) =>
     fc.array(fc.constantFrom(0, 1, 128, 255, 0x20), { minLength: count, maxLength: count })
   const texts = (version: 4 | 6, values: readonly number[]) =>
@@ -144,7 +144,7 @@ describe('whatever the subnets', () => {
   )
   const subnetOf = (version: 4 | 6) => {
     const length = version === 4 ? 4 : 16
-    // Short prefixes more often: long ones hold nothing that is asked for.
+    // More short prefixes, because long ones contain none of the tested addresses.
     const bits = fc.oneof(fc.nat(12), fc.nat(length * 8), fc.constant(length * 8))
     return fc.tuple(bytes(length), bits).map(([values, prefix]) => {
       const text = `${texts(version, values)}/${prefix}`
@@ -194,7 +194,7 @@ describe('whatever the subnets', () => {
   })
 })
 
-/** The address before or after; around the end, which holds too. */
+/** Returns the address before or after, which wraps around at the end. */
 function beside(bytes: readonly number[], step: 1 | -1): number[] {
   const result = [...bytes]
   for (let index = result.length - 1; index >= 0; index -= 1) {
