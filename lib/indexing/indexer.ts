@@ -1,4 +1,4 @@
-import { errorMessage, MirroredByError } from '../errors.js'
+import { MirroredByError } from '../errors.js'
 import { sameIdentity } from '../identity.js'
 import type { Algorithm, Identity, Watch } from '../model.js'
 import { includesWholePath, isWithin, joinPath, type PathFilter } from '../paths.js'
@@ -10,6 +10,7 @@ import type { Scanner } from './repository/scan.js'
 import { Settler } from './repository/settle.js'
 import type { FolderListing, FoundFile } from './repository/walk.js'
 import { Watcher } from './repository/watch.js'
+import { Rescans } from './rescans.js'
 import { Writer, type WriterEvents } from './writer.js'
 
 export interface IndexerOptions {
@@ -21,32 +22,43 @@ export interface IndexerOptions {
   readonly algorithms: readonly Algorithm[]
   /** Threads that hash. */
   readonly workers: number
-  /** Milliseconds for which a file must be quiet. */
+  /** Milliseconds for which a file must not change before it is hashed. */
   readonly settle: number
-  /** Whether to follow changes: by watches, by listing everything again and again, or not at all. */
+  /** How changes are followed: by watches, by repeated scans, or not at all. */
   readonly watch: Watch
-  /** Milliseconds between two listings of what cannot be watched. */
+  /** Milliseconds between two scans of what cannot be watched. */
   readonly rescan: number
 }
 
-/** How far the index is. */
+/** Progress of the index. */
 export interface Progress {
-  /** Files and bytes looked at by the scan so far. */
+  /** Files and bytes that scans have seen so far. */
   readonly seen: { readonly files: number; readonly bytes: number }
-  /** Files and bytes still to be hashed. */
+  /** Files and bytes that wait to be hashed. */
   readonly pending: { readonly files: number; readonly bytes: number }
-  /** Hashed since the start: files, and bytes read, of unfinished files too. */
+  /**
+   * Files hashed since the start, and bytes read since then, including those of unfinished files.
+   */
   readonly hashed: { readonly files: number; readonly bytes: number }
 }
 
-/** Files that wait to be hashed, or changes to be stored, before the scan pauses: bounds memory, not speed. */
+/**
+ * Files waiting to be hashed, or changes waiting to be stored, at which a scan pauses. Bounds
+ * memory, not speed.
+ */
 const MAX_WAITING = 20_000
-/** Milliseconds between two looks at what is still to be done. */
+/**
+ * Interval at which `run` checks whether files have settled, because the settler sends no event
+ * for that.
+ */
 const POLL_MS = 50
-/** A file written without pause must not hold up `ready`: so many settling times are waited for. */
-const BACK_PRESSURE_MS = 10
+/**
+ * Settling times that `run` waits for files that keep changing: a file written without pause must
+ * not delay `ready`.
+ */
+const MAX_SETTLING_TIMES = 10
 
-/** Keeps the store true to the disk: repository → digest → store. */
+/** Keeps the index equal to the files on disk: scans and watches, hashes, and stores. */
 export class Indexer {
   readonly #options: IndexerOptions
   readonly #events: WriterEvents
@@ -55,15 +67,11 @@ export class Indexer {
   readonly #watcher: Watcher | undefined
   readonly #hasher: Hasher
   readonly #writer: Writer
-  /** Folders to list again, each once, one after the other. */
-  readonly #rescans = new Set<string>()
-  readonly #rescanTimer: NodeJS.Timeout | undefined
-  #rescanning = false
-  #rescanned: Promise<void> = Promise.resolve()
+  readonly #rescans: Rescans
   #seen = { files: 0, bytes: 0 }
   #hashedFiles = 0
   #closed = false
-  /** Woken whenever the queues get shorter. */
+  /** Resumes a scan, or `run`, that waits for the queues to get shorter. */
   #wake: (() => void) | undefined
 
   constructor(options: IndexerOptions, events: WriterEvents) {
@@ -75,12 +83,12 @@ export class Indexer {
     this.#settler = new Settler(root, settle, {
       file: (path, identity, target) => this.#settled(path, identity, target),
       folder: (path) => {
-        // It may be another one under the same name, and the old watch dead.
+        // It may be another folder of the same name; the watch of the old one is then dead.
         this.#watcher?.removeFolder(path)
-        this.#rescan(path)
+        this.#rescans.add(path)
       },
       gone: (path) => this.#gone(path),
-      unreadable: (path, why) => this.#warn(hashError(path, why)),
+      unreadable: (path, reason) => this.#warn(hashError(path, reason)),
     })
     if (watch === true) {
       this.#watcher = new Watcher(root, {
@@ -88,12 +96,19 @@ export class Indexer {
         warning: events.warning,
       })
     }
-    if (watch !== false) this.#rescanTimer = setInterval(() => void this.#rescanUnwatched(), rescan)
+    this.#rescans = new Rescans(
+      {
+        scan: (folder) => this.#scan(folder),
+        retryUnwatched: () => this.#retryUnwatched(),
+        warning: (error) => this.#warn(error),
+      },
+      watch === false ? undefined : rescan,
+    )
     this.#root = new Root(root, {
-      missing: () => this.#warn(rootAway(root)),
+      missing: () => this.#warn(missingRoot(root)),
       restored: () => {
         this.#watcher?.removeFolder('')
-        this.#rescan('')
+        this.rescan()
       },
     })
   }
@@ -107,59 +122,59 @@ export class Indexer {
   }
 
   /**
-   * The first pass: what is on disk is in the store when it ends, but for files that are being written all the time.
+   * Runs the first pass. When it ends, the store has every file on disk, except files that keep
+   * changing.
    *
-   * @throws MirroredByError ERR_SCAN where the scan fails as a whole
+   * @throws MirroredByError ERR_SCAN if the scan fails as a whole
    */
   async run(): Promise<void> {
-    const known = await this.#options.store.folders('')
-    this.#root.start(known.length > 0)
+    const storedFolders = await this.#options.store.folders('')
+    this.#root.start(storedFolders.length > 0)
     await this.#scan('')
-    const patience = performance.now() + BACK_PRESSURE_MS * this.#options.settle
-    while (!this.#closed && this.#isBusy() && (this.#hasher.files > 0 || performance.now() < patience)) {
-      await this.#change()
+    const deadline = performance.now() + MAX_SETTLING_TIMES * this.#options.settle
+    while (!this.#closed && this.#isBusy() && (this.#hasher.files > 0 || performance.now() < deadline)) {
+      await this.#nextChange()
     }
     await this.#writer.flush()
   }
 
-  /** Whether a path waits to be hashed, is being hashed, or waits to be stored. */
+  /** Returns whether a path waits to be hashed, is being hashed, or waits to be stored. */
   isPending(path: string): boolean {
     return this.#hasher.has(path) || this.#writer.has(path)
   }
 
   /**
-   * Looks at a path of the repository again, because something happened to it or its file is not what the index says.
+   * Checks a path of the repository again, because it changed or its file differs from the index.
    *
-   * @param renamed that it came or went
+   * @param renamed whether the path appeared or disappeared
    */
   touch(path: string, renamed = false): void {
     if (!this.#closed && includesWholePath(this.#options.includes, path)) this.#settler.touch(path, renamed)
   }
 
-  /** Looks at everything again: the index may have lost some of it. */
+  /** Scans the whole repository again, because the index may have lost a part of it. */
   rescan(): void {
-    this.#rescan('')
+    this.#rescans.add('')
   }
 
-  /** Ends every watch, timer and thread. What was hashed is stored. */
+  /** Ends every watch, timer and thread. Files that are hashed already are stored. */
   async close(): Promise<void> {
     this.#closed = true
     this.#wake?.()
-    clearInterval(this.#rescanTimer)
     this.#root.close()
     this.#settler.close()
-    this.#rescans.clear()
+    const rescanned = this.#rescans.close()
     await Promise.all([this.#watcher?.close(), this.#hasher.close(), this.#options.scanner.close()])
-    await this.#rescanned
+    await rescanned
     await this.#writer.close()
   }
 
   #isBusy(): boolean {
-    return this.#hasher.files > 0 || this.#settler.size > 0 || this.#rescanning
+    return this.#hasher.files > 0 || this.#settler.size > 0 || this.#rescans.isRunning
   }
 
-  /** The next time that something is finished, or a moment later: settling tells nobody. */
-  async #change(): Promise<void> {
+  /** Settles when files are hashed, or after `POLL_MS`. */
+  async #nextChange(): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve) => {
       this.#wake = resolve
@@ -183,32 +198,36 @@ export class Indexer {
           new MirroredByError(
             'ERR_SCAN',
             `cannot read the folder ${JSON.stringify(listing.folder || '.')} of ${this.#options.root}: ` +
-              `${listing.error}; what is known of it is kept`,
+              `${listing.error}; its files in the index are kept`,
           ),
         )
       }
-      while (this.#isFull() && !this.#closed) await this.#change()
+      while (this.#isFull() && !this.#closed) await this.#nextChange()
     }
-    this.#root.look()
+    this.#root.check()
     if (this.#root.isMissing || this.#closed) return
-    for (const known of await this.#options.store.folders(folder)) {
-      if (!listed.has(known) && !unread.some((path) => isWithin(known, { folder: path })))
-        this.#removeFolder(known)
+    for (const stored of await this.#options.store.folders(folder)) {
+      if (!listed.has(stored) && !unread.some((path) => isWithin(stored, { folder: path })))
+        this.#removeFolder(stored)
     }
   }
 
-  /** Watches first, and lists then: what happens in between is told, and what happened before is listed. */
+  /**
+   * Starts watches before the scan: changes from then on are events, and earlier ones are seen by
+   * the scan.
+   */
   async #watchFolders(folder: string): Promise<void> {
     if (this.#watcher === undefined) return
-    const begun: Promise<boolean>[] = []
+    const started: Promise<boolean>[] = []
     for await (const { folder: path, realFolder } of this.#options.scanner.scan(folder, true)) {
       if (this.#closed) return
-      begun.push(this.#watcher.addFolder(path, realFolder))
+      started.push(this.#watcher.addFolder(path, realFolder))
     }
-    await Promise.all(begun)
+    await Promise.all(started)
   }
 
-  #follow(path: string, target: string): void {
+  /** Watches the target of a symbolic link. */
+  #watchLink(path: string, target: string): void {
     void this.#watcher?.addLink(path, target).then((isNew) => {
       if (isNew) this.touch(path)
     })
@@ -216,22 +235,22 @@ export class Indexer {
 
   async #compare(listing: FolderListing): Promise<void> {
     const { folder, realFolder, files } = listing
-    // It was not there a moment ago.
-    if (await this.#watcher?.addFolder(folder, realFolder)) this.#rescan(folder)
+    // The folder appeared after `#watchFolders`: scan it again, now that it is watched.
+    if (await this.#watcher?.addFolder(folder, realFolder)) this.#rescans.add(folder)
     const stored = new Map<string, { identity: Identity; algorithms: readonly Algorithm[] }>()
     for (const file of await this.#options.store.list(folder)) stored.set(joinPath(folder, file.name), file)
     for (const found of files) {
       this.#seen.files += 1
       this.#seen.bytes += found.identity.size
-      if (found.target !== undefined) this.#follow(found.path, found.target)
-      const known = stored.get(found.path)
+      if (found.target !== undefined) this.#watchLink(found.path, found.target)
+      const entry = stored.get(found.path)
       stored.delete(found.path)
-      if (known === undefined || !this.#isCurrent(found, known.identity, known.algorithms)) {
+      if (entry === undefined || !this.#isCurrent(found, entry.identity, entry.algorithms)) {
         this.#settler.found(found.path, found.identity, found.target)
       }
     }
     if (stored.size === 0) return
-    this.#root.look()
+    this.#root.check()
     if (this.#root.isMissing) return
     for (const path of stored.keys()) this.#writer.add({ kind: 'remove', path })
   }
@@ -248,7 +267,7 @@ export class Indexer {
   }
 
   #settled(path: string, identity: Identity, target: string | undefined): void {
-    if (target !== undefined) this.#follow(path, target)
+    if (target !== undefined) this.#watchLink(path, target)
     this.#hasher.add(path, identity.size)
   }
 
@@ -267,43 +286,17 @@ export class Indexer {
     this.#wake?.()
   }
 
-  #rescan(folder: string): void {
-    this.#rescans.add(folder)
-    if (!this.#rescanning) this.#rescanned = this.#rescanAll()
-  }
-
-  async #rescanAll(): Promise<void> {
-    this.#rescanning = true
-    try {
-      for (const folder of this.#rescans) {
-        if (this.#closed) break
-        this.#rescans.delete(folder)
-        await this.#scan(folder)
-      }
-    } catch (error) {
-      this.#warn(
-        error instanceof MirroredByError
-          ? error
-          : new MirroredByError('ERR_SCAN', errorMessage(error), error),
-      )
-    } finally {
-      this.#rescanning = false
-    }
-  }
-
-  /** What the watches do not tell. The topmost folders are enough, for each is listed with all below it. */
-  async #rescanUnwatched(): Promise<void> {
-    const unwatched = this.#watcher === undefined ? [''] : this.#watcher.unwatched
-    await this.#watcher?.retry()
-    for (const folder of unwatched) {
-      if (!unwatched.some((other) => other !== folder && isWithin(folder, { folder: other })))
-        this.#rescan(folder)
-    }
+  async #retryUnwatched(): Promise<readonly string[]> {
+    if (this.#watcher === undefined) return ['']
+    const { unwatched } = this.#watcher
+    await this.#watcher.retry()
+    return unwatched
   }
 
   #gone(path: string): void {
-    // A root that is away takes every file with it, and may come back: nothing is forgotten.
-    this.#root.look()
+    // If the root is missing, all of its files are; they stay in the index, because the root may
+    // be restored.
+    this.#root.check()
     if (this.#root.isMissing) return
     this.#hasher.drop(path)
     void this.#removeGone(path).catch((error: unknown) =>
@@ -312,9 +305,10 @@ export class Indexer {
   }
 
   async #removeGone(path: string): Promise<void> {
-    const known = await this.#options.store.get(path)
+    const file = await this.#options.store.get(path)
     this.#writer.add({ kind: 'remove', path })
-    if (known === undefined) this.#removeFolder(path)
+    // A path that is not an indexed file may have been a folder.
+    if (file === undefined) this.#removeFolder(path)
   }
 
   #removeFolder(folder: string): void {
@@ -328,9 +322,9 @@ export class Indexer {
   }
 }
 
-function rootAway(root: string): MirroredByError {
+function missingRoot(root: string): MirroredByError {
   return new MirroredByError(
     'ERR_ROOT',
-    `${root} is away: it is missing, or empty as a mount point without its disk; the index is kept until it is back`,
+    `${root} is missing, or empty like a mount point without its disk; the index is kept until it is back`,
   )
 }

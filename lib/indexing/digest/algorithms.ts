@@ -11,15 +11,15 @@ import {
 import type { Algorithm } from '../../model.js'
 import { nativeName } from './native.js'
 
-/** One running digest. `finish` gives its bytes and makes it ready for the next input. */
+/** An incremental digest. `finish` returns its bytes and makes it ready for the next input. */
 export interface IncrementalHash {
   update(bytes: Uint8Array): void
   finish(): Uint8Array
-  /** The digest of these bytes alone. Not between `update` and `finish`. */
+  /** Returns the digest of these bytes alone. Must not be called between `update` and `finish`. */
   digest(bytes: Uint8Array): Uint8Array
 }
 
-// CRC32C is the Castagnoli polynomial, reversed.
+// CRC32C uses the Castagnoli polynomial, given in reversed bit order.
 const WASM: { readonly [A in Algorithm]: () => Promise<IHasher> } = {
   'sha-256': createSHA256,
   'sha-512': createSHA512,
@@ -30,8 +30,8 @@ const WASM: { readonly [A in Algorithm]: () => Promise<IHasher> } = {
 }
 
 /**
- * The fastest implementation of an algorithm on this machine: OpenSSL where it has the algorithm and does not refuse it
- * (a FIPS build refuses md5, and may refuse sha-1), WebAssembly otherwise.
+ * Returns the fastest implementation of an algorithm on this machine: OpenSSL if it offers the
+ * algorithm, WebAssembly otherwise. A FIPS build of OpenSSL refuses md5, and may refuse sha-1.
  */
 export async function createIncrementalHash(
   algorithm: Algorithm,

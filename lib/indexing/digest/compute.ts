@@ -5,7 +5,10 @@ import { pieceLength, SHA1_BYTES, SHA256_BYTES } from '../../pieces.js'
 import { createIncrementalHash, type IncrementalHash } from './algorithms.js'
 import { TimestampGranularity } from './timestamp-granularity.js'
 
-/** Bytes read at a time: few enough to stay in a core's cache while every digest is updated. Divides each piece length. */
+/**
+ * Bytes read at a time: few enough to stay in a core's cache while every digest is updated.
+ * Divides each piece length.
+ */
 const CHUNK_BYTES = 256 * 1024
 
 export interface Digested {
@@ -26,7 +29,10 @@ export async function createDigester(algorithms: readonly Algorithm[]): Promise<
   return new Digester(whole, await createIncrementalHash('sha-256'), await createIncrementalHash('sha-1'))
 }
 
-/** Digests files one after the other, each in one read. Synchronous: meant for a thread of its own. */
+/**
+ * Digests files one after the other, each in one read. Synchronous: meant for a thread of its
+ * own.
+ */
 export class Digester {
   readonly #whole: readonly (readonly [Algorithm, IncrementalHash])[]
   readonly #pieceSha256: IncrementalHash
@@ -58,8 +64,9 @@ export class Digester {
   }
 
   /**
-   * Digests a file as `digest` does, but returns `young` at once if the file has only just changed. Leave such files to
-   * the end of a batch, because one wait is then enough for all of them.
+   * Digests a file as `digest` does, but returns `young` at once if the file has only just
+   * changed. Leave such files to the end of a batch, because one wait is then enough for all of
+   * them.
    */
   digestUnlessYoung(
     absolute: string,
@@ -93,8 +100,8 @@ export class Digester {
   }
 
   /**
-   * Returns the state of a file once its timestamp is older than the granularity of timestamps; undefined if it is not a
-   * regular file, or changes meanwhile.
+   * Returns the state of a file once its timestamp is older than the granularity of timestamps;
+   * undefined if it is not a regular file, or changes meanwhile.
    */
   #statAtRest(descriptor: number, waits: boolean): BigIntStats | 'young' | undefined {
     const stats = fstatSync(descriptor, { bigint: true })

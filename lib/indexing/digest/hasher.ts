@@ -3,17 +3,23 @@ import { errorMessage, MirroredByError } from '../../errors.js'
 import { isWithin } from '../../paths.js'
 import type { HashOutcome, HashReply, HashRequest, HashSetup } from './worker.js'
 
-/** A message to a worker costs as much as a small file: send small files together, up to so many or so much. */
-const BATCH_FILES = 128
-const BATCH_BYTES = 8 * 1024 * 1024
+/**
+ * Small files are sent together, because a message to a worker costs as much as hashing a small
+ * file.
+ */
+const MAX_BATCH_FILES = 128
+const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
-/** How often a file is given to a new thread after the one that had it died. */
-const TRIES = 3
+/** Number of threads that may die while they hash a file, before the file is given up. */
+const MAX_TRIES = 3
 
-/** Milliseconds without a byte read or a file finished, after which a thread is given up: its disk may never answer. */
-const START_TIMEOUT_MS = 60_000
+/**
+ * Time without a byte read or a file finished after which a thread is given up, because its disk
+ * may never respond.
+ */
+const IDLE_TIMEOUT_MS = 60_000
 
-/** Of a thread's heap; what it reads lies outside of it. */
+/** Heap limit of a thread. Its read buffer is outside of the heap. */
 const HEAP_MIB = 128
 
 interface Batch {
@@ -21,105 +27,115 @@ interface Batch {
   readonly bytes: number
 }
 
-/** A thread that has something to do. */
+/** The batch of a busy thread. */
 interface Task {
   readonly batch: Batch
-  /** Bytes that the thread had read when it was last seen to read, and when that was. */
+  /** Bytes that the thread had read at the last progress. */
   bytesRead: bigint
-  since: number
+  /** Time of the last progress, in milliseconds of a clock that is never set. */
+  lastProgress: number
 }
 
 export interface HasherLimits {
-  /** Milliseconds; default 60,000. */
-  readonly patience?: number
-  /** What the threads run; default `worker.js`. */
+  /** Milliseconds without progress after which a thread is given up. Default: 60,000. */
+  readonly idleTimeout?: number
+  /** Script of the threads. Default: `worker.js`. */
   readonly script?: URL
 }
 
 /**
- * A queue of files and the worker threads that digest them. A path that waits already is not queued twice; one that is
- * being digested may be queued again.
+ * A queue of files and the worker threads that hash them. A path that waits already is not queued
+ * twice; a path that is being hashed may be queued again.
  */
 export class Hasher {
   readonly #setup: Omit<HashSetup, 'counter'>
   readonly #workers: number
-  readonly #patience: number
+  readonly #idleTimeout: number
   readonly #script: URL
-  readonly #settled: (outcomes: readonly HashOutcome[]) => void
+  readonly #done: (outcomes: readonly HashOutcome[]) => void
+  /** Sizes of waiting files, by path. */
   readonly #waiting = new Map<string, number>()
   readonly #idle: Worker[] = []
   readonly #busy = new Map<Worker, Task>()
   readonly #counters = new Map<Worker, BigUint64Array>()
-  /** Taken back while a worker had them: their outcomes are not passed on. */
+  /** Paths that were dropped while a worker had them: their outcomes are not passed on. */
   readonly #dropped = new Set<string>()
+  /** Threads that died while they hashed a file, by path. */
   readonly #tries = new Map<string, number>()
-  /** Read by threads that are gone. */
-  #bytesReadBefore = 0
+  /** Bytes read by threads that have ended. */
+  #bytesReadByEnded = 0
   #supervision: NodeJS.Timeout | undefined
-  /** Of what waits and what is being digested, as far as it is not settled. */
+  /** Bytes of files that wait or are in the batch of a thread. */
   #pendingBytes = 0
-  /** Of `bytesRead`, those of batches that are settled. */
-  #settledBytes = 0
+  /** The part of `bytesRead` that belongs to finished batches. */
+  #finishedBytes = 0
   #closed = false
 
   /**
-   * @param workers number of threads, started when there is work
-   * @param settled told the outcome of every queued file
+   * @param workers maximum number of threads, which are started when files are queued
+   * @param done called with the outcome of every queued file
    */
   constructor(
     setup: Omit<HashSetup, 'counter'>,
     workers: number,
-    settled: (outcomes: readonly HashOutcome[]) => void,
-    { patience = START_TIMEOUT_MS, script = new URL('./worker.js', import.meta.url) }: HasherLimits = {},
+    done: (outcomes: readonly HashOutcome[]) => void,
+    { idleTimeout = IDLE_TIMEOUT_MS, script = new URL('./worker.js', import.meta.url) }: HasherLimits = {},
   ) {
     this.#setup = setup
     this.#workers = workers
-    this.#settled = settled
-    this.#patience = patience
+    this.#done = done
+    this.#idleTimeout = idleTimeout
     this.#script = script
   }
 
-  /** Files waiting or being digested. */
+  /** Number of files that wait or are being hashed. */
   get files(): number {
     let files = this.#waiting.size
     for (const { batch } of this.#busy.values()) files += batch.paths.length
     return files
   }
 
-  /** Bytes of those files that are not read yet. */
+  /** Bytes of these files that are not read yet. */
   get bytes(): number {
-    return Math.max(0, this.#pendingBytes - Math.max(0, this.bytesRead - this.#settledBytes))
+    return Math.max(0, this.#pendingBytes - Math.max(0, this.bytesRead - this.#finishedBytes))
   }
 
   /** Bytes read since the start. */
   get bytesRead(): number {
-    let bytes = this.#bytesReadBefore
+    let bytes = this.#bytesReadByEnded
     for (const counter of this.#counters.values()) bytes += Number(Atomics.load(counter, 0))
     return bytes
   }
 
-  /** @param size in bytes, as last seen: only used to share out the work */
+  /**
+   * Queues a file.
+   *
+   * @param size last known size in bytes; only used to form batches
+   */
   add(path: string, size: number): void {
-    // A dropped path that comes back while its old content is being digested: that outcome tells of itself.
+    // A dropped path may return while its old content is being hashed: that outcome then says
+    // that the file changed.
     this.#dropped.delete(path)
     this.#pendingBytes += size - (this.#waiting.get(path) ?? 0)
     this.#waiting.set(path, size)
     if (this.#busy.size < this.#workers) this.#pump()
   }
 
-  /** Whether a path waits or is being digested. */
+  /** Returns whether a path waits or is being hashed. */
   has(path: string): boolean {
     return this.#waiting.has(path) || this.#isBusy(path)
   }
 
-  /** Forgets a path that is gone: it is not digested, and if it is being digested, nothing is said of it. */
+  /**
+   * Removes a path that is gone from the queue. If it is being hashed, its outcome is discarded.
+   */
   drop(path: string): void {
     this.#pendingBytes -= this.#waiting.get(path) ?? 0
     this.#waiting.delete(path)
     if (this.#isBusy(path)) this.#dropped.add(path)
   }
 
-  /** The same for everything below a folder. */
+  /** Does what `drop` does, for all paths below a folder. */
   dropFolder(folder: string): void {
     const paths = [...this.#busy.values()].flatMap(({ batch }) => batch.paths)
     for (const path of [...this.#waiting.keys(), ...paths]) if (isWithin(path, { folder })) this.drop(path)
@@ -136,8 +152,8 @@ export class Hasher {
     while (!this.#closed && this.#waiting.size > 0 && this.#busy.size < this.#workers) {
       const worker = this.#idle.pop() ?? this.#start()
       const batch = this.#nextBatch()
-      this.#busy.set(worker, { batch, bytesRead: this.#bytesReadBy(worker), since: performance.now() })
-      this.#supervision ??= setInterval(() => this.#supervise(), this.#patience / 4)
+      this.#busy.set(worker, { batch, bytesRead: this.#bytesReadBy(worker), lastProgress: performance.now() })
+      this.#supervision ??= setInterval(() => this.#supervise(), this.#idleTimeout / 4)
       const request: HashRequest = { paths: batch.paths }
       worker.postMessage(request)
     }
@@ -146,14 +162,15 @@ export class Hasher {
   #nextBatch(): Batch {
     const paths: string[] = []
     let bytes = 0
-    // Whatever killed a thread may do so again: those files go one by one.
+    // A file that was in the batch of a thread that died is sent alone, because it may be the
+    // cause.
     for (const [path, size] of this.#waiting) {
-      const alone = this.#tries.has(path)
-      if (paths.length > 0 && (alone || bytes + size > BATCH_BYTES)) break
+      const isAlone = this.#tries.has(path)
+      if (paths.length > 0 && (isAlone || bytes + size > MAX_BATCH_BYTES)) break
       this.#waiting.delete(path)
       paths.push(path)
       bytes += size
-      if (alone || paths.length === BATCH_FILES) break
+      if (isAlone || paths.length === MAX_BATCH_FILES) break
     }
     return { paths, bytes }
   }
@@ -166,40 +183,43 @@ export class Hasher {
     this.#counters.set(worker, new BigUint64Array(counter))
     let failure: unknown = new Error('the thread ended')
     worker.on('message', (reply: HashReply) => {
-      // One that was given up, and answers after all.
+      // Ignore a thread that replies after it was given up.
       if (this.#release(worker) === undefined) return
       this.#idle.push(worker)
       for (const { path } of reply.outcomes) this.#tries.delete(path)
       this.#pump()
-      this.#pass(reply.outcomes)
+      this.#passOn(reply.outcomes)
     })
     worker.on('error', (error) => {
       failure = error
     })
-    worker.on('exit', () => this.#ended(worker, failure))
+    worker.on('exit', () => this.#handleEnd(worker, failure))
     return worker
   }
 
-  #ended(worker: Worker, failure: unknown): void {
+  #handleEnd(worker: Worker, failure: unknown): void {
     const batch = this.#release(worker)
-    this.#bytesReadBefore += Number(this.#bytesReadBy(worker))
+    this.#bytesReadByEnded += Number(this.#bytesReadBy(worker))
     this.#counters.delete(worker)
     const idle = this.#idle.indexOf(worker)
     if (idle !== -1) this.#idle.splice(idle, 1)
-    if (batch !== undefined && !this.#closed) this.#tryAgain(batch, failure)
+    if (batch !== undefined && !this.#closed) this.#retry(batch, failure)
   }
 
-  /** Gives up threads that neither read nor finish. What is stuck in the system cannot be ended, but can be left. */
+  /**
+   * Gives up threads without progress. A thread that is stuck in a system call cannot be ended,
+   * but is replaced.
+   */
   #supervise(): void {
     const now = performance.now()
     for (const [worker, task] of this.#busy) {
       const bytesRead = this.#bytesReadBy(worker)
       if (bytesRead !== task.bytesRead) {
         task.bytesRead = bytesRead
-        task.since = now
-      } else if (now - task.since > this.#patience) {
+        task.lastProgress = now
+      } else if (now - task.lastProgress > this.#idleTimeout) {
         void worker.terminate()
-        this.#ended(worker, new Error(`nothing was read for ${this.#patience / 1000} s`))
+        this.#handleEnd(worker, new Error(`nothing was read for ${this.#idleTimeout / 1000} s`))
       }
     }
   }
@@ -214,9 +234,9 @@ export class Hasher {
     return false
   }
 
-  #pass(outcomes: readonly HashOutcome[]): void {
-    const wanted = outcomes.filter(({ path }) => !this.#dropped.delete(path))
-    if (!this.#closed && wanted.length > 0) this.#settled(wanted)
+  #passOn(outcomes: readonly HashOutcome[]): void {
+    const kept = outcomes.filter(({ path }) => !this.#dropped.delete(path))
+    if (!this.#closed && kept.length > 0) this.#done(kept)
   }
 
   #release(worker: Worker): Batch | undefined {
@@ -227,32 +247,32 @@ export class Hasher {
       this.#supervision = undefined
     }
     this.#pendingBytes -= batch?.bytes ?? 0
-    this.#settledBytes = this.#busy.size === 0 ? this.bytesRead : this.#settledBytes + (batch?.bytes ?? 0)
+    this.#finishedBytes = this.#busy.size === 0 ? this.bytesRead : this.#finishedBytes + (batch?.bytes ?? 0)
     return batch
   }
 
-  #tryAgain(batch: Batch, failure: unknown): void {
-    const lost: HashOutcome[] = []
+  #retry(batch: Batch, failure: unknown): void {
+    const failed: HashOutcome[] = []
     for (const path of batch.paths) {
       const tries = (this.#tries.get(path) ?? 0) + 1
       if (this.#dropped.delete(path)) this.#tries.delete(path)
-      else if (tries < TRIES) {
+      else if (tries < MAX_TRIES) {
         this.#tries.set(path, tries)
         this.add(path, batch.bytes / batch.paths.length)
       } else {
         this.#tries.delete(path)
-        lost.push({ path, error: `its thread died ${TRIES} times: ${errorMessage(failure)}` })
+        failed.push({ path, error: `its thread died ${MAX_TRIES} times: ${errorMessage(failure)}` })
       }
     }
-    this.#pass(lost)
+    this.#passOn(failed)
     this.#pump()
   }
 }
 
-/** The warning for a file that could not be digested. */
-export function hashError(path: string, why: string): MirroredByError {
+/** Returns the warning for a file that cannot be hashed. */
+export function hashError(path: string, reason: string): MirroredByError {
   return new MirroredByError(
     'ERR_HASH',
-    `cannot hash ${JSON.stringify(path)}: ${why}; it is served without digests until it changes`,
+    `cannot hash ${JSON.stringify(path)}: ${reason}; it is served without digests until it changes`,
   )
 }

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { Algorithm } from '../../model.js'
 
-/** Names in OpenSSL; an algorithm without one is not offered there. */
+/** Names of algorithms in OpenSSL, which does not offer the others. */
 const NAMES: { readonly [A in Algorithm]?: string } = {
   'sha-256': 'sha256',
   'sha-512': 'sha512',
@@ -9,7 +9,10 @@ const NAMES: { readonly [A in Algorithm]?: string } = {
   md5: 'md5',
 }
 
-/** OpenSSL's name of an algorithm; undefined where it has none, or refuses it, as a FIPS build does with md5. */
+/**
+ * Returns OpenSSL's name of an algorithm; undefined if OpenSSL lacks or refuses it, as a FIPS
+ * build refuses md5.
+ */
 export function nativeName(algorithm: Algorithm): string | undefined {
   const name = NAMES[algorithm]
   if (name === undefined) return undefined
@@ -21,7 +24,7 @@ export function nativeName(algorithm: Algorithm): string | undefined {
   }
 }
 
-/** The digest of bytes in memory; undefined where OpenSSL does not offer the algorithm. */
+/** Returns the digest of bytes in memory; undefined if OpenSSL does not offer the algorithm. */
 export function digestAtOnce(algorithm: Algorithm, bytes: string | Uint8Array): Buffer | undefined {
   const name = nativeName(algorithm)
   return name === undefined ? undefined : hash(name, bytes, 'buffer')

@@ -1,35 +1,39 @@
-import { SECOND_NS } from '../../identity.js'
+import { MILLISECOND_NS, SECOND_NS } from '../../identity.js'
 
 /**
- * Kernels stamp files by a clock that ticks every 1 to 10 ms: a file that changes twice within a tick may look the same
- * after both. One that changed less than this long ago, in milliseconds, is read only when it has passed.
+ * Age that a timestamp must have before its file is read. Kernels take timestamps from a clock
+ * that ticks every 1 to 10 ms. A file that changes twice within a tick may have the same timestamps
+ * after both changes.
  */
 const TICK_MS = 20
-/** The same where a stamp is of whole seconds, as on file systems that keep no more, or every other second as FAT does. */
+/**
+ * Age for timestamps of whole seconds: some file systems store seconds only, and FAT stores every
+ * other second.
+ */
 const COARSE_TICK_MS = 2020
 
-const MILLISECOND = 1_000_000n
-
 /**
- * Says how long to wait until a file's time stamp is past, so that whatever happens to the file from then on changes it.
+ * Computes how long to wait until every further change of a file changes its timestamp.
  *
- * That is told by the system's clock, unless the stamp lies in its future: then the clock was set back, or the file system
- * has another one, on another machine. Such a stamp is past a tick after it was first seen, by a clock that nobody sets; and
- * with it all that are not later, so that files that are seen together cost one wait.
+ * Uses the wall clock. A timestamp in the future means that the clock was set back, or that the
+ * clock of the file server differs. Then the wait is one tick on the monotonic clock, counted
+ * from the first time that this timestamp or a later one was seen; so files that are seen
+ * together cost one wait.
  */
 export class TimestampGranularity {
   #latest: bigint | undefined
   #since = 0
 
   /**
+   * Returns the time to wait in milliseconds; 0 if the file can be read now.
+   *
    * @param ctimeNs when the file last changed
    * @param now milliseconds since 1970
    * @param steady milliseconds of a clock that is never set
-   * @returns milliseconds; 0 where nothing is to be waited for
    */
   waitTime(ctimeNs: bigint, now: number, steady: number): number {
     const tick = ctimeNs % SECOND_NS === 0n ? COARSE_TICK_MS : TICK_MS
-    const age = now - Number(ctimeNs / MILLISECOND)
+    const age = now - Number(ctimeNs / MILLISECOND_NS)
     if (age >= 0) return Math.max(0, tick - age)
     if (this.#latest === undefined || ctimeNs > this.#latest) {
       this.#latest = ctimeNs

@@ -8,7 +8,7 @@ export interface HashSetup {
   /** The real path of the repository's root. */
   readonly root: string
   readonly algorithms: readonly Algorithm[]
-  /** One shared 64-bit number of each thread: bytes that it has read so far. */
+  /** A shared 64-bit number: bytes that this thread has read so far. */
   readonly counter: SharedArrayBuffer
 }
 export interface HashRequest {
@@ -18,7 +18,10 @@ export interface HashReply {
   readonly outcomes: readonly HashOutcome[]
 }
 
-/** What became of one file: its digests; or it changed or vanished meanwhile; or the system refused. */
+/**
+ * Result for a file: its digests, or that it changed or vanished meanwhile, or an error of the
+ * system.
+ */
 export type HashOutcome =
   | { readonly path: string; readonly digested: Digested; readonly changed?: never; readonly error?: never }
   | { readonly path: string; readonly changed: true; readonly digested?: never; readonly error?: never }
@@ -32,7 +35,10 @@ const { root, algorithms, counter }: HashSetup = workerData
 const bytesRead = new BigUint64Array(counter)
 const digester = await createDigester(algorithms)
 
-/** What a batch is digested by: files that have only just changed come last, where one wait is enough for all. */
+/**
+ * What a batch is digested by: files that have only just changed come last, where one wait is
+ * enough for all.
+ */
 const passes: readonly Digest[] = [
   (absolute, progress) => digester.digestUnlessYoung(absolute, progress),
   (absolute, progress) => digester.digest(absolute, progress),

@@ -1,61 +1,68 @@
 import { type BigIntStats, readdirSync, statSync } from 'node:fs'
 
-/** Milliseconds between two looks. */
 const POLL_MS = 1000
 
 export interface RootEvents {
-  /** The root is not there, or an empty folder lies in its place, as under a disk that is not mounted. */
+  /** The root is missing, or an empty folder is in its place, as if its disk were not mounted. */
   missing(): void
-  /** The root is there again, or another folder has taken its place: watches are dead, and everything may differ. */
+  /**
+   * The root is back, or was replaced by another folder: watches are dead, and every file may
+   * differ.
+   */
   restored(): void
 }
 
 /**
- * Looks after the root itself, of which no watch tells reliably that it was unmounted or moved. While it is away, what is
- * missing below it says nothing.
+ * Polls the root folder, because watches do not reliably report that it was unmounted or moved.
+ * While the root is missing, missing files prove nothing.
  */
 export class Root {
   readonly #path: string
   readonly #events: RootEvents
   #timer: NodeJS.Timeout | undefined
-  #known: BigIntStats | undefined
-  #away = false
+  /** State of the folder that is watched. */
+  #watched: BigIntStats | undefined
+  #isMissing = false
 
-  /** @param path the real path of the root */
+  /**
+   * @param path the real path of the root
+   */
   constructor(path: string, events: RootEvents) {
     this.#path = path
     this.#events = events
-    this.#known = stat(path)
+    this.#watched = stat(path)
   }
 
   /**
-   * Looks after it from now on.
+   * Starts to poll the root.
    *
-   * @param indexed whether the index holds files: an empty root then is one that is away
+   * @param hasIndex whether the index has files: an empty root then counts as missing
    */
-  start(indexed: boolean): void {
-    this.#away = this.#known === undefined || (indexed && isEmpty(this.#path))
-    this.#timer = setInterval(() => this.look(), POLL_MS)
-    if (this.#away) this.#events.missing()
+  start(hasIndex: boolean): void {
+    this.#isMissing = this.#watched === undefined || (hasIndex && isEmpty(this.#path))
+    this.#timer = setInterval(() => this.check(), POLL_MS)
+    if (this.#isMissing) this.#events.missing()
   }
 
   get isMissing(): boolean {
-    return this.#away
+    return this.#isMissing
   }
 
-  /** Looks now. */
-  look(): void {
+  /** Checks the root now. */
+  check(): void {
     const present = stat(this.#path)
-    const same = present !== undefined && present.dev === this.#known?.dev && present.ino === this.#known.ino
-    if (same && !this.#away) return
-    // An empty folder at start may fill; an empty one that was not there before is a mount point without its disk.
+    const same =
+      present !== undefined && present.dev === this.#watched?.dev && present.ino === this.#watched.ino
+    if (same && !this.#isMissing) return
+    // A root that was empty at the start may be filled later. A folder that is empty and was not
+    // here before is a mount point without its disk.
     if (present === undefined || isEmpty(this.#path)) {
-      if (!this.#away) this.#events.missing()
-      this.#away = true
+      if (!this.#isMissing) this.#events.missing()
+      this.#isMissing = true
       return
     }
-    this.#known = present
-    this.#away = false
+    this.#watched = present
+    this.#isMissing = false
     this.#events.restored()
   }
 

@@ -7,10 +7,10 @@ export interface ScanSetup {
   readonly root: string
   readonly ignore: readonly string[]
 }
-/** `from` begins a walk at that folder; without it, the walk goes on. */
+/** A request for the next listings. With `from`, a new walk starts at that folder. */
 export interface ScanRequest {
   readonly from?: string
-  /** Whether to leave the files out. */
+  /** Whether listings contain folders only. */
   readonly foldersOnly?: boolean
 }
 export interface ScanReply {
@@ -18,8 +18,11 @@ export interface ScanReply {
   readonly done: boolean
 }
 
-/** Files a message, about: enough that messages cost little, few enough that the server is never held up by one. */
-const FILES_A_BATCH = 1000
+/**
+ * Approximate number of files per message. More would block the server while it unpacks one;
+ * fewer would cost more messages.
+ */
+const BATCH_FILES = 1000
 
 if (parentPort === null) throw new Error('scan-worker runs as a worker thread only')
 const port = parentPort
@@ -35,7 +38,7 @@ port.on('message', (request: ScanRequest) => {
   for (let next = walking?.next(); next !== undefined && !next.done; next = walking?.next()) {
     listings.push(pack(next.value))
     files += next.value.files.length + 1
-    if (files >= FILES_A_BATCH) {
+    if (files >= BATCH_FILES) {
       done = false
       break
     }

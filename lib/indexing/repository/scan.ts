@@ -5,23 +5,29 @@ import { unpack } from './listing-codec.js'
 import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
 
-/** Lists repositories in a thread of its own, so that a million `lstat`s never hold up a request. */
+/**
+ * Lists a repository in a thread of its own, because a million `lstat` calls would block
+ * requests.
+ */
 export class Scanner {
   readonly #setup: ScanSetup
   #worker: Worker | undefined
   #turn: Promise<void> = Promise.resolve()
   #closed = false
 
-  /** @param setup the real path of the root, and the globs to ignore */
+  /**
+   * @param setup the real path of the root, and the globs to ignore
+   */
   constructor(setup: ScanSetup) {
     this.#setup = setup
   }
 
   /**
-   * Every folder from `folder` down, parents first. Scans take turns. The walk waits for its consumer, one batch ahead.
+   * Lists a folder and every folder below it, parents first. Scans run one after the other. The
+   * walk stays one batch ahead of its consumer.
    *
-   * @param foldersOnly leaves the files out of the listings
-   * @throws MirroredByError ERR_SCAN where the thread fails
+   * @param foldersOnly whether to leave the files out of the listings
+   * @throws MirroredByError ERR_SCAN if the thread fails
    */
   async *scan(folder: string, foldersOnly = false): AsyncGenerator<FolderListing> {
     const before = this.#turn
@@ -31,11 +37,11 @@ export class Scanner {
     })
     await before
     try {
-      let reply = this.#ask({ from: folder, foldersOnly })
+      let reply = this.#request({ from: folder, foldersOnly })
       for (;;) {
         const { listings, done } = await reply
-        if (!done) reply = this.#ask({})
-        // Whoever stops early must not leave an unread answer for the next scan.
+        if (!done) reply = this.#request({})
+        // A consumer that stops early must not leave an unread reply for the next scan.
         reply.catch(() => {})
         try {
           for (const listing of listings) yield unpack(listing)
@@ -54,18 +60,18 @@ export class Scanner {
     await this.#worker?.terminate()
   }
 
-  async #ask(request: ScanRequest): Promise<ScanReply> {
+  async #request(request: ScanRequest): Promise<ScanReply> {
     if (this.#closed) throw new MirroredByError('ERR_CLOSED', 'the scanner is closed')
     this.#worker ??= this.#start()
     const worker = this.#worker
-    const gone = new AbortController()
+    const ended = new AbortController()
     try {
       worker.postMessage(request)
-      const exited = once(worker, 'exit', { signal: gone.signal }).then(() => {
+      const exited = once(worker, 'exit', { signal: ended.signal }).then(() => {
         throw new Error('its thread ended')
       })
       const [reply]: ScanReply[] = await Promise.race([
-        once(worker, 'message', { signal: gone.signal }),
+        once(worker, 'message', { signal: ended.signal }),
         exited,
       ])
       if (reply === undefined) throw new Error('its thread sent nothing')
@@ -74,7 +80,7 @@ export class Scanner {
       this.#worker = undefined
       throw new MirroredByError('ERR_SCAN', `cannot scan ${this.#setup.root}: ${errorMessage(error)}`, error)
     } finally {
-      gone.abort()
+      ended.abort()
     }
   }
 
@@ -83,7 +89,7 @@ export class Scanner {
       workerData: this.#setup,
       execArgv: [],
     })
-    worker.on('error', () => {}) // told to whoever waits, by `once` above
+    worker.on('error', () => {}) // `once` in #request rejects on it
     return worker
   }
 }

@@ -6,22 +6,25 @@ import type { Identity } from '../../model.js'
 import { followLink, isInside } from './walk.js'
 
 export interface SettledEvents {
-  /** A regular file that has been quiet for the settling time. */
+  /** A regular file has not changed for the settling time. */
   file(path: string, identity: Identity, target: string | undefined): void
   folder(path: string): void
   gone(path: string): void
-  unreadable(path: string, why: string): void
+  unreadable(path: string, reason: string): void
 }
 
 /**
- * Turns touches of paths into settled changes: a file is passed on once its size, mtime and ctime have stayed the same
- * for `settle` milliseconds. One that was renamed into place that long after its last write is quiet at once.
+ * Debounces changes of files: passes a file on once its size, mtime and ctime have stayed the
+ * same for the settling time. A file that is renamed into place that long after its last write
+ * has settled already.
  */
 export class Settler {
   readonly #root: string
   readonly #settle: number
   readonly #events: SettledEvents
-  /** In the order in which they fall due, for all wait equally long. */
+  /**
+   * Files that have not settled, in the order of their due times, because all wait equally long.
+   */
   readonly #waiting = new Map<string, { readonly due: number; readonly identity: Identity }>()
   #timer: NodeJS.Timeout | undefined
 
@@ -35,24 +38,25 @@ export class Settler {
     this.#events = events
   }
 
-  /** Number of files that are not quiet yet. */
+  /** Number of files that have not settled. */
   get size(): number {
     return this.#waiting.size
   }
 
   /**
-   * Looks at a path now. One that waits already is looked at when it falls due.
+   * Checks a path now; a path that waits already is checked when it is due.
    *
-   * @param renamed that it appeared: a rename sets the ctime, which then says nothing of writing
+   * @param renamed whether the path appeared by a rename, which sets the ctime: only the mtime
+   * then shows the last write
    */
   touch(path: string, renamed = false): void {
-    if (!this.#waiting.has(path)) this.#look(path, undefined, renamed)
+    if (!this.#waiting.has(path)) this.#check(path, undefined, renamed)
   }
 
-  /** As `touch`, for a file that was just seen. */
+  /** Does what `touch` does, for a file whose state a scan has just read. */
   found(path: string, identity: Identity, target: string | undefined): void {
     if (this.#waiting.has(path)) return
-    if (this.#isQuiet(identity)) this.#events.file(path, identity, target)
+    if (this.#hasSettled(identity)) this.#events.file(path, identity, target)
     else this.#wait(path, identity)
   }
 
@@ -61,16 +65,16 @@ export class Settler {
     this.#waiting.clear()
   }
 
-  #look(path: string, before: Identity | undefined, renamed = false): void {
-    const seen = this.#stat(path)
-    if (seen === undefined) return
-    const { stats, target } = seen
+  #check(path: string, before: Identity | undefined, renamed = false): void {
+    const found = this.#stat(path)
+    if (found === undefined) return
+    const { stats, target } = found
     if (stats.isDirectory()) this.#events.folder(path)
     else if (!stats.isFile()) this.#events.gone(path)
     else {
       const identity = identityOf(stats)
       const same = before !== undefined && sameIdentity(before, identity)
-      if (same || this.#isQuiet(identity, renamed)) this.#events.file(path, identity, target)
+      if (same || this.#hasSettled(identity, renamed)) this.#events.file(path, identity, target)
       else this.#wait(path, identity)
     }
   }
@@ -81,7 +85,7 @@ export class Settler {
       const stats = lstatSync(absolute, { bigint: true })
       const link = stats.isSymbolicLink() ? followLink(this.#root, absolute) : undefined
       if (link !== undefined) return link
-      // A folder on the way may be a link that leads out of the root.
+      // A parent folder may be a link that leads out of the root.
       if (!stats.isSymbolicLink() && isInside(this.#root, realpathSync(dirname(absolute)))) return { stats }
       this.#events.gone(path)
     } catch (error) {
@@ -91,25 +95,28 @@ export class Settler {
     return undefined
   }
 
-  /** Not written for the settling time, by the file's own clock; a time in the future proves nothing. */
-  #isQuiet({ mtimeNs, ctimeNs }: Identity, renamed = false): boolean {
+  /**
+   * Returns whether the timestamps are older than the settling time. Timestamps in the future
+   * prove nothing.
+   */
+  #hasSettled({ mtimeNs, ctimeNs }: Identity, renamed = false): boolean {
     const newest = mtimeNs > ctimeNs || renamed ? mtimeNs : ctimeNs
     return newest <= BigInt(Date.now() - this.#settle) * 1_000_000n
   }
 
   #wait(path: string, identity: Identity): void {
     this.#waiting.set(path, { due: performance.now() + this.#settle, identity })
-    this.#timer ??= setTimeout(() => this.#fallDue(), this.#settle)
+    this.#timer ??= setTimeout(() => this.#checkDue(), this.#settle)
   }
 
-  #fallDue(): void {
+  #checkDue(): void {
     const now = performance.now()
     for (const [path, { due, identity }] of this.#waiting) {
       if (due > now) break
       this.#waiting.delete(path)
-      this.#look(path, identity)
+      this.#check(path, identity)
     }
     const [next] = this.#waiting.values()
-    this.#timer = next && setTimeout(() => this.#fallDue(), Math.max(1, next.due - now))
+    this.#timer = next && setTimeout(() => this.#checkDue(), Math.max(1, next.due - now))
   }
 }

@@ -9,30 +9,30 @@ export interface FoundFile {
   /** Repository path. */
   readonly path: string
   readonly identity: Identity
-  /** Where a symbolic link leads: an absolute path below the real root. */
+  /** Absolute path that a symbolic link leads to, below the real root. */
   readonly target?: string
 }
 
-/** What one folder holds, or why that cannot be said. */
+/** The files of a folder, or why it cannot be read. */
 export interface FolderListing {
-  /** Repository path; the root is empty. */
+  /** Repository path; empty for the root. */
   readonly folder: string
-  /** The absolute path that it really has. */
+  /** Absolute path without symbolic links. */
   readonly realFolder: string
   readonly files: readonly FoundFile[]
-  /** Set where the folder is there but could not be read. What was known of it stays known. */
+  /** Set if the folder exists but cannot be read: its files in the index are kept. */
   readonly error?: string
 }
 
 /**
- * Walks a repository from `folder` down, synchronously: meant for a thread of its own. Folders that vanish on the way
- * are left out; those that cannot be read are reported in place.
+ * Lists a folder and all folders below it. Synchronous: meant for a thread of its own. Leaves out
+ * folders that vanish meanwhile; gives folders that cannot be read with their error.
  *
- * Symbolic links are followed where they stay below `root`. A link to a folder that is already on the way down would
- * never end and is left out.
+ * Follows symbolic links that stay below `root`. Leaves out a link to one of its own parent
+ * folders, because the walk would never end.
  *
  * @param root the real path of the repository
- * @param foldersOnly leaves the files out, which are most of the work
+ * @param foldersOnly whether to leave the files out, which are most of the work
  */
 export function* walk(
   root: string,
@@ -40,39 +40,40 @@ export function* walk(
   includes: PathFilter,
   foldersOnly = false,
 ): Generator<FolderListing> {
-  const way = [root]
+  const parents = [root]
   let path = root
   for (const part of folder === '' ? [] : folder.split('/')) {
     path = join(path, part)
     const real = realPath(path)
-    // A folder may have become a link since whoever asks looked at it.
+    // The folder may have become a link since the caller checked it.
     if (real === undefined || !isInside(root, real)) return
-    way.push(real)
+    parents.push(real)
   }
-  yield* walkFolder(root, folder, way, includes, foldersOnly)
+  yield* walkFolder(root, folder, parents, includes, foldersOnly)
 }
 
 function* walkFolder(
   root: string,
   folder: string,
-  way: readonly string[],
+  /** Real paths of the folder and its parents, the root first. */
+  parents: readonly string[],
   includes: PathFilter,
   foldersOnly: boolean,
 ): Generator<FolderListing> {
-  const realFolder = way[way.length - 1] ?? root
+  const realFolder = parents[parents.length - 1] ?? root
   let subfolders: readonly Subfolder[]
   try {
     const content = readFolder(root, folder, realFolder, includes, foldersOnly)
     subfolders = content.subfolders
     yield content.listing
   } catch (error) {
-    // The root is never "gone": an unmounted disk must not empty the index.
+    // A missing root is reported, because an unmounted disk must not empty the index.
     if (folder !== '' && isNotFound(error)) return
     yield { folder, realFolder, files: [], error: errorMessage(error) }
     return
   }
   for (const [path, real] of subfolders) {
-    if (!way.includes(real)) yield* walkFolder(root, path, [...way, real], includes, foldersOnly)
+    if (!parents.includes(real)) yield* walkFolder(root, path, [...parents, real], includes, foldersOnly)
   }
 }
 
@@ -108,7 +109,10 @@ function readFolder(
   return { listing: { folder, realFolder, files }, subfolders }
 }
 
-/** Where a link inside the repository leads, if that is below `root` too. */
+/**
+ * Returns the target of a symbolic link; undefined if the target does not exist or is not below
+ * `root`.
+ */
 export function followLink(
   root: string,
   absolute: string,
@@ -119,7 +123,7 @@ export function followLink(
   return stats === undefined ? undefined : { target, stats }
 }
 
-/** True where `absolute`, a real path, is `root` or lies below it. */
+/** Returns whether `absolute`, a real path, is `root` or lies below it. */
 export function isInside(root: string, absolute: string): boolean {
   return absolute === root || absolute.startsWith(root.endsWith(sep) ? root : root + sep)
 }
@@ -128,6 +132,6 @@ function realPath(path: string): string | undefined {
   try {
     return realpathSync(path)
   } catch {
-    return undefined // dangling, looping, or gone meanwhile
+    return undefined // The link is dangling or looping, or the path vanished meanwhile.
   }
 }

@@ -5,8 +5,9 @@ import { isWithin, joinPath } from '../../paths.js'
 import { isInside } from './walk.js'
 
 /**
- * chokidar without its own reading of folders. It would `lstat` every file of a folder when it is added and again at
- * each event, and keep what it finds; our scan knows the files already, and events name the file that changed.
+ * chokidar without its own reading of folders. By default, chokidar calls `lstat` for every file
+ * of a folder when the folder is added and at each event, and keeps the results. Our scans have
+ * the files already, and events name the file that changed.
  */
 class FolderWatcher extends FSWatcher {
   constructor() {
@@ -14,36 +15,47 @@ class FolderWatcher extends FSWatcher {
     this._nodeFsHandler._handleRead = () => undefined
   }
 
-  /** As `add`, and says when the watch is there; or has failed, which is an `error` event unless the folder is gone. */
-  async begin(folder: string): Promise<void> {
+  /**
+   * Adds a folder. Settles when its watch is active or has failed; a failure is also an `error`
+   * event, unless the folder is gone.
+   */
+  async start(folder: string): Promise<void> {
     await this._nodeFsHandler._addToNodeFs(folder, true, undefined, 0)
   }
 }
 
 export interface WatchEvents {
-  /** Something happened at this repository path; what, the file system must be asked. `renamed`: it came or went. */
+  /**
+   * Something changed at a repository path; check the file system. `renamed`: the path appeared
+   * or disappeared.
+   */
   touched(path: string, renamed: boolean): void
   warning(error: MirroredByError): void
 }
 
-/** Says where files change, with one watch a folder. Paths below a symbolic link are told under each of their names. */
+/**
+ * Watches folders and reports the paths that change. A file below a symbolic link is reported
+ * under each of its paths.
+ */
 export class Watcher {
   readonly #root: string
   readonly #events: WatchEvents
   readonly #watcher = new FolderWatcher()
-  /** Real folders that the system would not watch. */
+  /** Real folders for which the system refused a watch. */
   readonly #unwatched = new Set<string>()
-  /** Repository folders of each watched real folder: several, where links lead to it. */
+  /** Repository folders by watched real folder: several if symbolic links lead to it. */
   readonly #folders = new Map<string, Set<string>>()
-  /** The other way round: where each repository folder really is. */
-  readonly #places = new Map<string, string>()
-  /** Watches that are about to be there. */
-  readonly #beginnings = new Map<string, Promise<boolean>>()
-  /** Repository paths of the links that lead to a file. */
+  /** Real folders by repository folder. */
+  readonly #realFolders = new Map<string, string>()
+  /** Watches that are being started, by real folder. */
+  readonly #starting = new Map<string, Promise<boolean>>()
+  /** Repository paths of symbolic links, by the file that they lead to. */
   readonly #links = new Map<string, Set<string>>()
-  #warned = false
+  #hasWarned = false
 
-  /** @param root the real path of the repository */
+  /**
+   * @param root the real path of the repository
+   */
   constructor(root: string, events: WatchEvents) {
     this.#root = root
     this.#events = events
@@ -51,16 +63,19 @@ export class Watcher {
     this.#watcher.on('error', (error) => this.#failed(error))
   }
 
-  /** Repository folders whose changes nobody tells. */
+  /** Repository folders without a watch. */
   get unwatched(): readonly string[] {
     return [...this.#unwatched].flatMap((real) => [...(this.#folders.get(real) ?? [])])
   }
 
-  /** Tries again to watch those: the limit may have been raised. They must be listed afterwards. */
+  /**
+   * Tries again to watch the unwatched folders, because the limit may have been raised. Scan them
+   * afterwards.
+   */
   async retry(): Promise<void> {
     const folders = [...this.#unwatched]
     this.#unwatched.clear()
-    await Promise.all(folders.map((real) => this.#watcher.begin(real)))
+    await Promise.all(folders.map((real) => this.#watcher.start(real)))
   }
 
   /** Number of watched folders. */
@@ -69,44 +84,45 @@ export class Watcher {
   }
 
   /**
-   * Watches a folder, if it is not watched already.
+   * Watches a folder.
    *
-   * @returns true, when the watch is there, where it is new: what was listed of the folder before may be old
+   * @returns whether the watch is new, once it is active: an earlier listing of the folder may be
+   * outdated
    */
   async addFolder(folder: string, realFolder: string): Promise<boolean> {
-    this.#places.set(folder, realFolder)
-    const known = this.#folders.get(realFolder)
-    this.#folders.set(realFolder, (known ?? new Set<string>()).add(folder))
-    return known === undefined ? this.#begin(realFolder) : (this.#beginnings.get(realFolder) ?? false)
+    this.#realFolders.set(folder, realFolder)
+    const names = this.#folders.get(realFolder)
+    this.#folders.set(realFolder, (names ?? new Set<string>()).add(folder))
+    return names === undefined ? this.#start(realFolder) : (this.#starting.get(realFolder) ?? false)
   }
 
   /**
-   * Makes changes of `target`, an absolute path, known under `path` too.
+   * Reports changes of `target`, an absolute path, under the path of a symbolic link too.
    *
-   * @returns true, when the watch is there, where one had to be begun
+   * @returns whether a watch had to be started, once it is active
    */
   async addLink(path: string, target: string): Promise<boolean> {
     const links = this.#links.get(target) ?? new Set<string>()
     this.#links.set(target, links.add(path))
     const folder = dirname(target)
-    // Else a folder that is left out of the repository, and yet holds what a link shows.
-    if (this.#folders.has(folder)) return this.#beginnings.get(folder) ?? false
+    if (this.#folders.has(folder)) return this.#starting.get(folder) ?? false
+    // The folder is not part of the repository, but a link leads to one of its files.
     this.#folders.set(folder, new Set())
-    return this.#begin(folder)
+    return this.#start(folder)
   }
 
-  /** Ends the watches of a repository folder and everything below it. */
+  /** Ends the watches of a repository folder and of all folders below it. */
   removeFolder(folder: string): void {
-    if (!this.#places.has(folder)) return
-    for (const [name, real] of this.#places) {
+    if (!this.#realFolders.has(folder)) return
+    for (const [name, real] of this.#realFolders) {
       if (!isWithin(name, { folder })) continue
-      this.#places.delete(name)
+      this.#realFolders.delete(name)
       const names = this.#folders.get(real)
       names?.delete(name)
       if (names?.size !== 0 || this.#hasLinks(real)) continue
       this.#folders.delete(real)
       this.#unwatched.delete(real)
-      // Not `unwatch`, which keeps a list of what it ignores and searches it at every `add`.
+      // `unwatch` is slower: it keeps a list of ignored paths, and every `add` searches it.
       this.#watcher._closePath(real)
     }
   }
@@ -120,19 +136,20 @@ export class Watcher {
     return false
   }
 
-  #begin(real: string): Promise<boolean> {
-    const begun = this.#watcher.begin(real).then(() => {
-      this.#beginnings.delete(real)
+  #start(real: string): Promise<boolean> {
+    const started = this.#watcher.start(real).then(() => {
+      this.#starting.delete(real)
       return true
     })
-    this.#beginnings.set(real, begun)
-    return begun
+    this.#starting.set(real, started)
+    return started
   }
 
   #raw(renamed: boolean, name: unknown, details: unknown): void {
     if (typeof name !== 'string' || !isWatched(details)) return
     const real = join(details.watchedPath, name)
-    // A removed folder names itself; its parent tells the same.
+    // Ignore paths outside of the root. A removed folder reports itself, and its parent reports
+    // it too.
     if (!isInside(this.#root, real)) return
     for (const folder of this.#folders.get(details.watchedPath) ?? []) {
       this.#events.touched(joinPath(folder, name), renamed)
@@ -145,8 +162,8 @@ export class Watcher {
   #failed(error: unknown): void {
     const real = pathOf(error)
     if (real !== undefined && this.#folders.has(real)) this.#unwatched.add(real)
-    if (this.#warned) return
-    this.#warned = true
+    if (this.#hasWarned) return
+    this.#hasWarned = true
     const limited = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EMFILE'
     const remedy = limited
       ? 'raise the sysctl fs.inotify.max_user_watches (one watch a folder) or fs.inotify.max_user_instances'
@@ -161,7 +178,7 @@ export class Watcher {
   }
 }
 
-/** Which path the system's error is about. */
+/** Returns the path that a system error is about. */
 function pathOf(error: unknown): string | undefined {
   return error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : undefined
 }

@@ -322,7 +322,7 @@ test('a thread that neither reads nor answers is given up, and its files are tri
     { root, algorithms: ['md5'] },
     1,
     (outcomes) => told.push(...outcomes.map(({ path, error }) => `${path}: ${error}`)),
-    { patience: 100, script },
+    { idleTimeout: 100, script },
   )
   context.after(() => hasher.close())
   hasher.add('a', 1)
