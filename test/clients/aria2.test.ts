@@ -15,7 +15,7 @@ import {
 import { listen } from '../support/server.js'
 import { KOA, NODE, runOrigin, SERVE, WAYS } from './origins.js'
 
-/** aria2's exit status where a checksum is not as it was told. */
+/** aria2's exit status for a wrong checksum. */
 const CHECKSUM_ERROR = 32
 
 describe('aria2', { skip: unlessInstalled('aria2c'), timeout: 60_000 }, () => {

@@ -53,11 +53,11 @@ describe('mirrored-by serve', { timeout: 60_000 }, () => {
 
 function mirrorsFile(scope: Scope, mirrors: readonly object[]): string {
   const file = join(temporaryFolder(scope), 'mirrors.yaml')
-  writeFileSync(file, JSON.stringify({ mirrors })) // JSON is YAML too
+  writeFileSync(file, JSON.stringify({ mirrors })) // JSON is valid YAML.
   return file
 }
 
-/** Runs the command until its first pass is complete, and it knows what its mirrors hold. */
+/** Starts the command and waits until its first pass is complete and its mirrors are surveyed. */
 async function serve(scope: Scope, root: string, mirrors: string, ...more: string[]) {
   const store = join(temporaryFolder(scope), 'index.sqlite')
   const args = ['serve', root, '--mirrors', mirrors, '--port', '0', '--store', store, ...more]

@@ -8,7 +8,7 @@ import { runOrigin, SERVE } from './origins.js'
 
 interface Case {
   readonly name: string
-  /** Under which aria2 saves it; by default its name. */
+  /** Name under which aria2 saves the file. Default: the name itself. */
   readonly byUrl?: string
   readonly byMetalink?: string
 }
@@ -22,7 +22,7 @@ const CASES: readonly Case[] = [
   { name: 'a#b.bin' },
   { name: 'what?.bin' },
   { name: 'a<b>.bin' },
-  // aria2 reads an ampersand in an attribute so, however it is escaped.
+  // aria2 reads an ampersand in an attribute like this, however it is escaped.
   { name: 'this&that=x;y.bin', byMetalink: 'this&#38;that=x;y.bin' },
   { name: 'plus+plus.bin' },
   { name: 'naïve-日本語-🎉.bin' },
@@ -77,7 +77,7 @@ describe('names that need escaping', { timeout: 60_000 }, () => {
     })
   }
 
-  // wget2 takes names as they are written, escaped, and reads URLs as ISO 8859-1: others it cannot get.
+  // wget2 saves names as they are escaped, and reads URLs as ISO 8859-1: it cannot get other names.
   for (const name of [
     'with space.bin',
     '100% sure.bin',

@@ -6,7 +6,7 @@ import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../s
 import { runOrigin, SERVE, WAYS } from './origins.js'
 
 const PROXY_HOST = '127.0.0.7'
-/** What every hop says for itself (RFC 9110 §7.6.1), or of itself. */
+/** Fields that each hop sets itself (RFC 9110 §7.6.1), or that describe the hop. */
 const OF_THE_HOP = /^(?:connection|keep-alive|server|date|transfer-encoding):/i
 
 describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), timeout: 60_000 }, () => {
@@ -32,7 +32,7 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
           )
         }
         const duplicates = proxied.lines.filter((line) => line.includes('rel=duplicate')).length
-        // Five of the longest would not fit into the proxy's buffer.
+        // Five URLs of the maximum length would not fit into the proxy's buffer.
         if (length < 200) assert.equal(duplicates, 5)
         else assert.ok(duplicates > 0 && duplicates < 5, `${duplicates} duplicates`)
       })
@@ -47,7 +47,7 @@ describe('a default nginx proxy', { skip: unlessInstalled('nginx', 'curl'), time
   })
 })
 
-/** Five mirrors with URLs of so many bytes. */
+/** Returns five mirrors with URLs of so many bytes. */
 function mirrorsOf(length: number) {
   return [1, 2, 3, 4, 5].map((number) => {
     const base = `https://mirror${number}.example.org/`
@@ -55,7 +55,10 @@ function mirrorsOf(length: number) {
   })
 }
 
-/** Lines of a HEAD, sorted: a proxy need not keep the order of fields of different names. */
+/**
+ * Returns the field lines of a HEAD response, sorted: a proxy need not keep the order of fields of
+ * different names.
+ */
 async function head(url: string): Promise<{ status: string | undefined; lines: string[] }> {
   const { stdout } = await run('curl', ['-sSI', '--noproxy', '*', '--max-time', '10', url])
   const [first = '', ...lines] = stdout.trimEnd().split('\r\n')

@@ -12,7 +12,7 @@ import { startOrigin } from '../support/origin.js'
 import { listen } from '../support/server.js'
 import { slowWay } from '../support/throttle.js'
 
-/** A server as users build them: what answers the requests, and the options it needs. */
+/** A server as users build it, and the options that it needs. */
 export interface Way {
   readonly name: string
   readonly options: Partial<OriginOptions>
@@ -24,7 +24,7 @@ export const KOA: Way = {
   options: {},
   listener: (origin) => {
     const app = new Koa()
-    app.silent = true // clients break off what another mirror sends faster
+    app.silent = true // Clients break off what another mirror sends faster.
     app.use(koaMirroredBy(origin))
     app.use(serve(origin.root))
     return app.callback()
@@ -54,14 +54,19 @@ export const WAYS: readonly Way[] = [KOA, NODE, SERVE]
 export interface RunningOrigin {
   readonly origin: Origin
   readonly url: string
-  /** `GET /path`, in the order of their arrival. */
+  /** `GET /path`, in order of arrival. */
   readonly requests: readonly string[]
 }
 
-/** Bytes a second on one connection. Without a limit, the origin is done before the first mirror is asked. */
+/**
+ * Bytes per second on each connection. Without a limit, the origin sends everything before a client
+ * asks the first mirror.
+ */
 const RATE = 4 * 1024 * 1024
 
-/** A server with its first pass complete, under the base URL on which it listens. */
+/**
+ * Starts a server, with the URL on which it listens as its base URL, and waits for the first pass.
+ */
 export async function runOrigin(scope: Scope, way: Way, options: OriginOptions): Promise<RunningOrigin> {
   const requests: string[] = []
   let answer: RequestListener = () => {}

@@ -10,7 +10,7 @@ import { listen } from '../support/server.js'
 
 const DEMO = fileURLToPath(new URL('../../examples/demo.js', import.meta.url))
 
-/** Loaded before the demo, makes 127.0.0.2 an address that the system does not have. */
+/** Loaded before the demo: makes 127.0.0.2 an address that the system does not have. */
 const WITHOUT_ADDRESS = `data:text/javascript,${encodeURIComponent(`
   import { Server } from 'node:net'
   const { listen } = Server.prototype
@@ -80,10 +80,10 @@ describe('the demo', { timeout: 60_000 }, () => {
 
 interface Demo {
   readonly program: Program
-  /** What it made, and removes. */
+  /** Files that the demo made, and removes. */
   readonly folder: string
   readonly iso: Buffer
-  /** The command it shows that matches. */
+  /** Returns the printed command that matches. */
   command(pattern: RegExp): string
 }
 

@@ -12,7 +12,7 @@ const EXAMPLES = fileURLToPath(new URL('../../examples/', import.meta.url))
 const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url))
 
 const CONTENT = pseudoRandomBytes(100_000)
-/** They are made up: not to be probed. */
+/** Made up, so they must not be probed. */
 const MIRRORS = `mirrors:
   - { id: one, url: https://one.example.org/repo/, location: de, weight: 200, paths: ['!own/**'], probe: false }
   - { id: two, url: http://two.example.net/, paths: ['!own/**'], probe: false }

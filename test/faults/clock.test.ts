@@ -15,12 +15,12 @@ const FILES = Object.fromEntries(
   Array.from({ length: 60 }, (_, index) => [`${index % 4}/${index}`, `content ${index}`]),
 )
 
-/** A clock that the test sets, for processes that are started with its environment. */
+/** A clock that the test sets, for processes that start with this environment. */
 function settableClock(scope: Scope): { readonly env: NodeJS.ProcessEnv; set(shift: number): void } {
   const file = join(temporaryFolder(scope), 'shift')
   const preload = fileURLToPath(new URL('../support/shifted-clock.js', import.meta.url))
   const set = (shift: number) => {
-    // By rename: it is read at every moment.
+    // By rename, because the file may be read at every moment.
     writeFileSync(`${file}.new`, String(shift))
     renameSync(`${file}.new`, file)
   }
@@ -60,7 +60,7 @@ for (const [jump, shift] of [
       await member.sees('new/one', 'new')
       unlinkSync(join(root, '2/2'))
       await until('a removal is seen', async () => (await member.ask('2/2')).sha256 === undefined)
-      // And when it is right again.
+      // Once more with the right clock.
       clock.set(0)
       writeFileSync(join(root, '3/3'), 'right again')
       await member.sees('3/3', 'right again')
@@ -103,7 +103,7 @@ for (const [jump, shift] of [
     await ready(...members)
     const { holder } = leaseOf(store)
     clock.set(shift)
-    // For longer than the other would wait if it were silent.
+    // Longer than the other process would wait for a silent leader.
     const seen = new Set<number>()
     await until('the lease is renewed eight times', () => seen.add(leaseOf(store).expires).size > 8)
     assert.equal(leaseOf(store).holder, holder)
@@ -142,7 +142,7 @@ it('a leader of another host, dead since before the clock was set back, is not w
   database.close()
   writeFileSync(join(root, '0/0'), 'changed since')
   const after = Member.fork(t, { root, store })
-  // It follows for as long as a lease lasts, and then leads.
+  // It follows for the length of a lease, and then leads.
   await after.sees('0/0', 'changed since')
   assert.equal((await after.ask()).hashed, 1)
   assert.deepEqual(after.warnings, [])

@@ -11,21 +11,21 @@ const WORKERS = 3
 const FILES = 60
 const CLIENTS = 4
 
-/** One answer, as it was received. */
+/** A response, as received. */
 interface Reply {
   readonly method: string
   readonly path: string
   readonly pid: string
-  /** In hexadecimal; absent where the answer had none. */
+  /** In hexadecimal; undefined if the response had no digest. */
   readonly digest: string | undefined
-  /** Of the bytes that came, in hexadecimal. */
+  /** Digest of the received bytes, in hexadecimal. */
   readonly received: string
 }
 
 it('workers of node:cluster share one port and one index: one hashes, and when it is killed another does', async (t) => {
   const root = temporaryFolder(t)
   const store = join(temporaryFolder(t), 'index.sqlite')
-  /** Every content that a file ever had. */
+  /** Digests of every content that each file ever had. */
   const contents = new Map<string, string[]>()
   const write = (path: string, content: string) => {
     contents.set(path, [...(contents.get(path) ?? []), sha256(content)])
@@ -55,13 +55,13 @@ it('workers of node:cluster share one port and one index: one hashes, and when i
   const [port = 0, ...others] = new Set(members.map((member) => member.port))
   assert.deepEqual(others, [])
 
-  // From here on clients ask without a pause.
+  // From here on, clients send requests without a pause.
   const replies: Reply[] = []
   const asked = new AbortController()
   const clients = Array.from({ length: CLIENTS }, () => askOn(port, asked.signal, replies))
   t.after(() => asked.abort())
 
-  /** Puts a new content in place, and waits until every worker tells its digest. */
+  /** Replaces a file and waits until every worker sends the digest of its new content. */
   async function change(path: string, content: string): Promise<void> {
     write(path, content)
     const begun = performance.now()
@@ -81,7 +81,7 @@ it('workers of node:cluster share one port and one index: one hashes, and when i
     [0, 0, FILES + 4],
   )
 
-  // The one that hashes dies, in the midst of changes; the primary starts another in its place.
+  // The hashing worker dies in the midst of changes; the primary starts another worker.
   const counts = await Promise.all(members.map((member) => member.hashed()))
   const leader = members[counts.indexOf(FILES + 4)]
   assert.ok(leader)
@@ -94,7 +94,7 @@ it('workers of node:cluster share one port and one index: one hashes, and when i
   const after = await hashed()
   assert.equal(after.filter((count) => count > 0).length, 1, `${after} hashed`)
 
-  // No digest is lost: every worker that is left tells the right one of every file.
+  // No digest is lost: every remaining worker sends the right digest of every file.
   for (const [path, digests] of contents) {
     for (const member of alive()) assert.equal((await member.ask(path)).sha256, digests.at(-1), path)
   }
@@ -119,7 +119,7 @@ it('workers of node:cluster share one port and one index: one hashes, and when i
   )
 })
 
-/** Asks for one file after the other, until it is told to stop. */
+/** Requests one file after the other until the signal aborts. */
 async function askOn(port: number, signal: AbortSignal, replies: Reply[]): Promise<void> {
   while (!signal.aborted) {
     const method = Math.random() < 0.5 ? 'HEAD' : 'GET'
@@ -128,12 +128,15 @@ async function askOn(port: number, signal: AbortSignal, replies: Reply[]): Promi
   }
 }
 
-/** No connection is kept: the primary hands out each to another worker. */
+/** Connections are not reused, because the primary hands each one to another worker. */
 const ONE_EACH = new Agent({ keepAlive: false })
-/** Milliseconds after which a connection is given up. */
+/** Timeout of a connection, in milliseconds. */
 const PATIENCE = 3000
 
-/** An answer; none where the worker died over it, which the primary tells nobody to whom it had just handed a connection. */
+/**
+ * Returns a response; undefined if the worker died over the request. The primary does not report
+ * the death of a worker to a connection that it had just handed over.
+ */
 function ask(port: number, method: string, path: string): Promise<Reply | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(

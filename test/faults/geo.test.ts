@@ -46,7 +46,7 @@ function replaceInPlace({ file }: Running, bytes: Buffer | string): void {
 
 const WAYS = { 'by rename': replaceByRename, 'in place': replaceInPlace } as const
 
-// At once, for they wait most of the time.
+// Concurrent, because these tests mostly wait.
 describe('an origin', { concurrency: true }, () => {
   for (const [way, replace] of Object.entries(WAYS)) {
     it(`takes a good database that replaces another ${way}, and forgets where clients were`, async (t) => {
@@ -99,7 +99,7 @@ describe('an origin', { concurrency: true }, () => {
     writeFileSync(one.file, '')
     for (let start = 0; start < whole.length; start += 100) {
       appendFileSync(one.file, whole.subarray(start, start + 100))
-      await sleep(300) // less than a file must be quiet
+      await sleep(300) // Less than the time for which a file must be quiet.
       assert.ok(['de', 'fr'].includes(one.country() ?? ''))
     }
     await until('it is used', () => one.country() === 'fr')
@@ -150,7 +150,7 @@ describe('an origin', { concurrency: true }, () => {
       createOrigin({ root: join(folder, 'root'), store: memoryStore(), geo: join(folder, 'bad.mmdb') }),
       { code: 'ERR_GEO', message: /bad\.mmdb as a geo database: it is no MMDB database/ },
     )
-    // Nor with a good one and bad mirrors.
+    // Nor with a good database and invalid mirrors.
     writeFileSync(join(folder, 'good.mmdb'), bytesOf('DE'))
     await assert.rejects(
       createOrigin({

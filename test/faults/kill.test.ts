@@ -11,12 +11,12 @@ import { seeded } from '../support/random.js'
 import { until } from '../support/until.js'
 
 const KILLS = 100
-/** Set it to repeat a run, as far as the moments of other processes allow. */
+/** Set MIRRORED_BY_SEED to repeat a run, as far as the timing of other processes allows. */
 const SEED = Number(process.env.MIRRORED_BY_SEED ?? Date.now() % 1_000_000)
 const random = seeded(SEED)
-/** Repositories that are treated so at the same time. */
+/** Number of repositories tested at once. */
 const LANES = 4
-/** More than two batches of what is stored at once. */
+/** More than two batches of stored changes. */
 const FILES = 1200
 
 interface Row {
@@ -28,7 +28,7 @@ interface Row {
   readonly sha256: Buffer
 }
 
-/** Holds every row against its file, and counts them. */
+/** Compares every row with its file, and counts the rows. */
 function check(root: string, store: string): { rows: number; compared: number } {
   if (!existsSync(store)) return { rows: 0, compared: 0 }
   const database = new Sqlite(store)
@@ -58,7 +58,9 @@ function check(root: string, store: string): { rows: number; compared: number } 
   }
 }
 
-/** Kills a process at any moment from its start to `within` milliseconds after its origin has begun to index. */
+/**
+ * Kills a process at any moment from its start to `within` milliseconds after it began to index.
+ */
 async function killSometime(t: TestContext, repository: Repository, within: number): Promise<void> {
   const member = Member.fork(t, repository)
   if (random() < 0.8) await member.started()
@@ -67,14 +69,16 @@ async function killSometime(t: TestContext, repository: Repository, within: numb
   assert.deepEqual(member.warnings, [])
 }
 
-/** Kills a process between two batches that it stores: by time alone that moment is hardly ever met. */
+/**
+ * Kills a process between two batches that it stores: timing alone hardly ever hits that moment.
+ */
 async function killBetweenBatches(t: TestContext, repository: Repository, batches: number): Promise<void> {
   const member = Member.fork(t, repository, { batches })
   assert.equal(await member.ended(), 'SIGKILL')
   assert.deepEqual(member.warnings, [])
 }
 
-/** Lets a process index everything, and returns what it did and how many milliseconds it took. */
+/** Lets a process index everything, and returns the result with its duration. */
 async function complete(
   t: TestContext,
   repository: Repository,
@@ -122,17 +126,17 @@ it(`survives ${KILLS} times kill -9 during first indexing`, { timeout: 900_000 }
     let one = repository(t)
     let stored = 0
     while (kill()) {
-      // Nothing is stored yet: there is at least one batch, and more than one.
+      // Nothing is stored yet, and there will be more than one batch.
       if (stored === 0 && (midway === 0 || random() < 0.5)) await killBetweenBatches(t, one, 1)
       else await killSometime(t, one, milliseconds)
       const { rows, compared } = check(one.root, one.store)
       checks += compared
       if (rows > stored && rows < FILES) midway += 1
-      // What was finished stays so.
+      // Rows that were stored stay stored.
       assert.ok(rows >= stored, `${rows} rows after ${stored}`)
       stored = rows
       if (rows < FILES) continue
-      // This one is done: all that is left to see is that the next start reads nothing.
+      // This repository is complete: the next start must read nothing.
       assert.deepEqual(await complete(t, one).then(({ hashed }) => hashed), 0)
       one = repository(t)
       stored = 0

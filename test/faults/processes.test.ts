@@ -30,11 +30,11 @@ it('of several processes that share an index one hashes, and the others read', a
     t.diagnostic(`${content}: seen after ${after.map(Math.round).join(', ')} ms`)
   }
 
-  // A change is hashed once, and seen by all.
+  // One process hashes a change, and all see it.
   await allSee('1/1', 'changed')
   assert.deepEqual((await hashed()).toSorted(), [0, 0, 501])
 
-  // The one that hashes is killed: another takes over, and what happened meanwhile is not lost.
+  // The hashing process is killed: another takes over, and changes in between are not lost.
   const leader = members[(await hashed()).indexOf(501)]
   assert.ok(leader)
   const killed = leader.kill()
@@ -42,12 +42,12 @@ it('of several processes that share an index one hashes, and the others read', a
   await allSee('2/2', 'changed as it died')
   await killed
   await allSee('3/3', 'changed under the next')
-  // The first of the two may have been hashed by the one that died.
+  // The dead process may have hashed the first of the two.
   const [none, some] = (await hashed()).toSorted()
   assert.equal(none, 0)
   assert.ok(some === 1 || some === 2, `${some} hashed`)
 
-  // The next goes in good order: the last takes over at once.
+  // The next one stops in good order: the last one takes over at once.
   const next = members[(await hashed()).findIndex((count) => count > 0)]
   const last = members.find((member) => member !== next)
   assert.ok(next && last)

@@ -60,7 +60,7 @@ async function indexed(t: TestContext) {
   return { root, store }
 }
 
-/** Every digest is right or absent; says how many there are. */
+/** Fails if a digest is wrong, and returns the number of digests. */
 async function digests(origin: Origin): Promise<number> {
   let count = 0
   for (const [path, content] of Object.entries(FILES)) {
@@ -126,7 +126,7 @@ for (const [damage, inflict] of DAMAGES) {
     checkpoint.close()
     inflict(store)
     await digests(origin)
-    // Work goes on, and with it whatever is broken is met.
+    // Work goes on, and so reads the broken part.
     writeFiles(root, { '1/new': 'new' })
     await until('a new file is indexed', async () =>
       origin.lookup('1/new').then(
@@ -215,7 +215,7 @@ it('what a full disk refuses is stored when there is room', async (t) => {
   await until('every digest is there', () => isWhole(origin))
 })
 
-/** Whether this process may mount file systems. */
+/** Returns true if this process may mount file systems. */
 function mounts(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'mirrored-by-mount-'))
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status === 0
@@ -238,7 +238,7 @@ it('a real disk that is full is served from, and used when there is room', {
   try {
     writeFileSync(filler, Buffer.alloc(1024 * 1024))
   } catch {
-    // It is full: that is what it is for.
+    // The disk is full, as intended.
   }
   writeFiles(
     root,
@@ -289,7 +289,7 @@ it('an empty folder in the place of the root does not empty the index, and anoth
   await until('the other root is indexed', () => origin.lookup('only/here'))
   await until('what it has not is gone', async () => (await origin.lookup('2/2')) === undefined)
   assert.equal((await digests(origin)) >= 1, true)
-  // And followed.
+  // Changes are followed too.
   writeFiles(root, { 'only/there': 'y' })
   await until('a change is seen', () => origin.lookup('only/there'))
 })

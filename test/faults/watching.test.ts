@@ -9,7 +9,7 @@ import { createOrigin, memoryStore } from '../../lib/index.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
 import { until } from '../support/until.js'
 
-/** Lets the system watch so many folders and no more, as `fs.inotify.max_user_watches` would. */
+/** Limits the number of watched folders, as `fs.inotify.max_user_watches` does. */
 function limitWatches(t: TestContext, code: 'ENOSPC' | 'EMFILE', limit: { most: number }): void {
   const { watch } = fs
   let watches = 0
@@ -67,7 +67,7 @@ for (const code of ['ENOSPC', 'EMFILE'] as const) {
     )
     assert.match(warnings[0]?.message ?? '', /fs\.inotify\.max_user_watches/)
 
-    // The limit is raised: it is noticed without a restart.
+    // The limit is raised, which is noticed without a restart.
     limit.most = Number.POSITIVE_INFINITY
     for (let round = 0; round < 3; round += 1) {
       writeFileSync(join(root, '9/deep/file'), `round ${round}`)
@@ -109,7 +109,8 @@ it('looks at 10,000 files of a folder that moves, within seconds', async (t) => 
 })
 
 it('takes files as they are: empty, sparse above 4 GiB, from the past and the future', async (t) => {
-  // The fastest that there is, for the sake of 4 GiB: a hole is read fifty times as fast from memory as from a disk.
+  // The fastest file system, because of 4 GiB: a hole is read fifty times faster from memory than
+  // from a disk.
   const memory = fs.existsSync('/dev/shm') ? '/dev/shm' : undefined
   const { root, origin, warnings } = await start(t, { algorithms: ['sha-256'] }, memory)
   writeFiles(root, { empty: '', past: 'past', future: 'future', sparse: '' })

@@ -4,12 +4,12 @@ import { type Scope, temporaryFolder } from '../support/folder.js'
 import { freePort } from '../support/port.js'
 import { startDaemon } from './daemon.js'
 
-/** Where Debian keeps them. */
+/** Folder of modules on Debian. */
 const MODULES = '/usr/lib/apache2/modules'
 const NEEDED = ['mpm_event', 'authz_core', 'autoindex', 'dir', 'mime']
 
 /**
- * A real Apache that lists a folder.
+ * Starts a real Apache that lists a folder.
  *
  * @param indexOptions of mod_autoindex: `FancyIndexing`, `HTMLTable`, or `-FancyIndexing` for plain
  */
@@ -22,7 +22,7 @@ export async function startApache(
   const { host = '127.0.0.1', zone } = choices
   const folder = temporaryFolder(scope)
   const port = await freePort(host)
-  // Started by root it becomes somebody else, who could not read the test's folders.
+  // Started by root, Apache changes to a user that cannot read the test's folders.
   for (const path of [folder, root]) chmodSync(path, 0o755)
   const configuration = join(folder, 'apache.conf')
   const lines = [

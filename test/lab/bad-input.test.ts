@@ -8,7 +8,7 @@ import { type HttpFault, OUTSIDE } from '../support/faulty-listings.js'
 import { at, given, open, setting, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
 
-/** `one` and `two` are what hostile listings name besides. */
+/** Hostile listings name `one` and `two` besides their hostile names. */
 const FILES = { one: 'x'.repeat(123), 'sub/file.bin': 'content of file' }
 const PRESENCE = { probe: { interval: '1h' }, presence: { interval: '1s' } } as const
 

@@ -10,11 +10,14 @@ export interface Daemon {
   readonly args: readonly string[]
   readonly host: string
   readonly port: number
-  /** Of its local times. Default: UTC. POSIX, so that no database is needed: `IST-5:30` is five and a half hours ahead. */
+  /**
+   * Time zone of the server's local times. Default: UTC. In POSIX form, which needs no time zone
+   * database: `IST-5:30` is five and a half hours ahead of UTC.
+   */
   readonly zone?: string | undefined
 }
 
-/** Kills a server at once. */
+/** Kills a server with SIGKILL. */
 export type Kill = () => Promise<void>
 
 /** Runs a server in the foreground until the test ends, and waits until it listens. */
@@ -22,7 +25,7 @@ export async function startDaemon(scope: Scope, daemon: Daemon): Promise<Kill> {
   const { program, args, host, port, zone = 'UTC' } = daemon
   const child = spawn(program, [...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, for servers that fork.
+    // Its own process group, for servers that fork.
     detached: true,
     env: { ...process.env, TZ: zone },
   })

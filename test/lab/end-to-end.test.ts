@@ -19,7 +19,7 @@ import { startNginx } from './nginx.js'
 import { startRsyncDaemon } from './rsync.js'
 import { CHALLENGE, OFTEN_CHECKED, PROBES_MS, RATE, SPARE_MS, SURVEYS_MS } from './settings.js'
 
-/** Of four pieces. */
+/** Has four pieces. */
 const VIDEO = pseudoRandomBytes(1024 * 1024)
 const OLD = pseudoRandomBytes(3 * 1024 * 1024, 2)
 const NEW = pseudoRandomBytes(3 * 1024 * 1024, 3)
@@ -33,7 +33,7 @@ const ALL = ['m0', 'm1', 'm2']
  */
 const CHALLENGES_MS = 20_000
 
-/** One byte in the middle, and not even the time shows it. */
+/** Inverts the byte in the middle of a file and keeps its modification time. */
 function flipByte(file: string): void {
   const { atime, mtime } = statSync(file)
   const content = readFileSync(file)
@@ -43,7 +43,7 @@ function flipByte(file: string): void {
   utimesSync(file, atime, mtime)
 }
 
-/** What clients were told, again and again. */
+/** The mirrors that a response named. */
 interface Told {
   readonly path: string
   /** Milliseconds after the faults began. */
@@ -51,7 +51,11 @@ interface Told {
   readonly ids: readonly string[]
 }
 
-/** @returns ends it, and says what was told */
+/**
+ * Requests every file again and again.
+ *
+ * @returns ends the requests and returns their responses
+ */
 function watchAnswers(port: number): () => Promise<readonly Told[]> {
   const told: Told[] = []
   const start = performance.now()
@@ -73,7 +77,10 @@ function watchAnswers(port: number): () => Promise<readonly Told[]> {
   }
 }
 
-/** When a client was last sent to a mirror, for a file or for any, in milliseconds after the faults began. */
+/**
+ * Returns when a response last named a mirror, for one file or for any, in milliseconds after the
+ * faults began.
+ */
 function lastSent(told: readonly Told[], id: string, path?: string): number {
   const sent = told.filter(({ ids, ...one }) => ids.includes(id) && (path ?? one.path) === one.path)
   return Math.round(sent.at(-1)?.at ?? 0)

@@ -27,22 +27,22 @@ import { until } from '../support/until.js'
 import { CHALLENGE, OFTEN_CHECKED, PROBES_MS, RATE, SPARE_MS, SURVEYS_MS } from './settings.js'
 
 const NAME = 'disk.iso'
-/** Four parts for aria2, 16 pieces for us. */
+/** Four parts for aria2, 16 pieces for mirrored-by. */
 const CONTENT = pseudoRandomBytes(4 * 1024 * 1024)
 /** Time until some piece of the first mirror was fetched twice. */
 const CHALLENGES_MS = 6000
 
-/** Milliseconds between the beginning of a fault and the moment that is taken for it. */
+/** Tolerance, in milliseconds, for requests that began with the fault. */
 const SLIGHT = 20
 
-/** What a user says who does not want to wait a minute for a mirror that hangs. */
+/** Options of a user who does not want to wait a minute for a mirror that hangs. */
 const PATIENCE = ['--connect-timeout=2', '--timeout=2', '--max-tries=2', '--lowest-speed-limit=1K']
-/** aria2's exit status where a checksum is not as it was told. */
+/** aria2's exit status for a wrong checksum. */
 const CHECKSUM_ERROR = 32
 
 interface Case {
   readonly fault: Fault | 'refuses'
-  /** Milliseconds until no client is sent there any more. */
+  /** Milliseconds until responses no longer name the mirror. */
   readonly within: number
   readonly reason: RegExp
   readonly mirror?: FakeMirrorChoices
@@ -117,15 +117,18 @@ const good = Promise.all(GOOD.map((host) => startFakeMirror(scope, copy, { host 
 
 interface Lab {
   readonly origin: Origin
-  /** Where aria2 asks: slower. */
+  /** For aria2, throttled. */
   readonly url: string
   readonly port: number
   readonly mirror: FakeMirror
-  /** Requests of aria2 wait until so many are there; then this is done, and they are answered. */
+  /**
+   * Holds requests of aria2 until there are `count` of them, then calls `begin` and responds to
+   * all.
+   */
   hold(count: number, begin: () => void): Promise<void>
 }
 
-/** An origin with three mirrors that hold its files, the first of them one that can break. */
+/** Starts an origin with three mirrors that hold its files. The first of them can get faults. */
 async function openLab(
   t: TestContext,
   choices: FakeMirrorChoices,
@@ -169,7 +172,7 @@ const aria2OfFile = (t: TestContext, { url }: Lab) => aria2(t, ...PATIENCE, url 
 const aria2OfMetalink = (t: TestContext, { url }: Lab) =>
   aria2(t, ...PATIENCE, '--follow-metalink=mem', `${url}${NAME}.meta4`)
 
-/** Every mirror holds the file, and clients are told so. */
+/** Waits until every mirror holds the file and responses name all of them. */
 async function untilWell(lab: Lab): Promise<void> {
   await untilSurveyed(lab.origin)
   await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
@@ -179,12 +182,15 @@ function isNamed({ log }: Download, { mirror: { url } }: Pick<Lab, 'mirror'>): b
   return addedUris(log).some((uri) => uri.startsWith(url))
 }
 
-/** Settles when no client is sent to the first mirror for the file. */
+/** Settles when responses for the file no longer name the first mirror. */
 async function untilLeftOut({ port }: Pick<Lab, 'port'>, limit: number): Promise<void> {
   await until('the mirror is left out', async () => !(await given(port, NAME)).includes('m0'), limit)
 }
 
-/** Downloads as the fault begins, by the fields and by the Metalink: both clients were told of the mirror. */
+/**
+ * Starts downloads by the fields and by the Metalink just before the fault begins: both responses
+ * named the mirror.
+ */
 async function downloadMeanwhile(t: TestContext, lab: Lab, fault: Fault | 'refuses'): Promise<Both> {
   const begun = lab.hold(2, () => void begin(lab, fault))
   const downloads = Promise.all([aria2OfFile(t, lab), aria2OfMetalink(t, lab)])
@@ -193,9 +199,9 @@ async function downloadMeanwhile(t: TestContext, lab: Lab, fault: Fault | 'refus
 }
 
 interface Both {
-  /** By the steady clock: when the fault began. */
+  /** When the fault began, in milliseconds on the steady clock. */
   readonly since: number
-  /** Of the file, and of its Metalink. */
+  /** Downloads of the file and of its Metalink. */
   readonly downloads: Promise<readonly [Download, Download]>
 }
 
@@ -209,7 +215,10 @@ async function repair({ mirror }: Lab, fault: Fault | 'refuses'): Promise<void> 
   else mirror.fault = undefined
 }
 
-/** Whether a client asked the first mirror for more than a look: who looks, asks for a byte, or by HEAD. */
+/**
+ * Returns true if a client requested content of the first mirror: checks request one byte, or use
+ * HEAD.
+ */
 function wasAsked({ mirror }: Lab, since: number): boolean {
   return mirror.requests.some(
     ({ method, path, range, when }) =>
@@ -262,7 +271,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
     )
     t.diagnostic(`left out after ${Math.round(performance.now() - since)} ms`)
     const [byFields, byPieces] = await downloads
-    // By the digest of the whole file it finds out that something is wrong, and not what.
+    // The digest of the whole file shows that some byte is wrong, but not which one.
     assert.ok(isNamed(byFields, lab), 'nobody knew when the client asked')
     assert.equal(byFields.status, CHECKSUM_ERROR)
     assertDownloaded(byPieces, NAME, CONTENT)
@@ -319,7 +328,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
     }
     const file = join(folder, 'mirrored-by.yaml')
     writeFileSync(file, JSON.stringify(configuration))
-    // What a process trusts is decided at its start.
+    // A process reads the certificates that it trusts at its start.
     const env = { NODE_EXTRA_CA_CERTS: certificates }
     const server = startProgram(t, [PROGRAM, 'serve', '--config', file], { env })
     const [, listening = ''] = await server.says(/^listening on (\S+)$/m)

@@ -8,7 +8,7 @@ const silent = (): unknown => {
   return log
 }
 
-/** A real FTP server, which knows LIST and no MLSD. */
+/** Starts a real FTP server, which supports LIST and not MLSD. */
 export async function startFtpServer(
   scope: Scope,
   root: string,

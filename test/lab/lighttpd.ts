@@ -4,7 +4,7 @@ import { type Scope, temporaryFolder } from '../support/folder.js'
 import { freePort } from '../support/port.js'
 import { startDaemon } from './daemon.js'
 
-/** A real lighttpd that lists a folder. */
+/** Starts a real lighttpd that lists a folder. */
 export async function startLighttpd(
   scope: Scope,
   root: string,
@@ -18,7 +18,7 @@ export async function startLighttpd(
     `server.document-root = ${JSON.stringify(root)}`,
     `server.bind = ${JSON.stringify(host)}`,
     `server.port = ${port}`,
-    // Of files without a type it tells no time.
+    // lighttpd sends no Last-Modified for files without a media type.
     'mimetype.assign = ("" => "application/octet-stream")',
     'server.modules = ("mod_dirlisting")',
     'dir-listing.activate = "enable"',

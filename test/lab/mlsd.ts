@@ -5,7 +5,7 @@ import { join, posix } from 'node:path'
 import { OUTSIDE } from '../support/faulty-listings.js'
 import type { Scope } from '../support/folder.js'
 
-/** How a server with MLSD does its work. */
+/** Behaviours of an FTP server with MLSD. */
 export type FtpBehaviour =
   | 'ok'
   | 'hangs in the listing'
@@ -13,22 +13,22 @@ export type FtpBehaviour =
   | 'refuses the listing'
   | 'lists for ever'
   | 'hangs before its greeting'
-  /** It says that it knows MLSD, and does not. */
+  /** Announces MLSD and refuses it. */
   | 'knows no MLSD'
-  /** Only PASV, and that with the address of another host. */
+  /** Supports only PASV, and responds to it with the address of another host. */
   | 'names another host'
   | 'names no port that can be'
   | 'greets for ever'
   | 'writes one line for ever'
-  /** Every folder has a folder, and a file. */
+  /** Every folder contains a folder and a file. */
   | 'nests for ever'
-  /** Every folder has the same ten folders, and a file. */
+  /** Every folder contains the same ten folders and a file. */
   | 'repeats for ever'
-  /** And two files that can be. */
+  /** Lists names outside the folder, and two valid files. */
   | 'lists what is outside'
   | 'lists what is outside, by LIST'
 
-/** A small FTP server of our own that knows MLSD, and misbehaves when told to. */
+/** Starts a small FTP server of our own, which supports MLSD and can misbehave. */
 export async function startMlsdServer(
   scope: Scope,
   root: string,
@@ -38,7 +38,7 @@ export async function startMlsdServer(
   const connections = new Set<Socket>()
   const track = (socket: Socket): void => {
     connections.add(socket)
-    // An answer after another waits for nobody.
+    // Pipelined: the second reply does not wait for the client.
     socket.setNoDelay(true)
     socket.on('error', () => {}).once('close', () => connections.delete(socket))
   }
@@ -184,7 +184,7 @@ class MlsdConnection {
     this.#say('226 done')
   }
 
-  /** Lines of what is on no disk; undefined where the disk is listed. */
+  /** Returns made-up lines; undefined if the files on disk are to be listed. */
   #invent(write: (type: 'file' | 'dir', name: string) => string): readonly string[] | undefined {
     switch (this.#behaviour) {
       case 'nests for ever':
@@ -196,7 +196,7 @@ class MlsdConnection {
         ]
       case 'lists what is outside':
       case 'lists what is outside, by LIST': {
-        // A line has no ends within.
+        // A line must not contain line ends.
         const names = OUTSIDE.filter((name) => !name.includes('\n'))
         const strays = names.flatMap((name) => [write('file', name), write('dir', name)])
         return [write('file', 'one'), ...strays, write('file', 'two')]
@@ -206,7 +206,7 @@ class MlsdConnection {
     }
   }
 
-  /** Sends as much as is taken, without end. */
+  /** Sends as much as the client takes, for ever. */
   #pour(socket: Socket, next: string | ((count: number) => string)): void {
     let count = 0
     const more = (): void => {

@@ -35,7 +35,7 @@ export function configureNginx(
 }
 
 /**
- * A real nginx, with nothing set that need not be.
+ * Starts a real nginx with a minimal configuration.
  *
  * @param location directives for everything below `/`
  */

@@ -6,11 +6,11 @@ import { startDaemon } from './daemon.js'
 
 export interface RsyncDaemonChoices {
   readonly host?: string
-  /** Without it, everybody may read. */
+  /** Default: no account is needed. */
   readonly account?: { readonly user: string; readonly password: string }
-  /** What it greets with. */
+  /** Message of the day. */
   readonly greeting?: string
-  /** Further lines for the module. */
+  /** Additional lines for the module. */
   readonly settings?: readonly string[]
 }
 
@@ -52,7 +52,7 @@ export function configureRsync(
   return ['--daemon', '--no-detach', `--config=${configuration}`, `--address=${host}`, `--port=${port}`]
 }
 
-/** A real rsync daemon with a folder as its module `repo`. */
+/** Starts a real rsync daemon with a folder as its module `repo`. */
 export async function startRsyncDaemon(
   scope: Scope,
   root: string,

@@ -19,7 +19,7 @@ import { startRsyncDaemon } from './rsync.js'
 
 const PLAIN = Array.from({ length: 20 }, (_, index) => `many/${index}.bin`)
 const ODD = ['odd/a b+c&d.bin', "odd/100%25 ünïcödé'.bin", 'odd/#1?2.bin', 'odd/deep/er/x.bin']
-/** What a mirror without a fault would hold; and what becomes of it in the copy. */
+/** Files of the repository, each with its state in the copy. */
 const EXPECTED: Readonly<Record<string, string>> = {
   'held.bin': 'held',
   ...Object.fromEntries([...PLAIN, ...ODD].map((path) => [path, 'held'])),
@@ -29,11 +29,11 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'older.bin': 'its copy is another version',
 }
 
-/** A repository, and a copy with other versions and without some files. */
+/** Makes a repository, and a copy with other versions and without some files. */
 function makeCopies(t: TestContext): { readonly root: string; readonly copy: string } {
   const root = temporaryFolder(t)
   const copy = temporaryFolder(t)
-  // Large enough that a rounded size does not tell them from others.
+  // Large enough for a rounded size to be ambiguous.
   const files = Object.keys(EXPECTED).map((path) => [path, `content of ${path}`.padEnd(3000, '.')])
   writeFiles(root, Object.fromEntries(files))
   sync(root, copy)
@@ -43,7 +43,7 @@ function makeCopies(t: TestContext): { readonly root: string; readonly copy: str
   return { root, copy }
 }
 
-/** An origin of the one mirror, when it has looked through it. */
+/** Starts an origin with one mirror and waits for its survey. */
 async function surveyed(
   t: TestContext,
   root: string,
@@ -62,7 +62,7 @@ async function surveyed(
   return { origin, port }
 }
 
-/** Why the mirror is not given for each file; `held` where it is. */
+/** Returns, for each file, why responses do not name the mirror; `held` if they do. */
 function known(origin: Origin): Record<string, string> {
   return Object.fromEntries(
     Object.keys(EXPECTED).map((path) => [
@@ -72,7 +72,7 @@ function known(origin: Origin): Record<string, string> {
   )
 }
 
-/** What a listing does not tell is asked for when it is at its end. */
+/** Files that the listing leaves open are checked after it. */
 async function assertKnown(origin: Origin): Promise<void> {
   await until('all is known', () => isDeepStrictEqual(known(origin), EXPECTED), 5000).catch(() => {})
   assert.deepEqual(known(origin), EXPECTED)
@@ -88,14 +88,14 @@ function surveyOf(origin: Origin) {
 interface Server {
   readonly source: string
   readonly skip: string | false
-  /** Of the mirror, with nothing but this to tell what it holds. */
+  /** The only source of the mirror. */
   readonly start: (t: TestContext, copy: string) => Promise<Omit<MirrorOptions, 'id'>>
 }
 
 const ACCOUNT = { user: 'reader', password: 'very secret' }
 process.env.RSYNC_PASSWORD = ACCOUNT.password
 
-/** Where clients are sent; it has no listing. */
+/** HTTP URL of the mirror, which has no listing. */
 async function withoutListing(t: TestContext, copy: string) {
   return startFakeMirror(t, copy, { host: '127.0.0.2', index: 'none' })
 }

@@ -31,7 +31,7 @@ function node(source: string): string {
   return run(process.execPath, [file])
 }
 
-/** Every file of the installed package. */
+/** Returns every file of the installed package. */
 function files(): string[] {
   return readdirSync(installed, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -40,9 +40,9 @@ function files(): string[] {
 }
 
 /**
- * An empty folder with the packed tarball in it. It is put there by hand, for no registry is asked in tests: unpacked into
- * node_modules, beside links to the packages that it names as dependencies, and to no others. What it imports without
- * naming it is therefore not found, as with a real installation.
+ * Unpacks the packed tarball into `node_modules` of an empty folder, because tests do not ask a
+ * registry. Beside it are links to the packages that it names as dependencies, and to no others. An
+ * import of any other package therefore fails, as in a real installation.
  */
 before(() => {
   run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], PROJECT)

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { parseSync } from 'oxc-parser'
 
-/** Files by their paths below `lib/`, and what each imports of the others. */
+/** The imports of each file, by paths below `lib/`. */
 export type Graph = ReadonlyMap<string, readonly string[]>
 
 /** Shared ground, from top to bottom: a place imports only places of the lines below its own. */
@@ -22,12 +22,12 @@ const GROUND: readonly (readonly string[])[] = [
   ['dates.ts', 'errors.ts', 'message-text.ts', 'model.ts'],
 ]
 
-/** The sides of the mirrors flow, each above those that it reads. */
+/** The parts of the mirrors flow. Each reads only the parts after it. */
 const MIRRORS = ['mirrors/presence/', 'mirrors/health/', 'mirrors/list/', 'mirrors/ranking/']
 
 /**
- * The sentence of the architecture: indexing and mirrors know nothing of each other, the request flow reads only the
- * ranking side of mirrors, and all three meet in the store and the snapshot.
+ * The rule of the architecture: indexing and mirrors do not read each other, the request flow reads
+ * only `mirrors/ranking/`, and all three meet in the store and the snapshot.
  */
 const FLOWS: Readonly<Record<string, readonly string[]>> = {
   'indexing/': [],
@@ -46,7 +46,7 @@ const EDGES = [
   'warnings.ts',
 ]
 
-/** What files of each place may import besides files of the same place. */
+/** The places that files of each place may import, besides their own. */
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     EDGES.map((edge, index) => [edge, [...EDGES.slice(index + 1), ...Object.keys(FLOWS), ...GROUND.flat()]]),
@@ -58,7 +58,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Every source file below a folder, with what it imports.
+ * Returns every source file below a folder, with its imports.
  *
  * @param prefix the beginning of every path in the graph
  */
@@ -75,8 +75,8 @@ export function readGraph(folder: string, prefix = ''): Graph {
 }
 
 /**
- * What a file imports of the library: statically, dynamically, only as types, by exporting it again, or by starting it
- * as a thread (`new URL('./x.js', import.meta.url)`).
+ * Returns the files that a file imports: statically, dynamically, as types, by re-export, or by
+ * starting it as a thread (`new URL('./x.js', import.meta.url)`).
  */
 export function importsOf(file: string, source: string): string[] {
   const { module, errors } = parseSync(file, source)
@@ -86,7 +86,7 @@ export function importsOf(file: string, source: string): string[] {
     ...module.staticExports.flatMap(({ entries }) =>
       entries.map(({ moduleRequest }) => moduleRequest?.value),
     ),
-    // Types by `import('./x.js').Y` are in no record.
+    // The module record does not contain types by `import('./x.js').Y`.
     ...[...source.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g)].map(([, specifier]) => specifier),
     ...[...source.matchAll(/new URL\(\s*['"]([^'"]+)['"],\s*import\.meta\.url/g)].map(
       ([, specifier]) => specifier,
@@ -98,12 +98,15 @@ export function importsOf(file: string, source: string): string[] {
   return [...new Set(files)]
 }
 
-/** The place that a file is in: a folder, or the file itself; undefined where it has none. */
+/** Returns the place of a file: a folder, or the file itself; undefined if it has none. */
 function placeOf(file: string): string | undefined {
   return Object.keys(ALLOWED).find((place) => (place.endsWith('/') ? file.startsWith(place) : file === place))
 }
 
-/** Imports that are not allowed, each as `from → to`; files without a place; imports of files that do not exist. */
+/**
+ * Returns imports that are not allowed, each as `from → to`, files without a place, and imports of
+ * missing files.
+ */
 export function strayImports(graph: Graph): string[] {
   return [...graph].flatMap(([file, imports]) => {
     const place = placeOf(file)
@@ -144,7 +147,7 @@ export function strayTestImports(graph: Graph): string[] {
   })
 }
 
-/** Files that import each other, around: each circle once, as `a → b → a`. */
+/** Returns the import cycles, each once, as `a → b → a`. */
 export function circles(graph: Graph): string[] {
   const found: string[] = []
   const finished = new Set<string>()

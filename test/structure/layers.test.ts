@@ -48,7 +48,7 @@ describe('the tests of the library', () => {
   const SELF = 'test/structure/layers.test.ts'
   const tests = new Map(
     [...readGraph(fileURLToPath(new URL('../../../test', import.meta.url)), 'test/')].filter(
-      // Its examples of imports are no imports.
+      // The imports in its examples are not real.
       ([file]) => file !== SELF,
     ),
   )

@@ -8,7 +8,9 @@ import { bannedWords, type Fault, faultsOfComments, faultsOfTexts } from './pros
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url))
 const SELF = ['test/structure/prose.ts', 'test/structure/prose.test.ts']
 
-/** Places whose prose is not rewritten yet: files, or folders by their beginning. Nothing may be added. */
+/**
+ * Places whose prose is not rewritten yet: files, or folders by their beginning. Do not add any.
+ */
 const PENDING: readonly string[] = [
   'lib/mirrors/presence/',
   'lib/store/',

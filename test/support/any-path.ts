@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** What a URL, a field, XML or a file system may take for something else. */
+/** Characters that a URL, a field, XML or a file system could misread. */
 const odd = fc.constantFrom(...' %?#&;=+\'"<>:@[]{}|^`*!~().-_,$\n\r\t\u0001\u007f\u0085\u2028äß日😀é')
 const short = fc.constantFrom('%2e', '%2F', '%00', '.meta4', 'a', 'B', '0')
 const name = fc
@@ -8,5 +8,8 @@ const name = fc
   .map((parts) => parts.join('').replace(/[/\\\0]/g, ''))
   .filter((text) => text !== '' && text !== '.' && text !== '..' && !text.includes('\ufffd'))
 
-/** Paths as a repository may have them: well-formed, no empty part, no `.`, no `..`, no backslash. */
+/**
+ * Arbitrary valid paths of a repository: well-formed, without an empty part, `.`, `..` or a
+ * backslash.
+ */
 export const anyPath = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'))

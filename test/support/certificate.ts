@@ -8,7 +8,10 @@ export interface Certificate {
   readonly cert: string
 }
 
-/** A key and a certificate for a loopback address that nobody trusts who is not told to. Needs `openssl`. */
+/**
+ * Makes a key and a self-signed certificate for a loopback address. Clients must be told to trust
+ * the certificate. Needs `openssl`.
+ */
 export function makeCertificate(scope: Scope, host = '127.0.0.1'): Certificate {
   const folder = temporaryFolder(scope)
   const key = join(folder, 'key.pem')

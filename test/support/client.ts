@@ -1,15 +1,15 @@
 import { execFile, spawnSync } from 'node:child_process'
 
-/** What a program did. */
+/** Result of a program. */
 export interface Finished {
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
-  /** It was still running at its limit, and was killed. */
+  /** The program was killed because it ran longer than its limit. */
   readonly timedOut: boolean
 }
 
-/** Runs a real client under a hard time limit, in milliseconds. */
+/** Runs a real client and kills it after `limit` milliseconds. */
 export function run(
   program: string,
   args: readonly string[],
@@ -26,8 +26,8 @@ export function run(
 }
 
 /**
- * For a test's `skip` option: says why where a program is not installed. Where `MIRRORED_BY_REQUIRE_CLIENTS` is set, as
- * in CI, a missing one fails instead.
+ * Returns the reason to skip a test because a program is not installed: for the option `skip`.
+ * Throws instead if `MIRRORED_BY_REQUIRE_CLIENTS` is set, as in CI.
  */
 export function unlessInstalled(...programs: readonly string[]): string | false {
   const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined)

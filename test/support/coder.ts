@@ -3,8 +3,8 @@ import { createGzip } from 'node:zlib'
 import onHeaders from 'on-headers'
 
 /**
- * Codes the answers of a listener as Express's `compression` does: above it, decided by `on-headers` before the listener
- * has been asked, on GET only, and not where `Cache-Control` forbids it.
+ * Compresses responses of a listener as Express's `compression` does: above the listener, decided
+ * by `on-headers` before the listener runs, for GET only, and not where `Cache-Control` forbids it.
  */
 export function coding(listener: RequestListener): RequestListener {
   return (request, response) => {

@@ -8,28 +8,31 @@ import { until } from './until.js'
 
 export const PROGRAM = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
 
-/** Keeps the index of a test in a place of its own, for every command that is run from then on. */
+/** Gives commands that run later in this test a cache folder of their own, for their index. */
 export function withOwnCache(scope: Scope): void {
   delete process.env.STATE_DIRECTORY
   process.env.XDG_CACHE_HOME = temporaryFolder(scope)
 }
 
-/** Runs a command to its end, in a process of its own. */
+/** Runs a command to its end in a process of its own. */
 export function mirroredByProcess(args: readonly string[], cwd?: string): Promise<Finished> {
   return run(process.execPath, [PROGRAM, ...args], 60_000, cwd)
 }
 
-/** Commands that go by the process around them: by its signals, its progress, its input. */
+/** Commands that depend on their process: its signals, its progress bar, its standard input. */
 const BY_PROCESS = new Set(['serve', 'index', '-'])
 
-/** Runs a command to its end: in this process, where it cannot tell the difference, for that takes a tenth of the time. */
+/**
+ * Runs a command to its end. It runs in this process if the command cannot tell the difference,
+ * because this takes a tenth of the time.
+ */
 export async function mirroredBy(args: readonly string[], cwd?: string): Promise<Finished> {
   return cwd !== undefined || args.some((arg) => BY_PROCESS.has(arg))
     ? mirroredByProcess(args, cwd)
     : mirroredHere(args)
 }
 
-/** Runs a command in this process: it must not be one that goes on. */
+/** Runs a command in this process. The command must end by itself. */
 export async function mirroredHere(args: readonly string[]): Promise<Finished> {
   let stdout = ''
   let stderr = ''
@@ -45,19 +48,19 @@ export async function mirroredHere(args: readonly string[]): Promise<Finished> {
   return { status, stdout, stderr, timedOut: false }
 }
 
-/** `mirrored-by serve`, running. */
+/** A running `mirrored-by serve`. */
 export interface Serving {
   readonly child: ChildProcess
-  /** As it is said in `listening on`. */
+  /** As printed after `listening on`. */
   readonly url: string
   readonly port: number
   stdout(): string
   stderr(): string
-  /** Its status, or the signal that ended it. */
+  /** Exit status, or the signal that ended the process. */
   readonly ended: Promise<number | NodeJS.Signals | null>
 }
 
-/** Starts a server on a free port, unless told otherwise, and waits until the first pass is complete. */
+/** Starts a server, by default on a free port, and waits until its first pass is complete. */
 export async function serving(scope: Scope, args: readonly string[], cwd?: string): Promise<Serving> {
   const port = args.includes('--config') || args.includes('--port') ? [] : ['--port', '0']
   const child = spawn(process.execPath, [PROGRAM, 'serve', ...args, ...port], { cwd })

@@ -6,24 +6,24 @@ import { type Finished, run } from './client.js'
 import { type FakeMirror, type Fault, startFakeMirror } from './fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from './folder.js'
 
-/** Big enough for several mirrors, with aria2's `-k1M`. */
+/** Big enough for several mirrors with aria2's `-k1M`. */
 export const BIG = pseudoRandomBytes(8 * 1024 * 1024)
 export const NAME = 'big.iso'
 
-/** A repository with one big file. */
+/** Makes a repository with one big file. */
 export function bigRepository(scope: Scope): string {
   const root = temporaryFolder(scope)
   writeFiles(root, { [NAME]: BIG })
   return root
 }
 
-/** Bytes a second: as slow as it takes for every one of several mirrors to get its part. */
+/** Bytes per second of a mirror: slow enough for each of several mirrors to serve a part. */
 const RATE = 4 * 1024 * 1024
 
-/** What a mirror does, from the point of view of a client that downloads. */
+/** Faults of a mirror, by what a client that downloads sees. */
 const BEHAVIOURS = {
   ok: undefined,
-  /** Right length, wrong bytes, as after a fault of its disk. */
+  /** Right length and wrong bytes, as after a fault of the disk. */
   corrupt: { kind: 'wrong bytes', every: 1 },
   /** A longer file under the same name, as of another release. */
   'wrong size': { kind: 'wrong size', by: 4096 },
@@ -34,7 +34,10 @@ const BEHAVIOURS = {
 
 export type Behaviour = keyof typeof BEHAVIOURS
 
-/** Starts mirrors on 127.0.0.2 and the addresses after it, because aria2 takes one host for one server. */
+/**
+ * Starts mirrors on 127.0.0.2 and the addresses after it, because aria2 treats one host as one
+ * server.
+ */
 export function startMirrors(
   scope: Scope,
   root: string,
@@ -51,18 +54,18 @@ export function startMirrors(
   )
 }
 
-/** The mirrors as an origin's option, the first the most preferred. */
+/** Returns the option `mirrors` of an origin, with the first mirror as the most preferred. */
 export function preferred(mirrors: readonly FakeMirror[]): { id: string; url: string; weight: number }[] {
   return mirrors.map(({ url }, index) => ({ id: new URL(url).hostname, url, weight: 100 - index }))
 }
 
 export interface Download extends Finished {
-  /** What the client left. */
+  /** The folder in which the client saved its files. */
   readonly folder: string
   readonly log: string
 }
 
-/** aria2, told to use several mirrors for a file as small as ours. */
+/** Runs aria2 with options that let it use several mirrors for a small file. */
 export async function aria2(scope: Scope, ...args: readonly string[]): Promise<Download> {
   const folder = outputFolder(scope)
   const logFile = join(temporaryFolder(scope), 'aria2.log')
@@ -71,7 +74,10 @@ export async function aria2(scope: Scope, ...args: readonly string[]): Promise<D
   return { ...finished, folder, log: readFileSync(logFile, 'utf8') }
 }
 
-/** wget2, which can loop for ever: it is the limit that ends it. It writes where it stands. */
+/**
+ * Runs wget2, which saves in its working directory. The time limit ends it, because wget2 can loop
+ * for ever.
+ */
 export async function wget2(scope: Scope, url: string): Promise<Download> {
   const folder = outputFolder(scope)
   const finished = await run('wget2', ['--no-config', '--no-proxy', url], 30_000, folder)
@@ -84,7 +90,7 @@ function outputFolder(scope: Scope): string {
   return folder
 }
 
-/** The client ended well, and left this one file, whole. */
+/** Fails unless the client succeeded and saved exactly this file, whole. */
 export function assertDownloaded(download: Download, name: string, content: Buffer): void {
   const { status, timedOut, stdout, stderr, folder } = download
   assert.equal(timedOut, false, `still running at its limit\n${stdout}${stderr}`)
@@ -97,7 +103,7 @@ export function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
-/** The URLs that aria2 took from `Link` fields. */
+/** Returns the URLs that aria2 took from `Link` fields. */
 export function addedUris(log: string): string[] {
   return [...log.matchAll(/Adding URI=(\S+)/g)].map(([, uri = '']) => uri)
 }

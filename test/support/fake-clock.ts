@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js'
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until a test advances it. */
 export class FakeClock implements Clock {
   #now = 0
   #plans: { readonly at: number; readonly action: () => void }[] = []
@@ -21,12 +21,12 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** Whatever is planned. */
+  /** Number of planned actions. */
   get plans(): number {
     return this.#plans.length
   }
 
-  /** Lets so much time pass, with everything that happens in it. */
+  /** Advances the clock and runs the actions that become due on the way. */
   async pass(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds
     await settled()
@@ -42,7 +42,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything happen that needs no time. */
+/** Waits until everything has happened that needs no time. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
 }

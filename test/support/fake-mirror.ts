@@ -18,50 +18,61 @@ import type { Scope } from './folder.js'
 import { Throttle } from './throttle.js'
 
 /**
- * What is wrong with a mirror. With a `path`, below the root and without a leading `/`, it is wrong with that file or folder
- * only; without one, with everything, or with every file where it is about content.
+ * A fault of a mirror. With a `path` (below the root, without a leading `/`) it affects only this
+ * file or folder. Without one it affects everything, or every file if the fault is about content.
  */
-export type Fault = { readonly path?: string } /** Takes requests and says nothing. */ & (
+export type Fault = { readonly path?: string } /** Takes requests and never responds. */ & (
   | { readonly kind: 'hangs' }
-  /** One byte of a head each tenth of a second, for ever. */
+  /** Sends one byte of a response head every 0.1 s, for ever. */
   | { readonly kind: 'drips' }
   /** Default: 500. */
   | { readonly kind: 'fails'; readonly status?: number }
-  /** Promises all, sends half and closes; of one byte, all: whoever asks for no more sees nothing. */
+  /**
+   * Announces the whole length, sends half of it and closes. A response of one byte is complete, so
+   * a client that asks for one byte sees no fault.
+   */
   | { readonly kind: 'truncates' }
-  /** Serves and lists a file that is longer, by zeros at its end, or shorter. Default: longer by one byte. */
+  /**
+   * Serves and lists a file that is longer, padded with zeros, or shorter. Default: one byte
+   * longer.
+   */
   | { readonly kind: 'wrong size'; readonly by?: number }
-  /** One byte is another, at this place from the start, and one each so many after it. Default: the first, and no more. */
+  /**
+   * Inverts the byte at the offset `at`, and every `every` bytes after it. Default: only the first.
+   */
   | { readonly kind: 'wrong bytes'; readonly at?: number; readonly every?: number }
-  /** From here to here. */
+  /** Redirects each request to its own path, for ever. */
   | { readonly kind: 'redirects' }
-  /** A page in the place of whatever is asked for. */
+  /** Sends an HTML page for every request. */
   | { readonly kind: 'sends HTML' }
-  /** All of a file for any part. */
+  /** Sends the whole file for every range. */
   | { readonly kind: 'knows no Range' }
-  /** `Content-Length` is off by so much, and nothing else. Default: 10 more than are sent. */
+  /**
+   * `Content-Length` is wrong by so many bytes, and nothing else is. Default: 10 more than are
+   * sent.
+   */
   | { readonly kind: 'wrong Content-Length'; readonly by?: number }
   /** Serves and lists an older version. */
   | { readonly kind: 'stale'; readonly path: string; readonly content: Uint8Array; readonly mtime: Date }
   /** Neither serves nor lists it. */
   | { readonly kind: 'lacks' }
-  /** Another server's fault, in the place of whatever is asked for. */
+  /** Responds to every request with a fault of `LISTING_FAULTS`. */
   | { readonly kind: 'lists'; readonly how: HttpFault }
 )
 
 export interface Received {
   readonly method: string
-  /** As written in the request, from the root, with its query. */
+  /** As written in the request line, from the root, with the query. */
   readonly path: string
   readonly range: string | undefined
-  /** By the steady clock, in milliseconds. */
+  /** Milliseconds on the steady clock. */
   readonly when: number
 }
 
 export interface FakeMirrorChoices {
   /** A loopback address. Default: 127.0.0.1. */
   readonly host?: string
-  /** How folders are listed, both as nginx does it, with exact sizes. Default: JSON. */
+  /** Format of listings: both as nginx writes them, with exact sizes. Default: JSON. */
   readonly index?: 'json' | 'html' | 'none'
   /** Whether it speaks TLS, with a self-signed certificate. Default: false. */
   readonly tls?: boolean
@@ -69,21 +80,21 @@ export interface FakeMirrorChoices {
   readonly rate?: number
 }
 
-/** A mirror of a folder that may break in any way, and be well again. */
+/** A mirror of a folder. Tests give it faults and take them away again. */
 export class FakeMirror {
   readonly url: string
-  /** Its certificate, for who is to trust it; undefined without TLS. */
+  /** Certificate for clients to trust; undefined without TLS. */
   readonly certificate: Certificate | undefined
-  /** In the order of their arrival. */
+  /** In order of arrival. */
   readonly requests: readonly Received[]
-  /** What is wrong from now on; requests that are under way go on as they began. */
+  /** The fault of requests that arrive from now on. Requests under way are not affected. */
   fault: Fault | undefined
   /** Bytes of content sent so far. */
   sent = 0
   readonly #server: Server
   readonly #address: AddressInfo
 
-  /** Only for `startFakeMirror`. */
+  /** For `startFakeMirror` only. */
   constructor(
     server: Server,
     scheme: string,
@@ -98,7 +109,7 @@ export class FakeMirror {
     this.requests = requests
   }
 
-  /** Closes every connection, and refuses any other until `accept`. */
+  /** Closes every connection and refuses new ones until `accept`. */
   async refuse(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
@@ -106,19 +117,22 @@ export class FakeMirror {
     await closed
   }
 
-  /** Shows another certificate from now on. */
+  /** Uses another certificate from now on. */
   certify(certificate: Certificate): void {
     if (this.#server instanceof HttpsServer) this.#server.setSecureContext(certificate)
   }
 
-  /** Listens again, at the same port. */
+  /** Listens again on the same port. */
   async accept(): Promise<void> {
     this.#server.listen(this.#address.port, this.#address.address)
     await once(this.#server, 'listening')
   }
 }
 
-/** Serves a folder like a mirror that knows nothing of us: files with ranges and times, and an index of each folder. */
+/**
+ * Serves a folder as a mirror that does not know mirrored-by: files with ranges and times, and a
+ * listing of each folder.
+ */
 export async function startFakeMirror(
   scope: Scope,
   folder: string,
@@ -144,7 +158,7 @@ export async function startFakeMirror(
   return mirror
 }
 
-/** A file as the mirror has it. */
+/** A file, as the mirror serves it. */
 interface Copy {
   readonly size: number
   readonly mtimeMs: number
@@ -192,13 +206,13 @@ class Answer {
     else await this.#send(path, copy)
   }
 
-  /** What is wrong with this file or folder. */
+  /** Returns the fault that affects this file or folder. */
   #faultOf(path: string): Fault | undefined {
     const fault = this.#fault
     return fault?.path === undefined || fault.path === path ? fault : undefined
   }
 
-  /** Does what is done whatever is asked for. */
+  /** Applies a fault that does not depend on the file. Returns true if there was one. */
   #breaks(path: string): boolean {
     const fault = this.#faultOf(path)
     switch (fault?.kind) {
@@ -281,7 +295,7 @@ class Answer {
     if (knowsRange) response.setHeader('Accept-Ranges', 'bytes')
     if (wanted.status === 206)
       response.setHeader('Content-Range', `bytes ${wanted.start}-${wanted.end}/${size}`)
-    // A client that believes the length must not wait for what does not come.
+    // Closed, because a client that believes the length would wait for more bytes.
     if (fault?.kind === 'wrong Content-Length') response.setHeader('Connection', 'close')
     const told = fault?.kind === 'wrong Content-Length' ? Math.max(0, length + (fault.by ?? 10)) : length
     response.writeHead(wanted.status, {
@@ -347,7 +361,10 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** What a request wants: the first of its ranges, or all; undefined where the file ends before. */
+/**
+ * Returns the first requested range, or the whole file; undefined if the file ends before the
+ * range.
+ */
 function wantedOf(range: string | undefined, size: number) {
   const ranges = range === undefined ? -2 : parseRange(size, range)
   if (ranges === -1) return undefined
@@ -359,7 +376,7 @@ function statOf(file: string) {
   return statSync(file, { throwIfNoEntry: false })
 }
 
-/** A part of a file, and zeros beyond its end. */
+/** Reads a part of a file, and zeros beyond its end. */
 async function* contentOf(
   file: string,
   size: number,
@@ -371,7 +388,7 @@ async function* contentOf(
   if (end >= size) yield Buffer.alloc(end - Math.max(size, start) + 1)
 }
 
-/** Turns the bits of single bytes. */
+/** Inverts single bytes. */
 async function* spoil(
   content: AsyncIterable<Uint8Array>,
   start: number,

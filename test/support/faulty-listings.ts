@@ -3,15 +3,15 @@ import type { Writable } from 'node:stream'
 import type { Scope } from './folder.js'
 import { listen } from './server.js'
 
-/** What a web server may do instead of listing a folder. */
+/** Faults of a web server that should list folders. */
 export const HTTP_FAULTS = {
-  /** Takes the request and says nothing. */
+  /** Takes the request and never responds. */
   hangs: () => {},
-  /** Lists two files, and says nothing more. */
+  /** Lists two files and then sends nothing more. */
   'hangs in a page': (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).write(`${HEAD}${row('one')}${row('two')}`)
   },
-  /** A byte now and then: it is never silent for long. */
+  /** Sends a byte every 10 ms, so that it is never silent for long. */
   drips: (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' })
     drip(response, `${HEAD}${row('one')}${row('two')}`)
@@ -19,19 +19,19 @@ export const HTTP_FAULTS = {
   fails: (_, response) => {
     response.writeHead(500, { 'Content-Type': 'text/html' }).end(`${HEAD}${row('one')}${END}`)
   },
-  /** Lists one folder after the other, and fails for each. */
+  /** Lists many folders, and fails for each of them. */
   'fails below': (request, response) => {
     if (request.url !== '/') return HTTP_FAULTS.fails(request, response)
     const rows = Array.from({ length: 50 }, (_, index) => row(`folder ${index}/`))
     page(response, `${row('one')}${rows.join('')}`)
   },
-  /** Closes the connection after fewer bytes than it told. */
+  /** Closes the connection after fewer bytes than announced. */
   'breaks off': (_, response) => {
     const body = `${HEAD}${row('one')}${row('two')}`
     response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': body.length + 1000 })
     response.write(body, () => response.destroy())
   },
-  /** Ends in the middle, as if that were all. */
+  /** Ends in the middle of a row, as if the listing were complete. */
   'ends too soon': (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' })
     response.end(`${HEAD}${row('one')}${row('two')}<a href="three">three</a>  03-Feb-2024 04:05  12`)
@@ -40,7 +40,7 @@ export const HTTP_FAULTS = {
     response.writeHead(200, { 'Content-Type': 'text/html' }).write(HEAD)
     pour(response, (part) => Array.from({ length: 100 }, (_, at) => row(`file ${100 * part + at}`)).join(''))
   },
-  /** No faster than others can do something beside. */
+  /** Slowly enough for other code to run between the rows. */
   'lists on and on': (_, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).write(HEAD)
     let count = 0
@@ -67,24 +67,24 @@ export const HTTP_FAULTS = {
     request.socket.write('HTTP/1.1 200 OK\r\n')
     pour(request.socket, (count) => `X-${count}: ${'x'.repeat(1000)}\r\n`)
   },
-  /** From each folder to another. */
+  /** Redirects each folder to another one. */
   'leads on for ever': (request, response) => {
     if (request.url === '/') return page(response, `${row('one')}${row('0/')}`)
     const count = Number(request.url?.slice(1, -1)) + 1
     response.writeHead(302, { Location: `/${count}/` }).end()
   },
-  /** And two files that can be. */
+  /** Lists names outside the folder, and two valid files. */
   'lists what is outside': (_, response) => page(response, ['one', ...OUTSIDE, 'two'].map(row).join('')),
   'lists JSON of what is outside': (_, response) => {
     const entries = ['one', ...OUTSIDE, 'two'].map((name) => ({ name, type: 'file', size: 1 }))
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(entries))
   },
-  /** Every folder has a folder, and a file of its own. */
+  /** Every folder contains a folder and one file. */
   'nests for ever': (request, response) => {
     const depth = (request.url ?? '').split('/').length
     page(response, `${row(`file ${depth}`)}${row('deeper/')}`)
   },
-  /** Every folder has the same ten folders. */
+  /** Every folder contains the same ten folders. */
   'repeats for ever': (_, response) => {
     const rows = Array.from({ length: 10 }, (_, index) => row(`folder ${index}/`))
     page(response, `${row('one')}${rows.join('')}`)
@@ -117,7 +117,7 @@ export const HTTP_FAULTS = {
 
 export type HttpFault = keyof typeof HTTP_FAULTS
 
-/** A web server with one fault, and what it has been asked. */
+/** Starts a web server with one fault, which records its requests. */
 export async function startFaultyHttp(
   scope: Scope,
   fault: HttpFault,
@@ -137,7 +137,7 @@ export async function startFaultyHttp(
   }
 }
 
-/** Names that lead out of a folder, or would, for somebody; and such as a terminal would obey. */
+/** Names that lead out of a folder, or would with some client, and names with terminal escapes. */
 export const OUTSIDE: readonly string[] = [
   '..',
   '.',
@@ -167,7 +167,7 @@ function page(response: ServerResponse, rows: string): void {
   response.writeHead(200, { 'Content-Type': 'text/html' }).end(HEAD + rows + END)
 }
 
-/** Writes as much as is taken, without end. */
+/** Writes as much as the stream takes, for ever. */
 function pour(stream: Writable, next: (count: number) => string): void {
   let count = 0
   const more = (): void => {

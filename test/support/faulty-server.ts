@@ -8,19 +8,19 @@ import { join } from 'node:path'
 import { type Scope, temporaryFolder } from './folder.js'
 import { listen } from './server.js'
 
-/** Bytes of every file of a mirror here. */
+/** Size of every file, in bytes. */
 export const SIZE = 1_000_000
 
-/** A mirror, and what came to it. */
+/** A web server that records its requests. */
 export interface Faulty {
   readonly url: string
-  /** `GET /path range`, in the order of their arrival. */
+  /** `GET /path range`, in order of arrival. */
   readonly requests: readonly string[]
-  /** Connections that are open now. */
+  /** Returns the number of open connections. */
   connections(): number
 }
 
-/** What a web server may do, good and bad. */
+/** Responses of a web server to a probe, good and bad. */
 export const WAYS = {
   good: (_, response) => part(response),
   'of another size': (_, response) => part(response, SIZE - 1),
@@ -100,7 +100,7 @@ function status(response: ServerResponse, code: number): void {
   response.writeHead(code, { 'Content-Type': 'text/html' }).end('<html>')
 }
 
-/** As much as is taken, without end. */
+/** Sends as much as the client takes, for ever. */
 function flood(response: ServerResponse): void {
   const more = (): void => {
     while (!response.destroyed && response.write(Buffer.alloc(65_536)));
@@ -109,7 +109,7 @@ function flood(response: ServerResponse): void {
   more()
 }
 
-/** A web server that behaves in one way. */
+/** Starts a web server that responds in one way. */
 export async function startFaulty(
   scope: Scope,
   endpoint: FaultyWay | RequestListener,
@@ -135,7 +135,7 @@ export async function startFaulty(
   return { url, requests, connections: () => open }
 }
 
-/** A server of bytes: it is given each connection when something came by it. */
+/** Starts a TCP server. `answer` gets each connection when its first bytes have arrived. */
 export async function startRaw(scope: Scope, answer: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -151,14 +151,14 @@ export async function startRaw(scope: Scope, answer: (socket: Socket) => void): 
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
 }
 
-/** A URL of this machine at which nobody listens. */
+/** Returns a URL of this machine on which nothing listens. */
 export async function refusingUrl(scope: Scope): Promise<string> {
   const { url, server } = await listen(scope, () => {})
   await new Promise((resolve) => server.close(resolve))
   return url
 }
 
-/** A web server with a certificate for 127.0.0.1 that it has signed itself. Needs `openssl`. */
+/** Starts a web server with a self-signed certificate for 127.0.0.1. Needs `openssl`. */
 export async function startSelfSigned(scope: Scope): Promise<string> {
   const folder = temporaryFolder(scope)
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]

@@ -9,7 +9,7 @@ export const IDENTITY: Identity = {
   inode: 42n,
 }
 
-/** Bytes of that length, different for each seed. */
+/** Returns bytes that differ by seed. */
 export function bytesOf(length: number, seed: string): Uint8Array {
   const blocks: Buffer[] = []
   for (let index = 0; index * 64 < length; index += 1)
@@ -17,7 +17,7 @@ export function bytesOf(length: number, seed: string): Uint8Array {
   return new Uint8Array(Buffer.concat(blocks).subarray(0, length))
 }
 
-/** A digest of each algorithm, as long as it really is. */
+/** Returns made-up digests of every algorithm, each of its real length. */
 export function allDigests(seed: string): Required<Digests> {
   return {
     'sha-256': bytesOf(32, `${seed} sha-256`),
@@ -37,7 +37,7 @@ export function fileAt(
   return { path, identity: { ...IDENTITY, ...identity }, digests }
 }
 
-/** The same as an index would give it. */
+/** Returns the same file as an index returns it. */
 export function indexedAt(...file: Parameters<typeof fileAt>): IndexedFile {
   return { ...fileAt(...file), number: 1 }
 }

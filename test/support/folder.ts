@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 
-/** Whatever runs hooks when a test, or a whole file of tests, ends. */
+/** Runs hooks when a test, or a file of tests, ends. */
 export type Scope = Pick<TestContext, 'after'>
 
 /**
- * An empty folder, by its real path, that goes with the test.
+ * Makes an empty folder, which is removed when the test ends. Returns its real path.
  *
- * @param parent default: where the system keeps temporary files
+ * @param parent default: the folder of the system for temporary files
  */
 export function temporaryFolder(scope: Scope, parent = tmpdir()): string {
   const folder = realpathSync(mkdtempSync(join(parent, 'mirrored-by-')))
@@ -18,7 +18,10 @@ export function temporaryFolder(scope: Scope, parent = tmpdir()): string {
   return folder
 }
 
-/** Writes files below a folder, an hour old, so that they are quiet from the start. */
+/**
+ * Writes files below a folder, with a modification time of an hour ago, so that they count as
+ * settled from the start.
+ */
 export function writeFiles(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {
   for (const [path, content] of Object.entries(files)) writeOldFile(join(folder, path), content)
 }
@@ -30,7 +33,7 @@ export function writeOldFile(file: string, content: string | Uint8Array): void {
   utimesSync(file, hourAgo, hourAgo)
 }
 
-/** Puts a file in the place of another, or of none, by rename: at no moment is there anything but the one and the other. */
+/** Puts a file in place by rename: at every moment there is either the old file or the new one. */
 export function replaceFile(file: string, content: string | Uint8Array, mtime?: Date | number): void {
   const temporary = join(dirname(file), `.${randomUUID()}`)
   writeOldFile(temporary, content)
@@ -38,7 +41,7 @@ export function replaceFile(file: string, content: string | Uint8Array, mtime?: 
   renameSync(temporary, file)
 }
 
-/** Bytes that look random and are the same every time. */
+/** Returns bytes that look random and are the same in every run. */
 export function pseudoRandomBytes(length: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(length)
   let state = seed >>> 0 || 1

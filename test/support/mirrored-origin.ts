@@ -11,14 +11,14 @@ import { listen } from './server.js'
 import { plainFiles } from './setups.js'
 import { until } from './until.js'
 
-/** A mirror with a copy of its own, which can be another one than the origin's. */
+/** A mirror with its own copy of the repository. The copy can differ from the origin's files. */
 export interface Copy {
   readonly id: string
   readonly folder: string
   readonly mirror: FakeMirror
 }
 
-/** One of the copies. */
+/** Returns one of the copies. */
 export function at(copies: readonly Copy[], place: number): Copy {
   const copy = copies[place]
   assert.ok(copy)
@@ -33,7 +33,7 @@ export interface Setting {
   readonly options: OriginOptions
 }
 
-/** Files at the origin, and mirrors that have copied all of them, with their times. */
+/** Makes a repository and mirrors with copies of all its files, with equal times. */
 export async function setting(
   scope: Scope,
   files: Readonly<Record<string, string | Uint8Array>>,
@@ -53,12 +53,12 @@ export async function setting(
   )
   const mirrors = copies.map(({ id, mirror: { url } }) => ({ id, url }))
   const store = join(folder, 'index.sqlite')
-  // Nothing is fetched unless a test is about that.
+  // Only tests of challenges enable them.
   const options = { root, store, mirrors, presence: true, challenge: false, geo: false } as const
   return { folder, root, copies, options }
 }
 
-/** Brings a copy up to date, with its times. */
+/** Brings a copy up to date, including file times. */
 export function sync(root: string, copy: string): void {
   cpSync(root, copy, { recursive: true, preserveTimestamps: true })
 }
@@ -75,7 +75,7 @@ export async function open(scope: Scope, options: OriginOptions): Promise<Opened
   return { origin, port, url }
 }
 
-/** The hosts that an answer names for a file, with what their links say after the URL. */
+/** Returns the hosts that a response names for a file, each with the parameters of its link. */
 export async function named(port: number, path: string, fields = {}): Promise<Record<string, string>> {
   const answer = await rawRequest(port, 'HEAD', `/${path}`, fields)
   assert.ok(answer.status === 200 || answer.status === 302, `${answer.status}`)
@@ -88,7 +88,7 @@ export async function named(port: number, path: string, fields = {}): Promise<Re
   )
 }
 
-/** The ids of the mirrors that an answer names for a file. */
+/** Returns the ids of the mirrors that a response names for a file. */
 export async function given(port: number, path: string, fields = {}): Promise<string[]> {
   const hosts = Object.keys(await named(port, path, fields))
   return hosts.map((host) => `m${Number(host.split('.')[3]) - 2}`).sort()
@@ -102,7 +102,7 @@ export async function untilGiven(port: number, path: string, ids: readonly strin
   )
 }
 
-/** Settles when every mirror has been looked through once. */
+/** Settles when every mirror has been surveyed once. */
 export async function untilSurveyed(origin: Origin): Promise<void> {
   await until('every mirror is surveyed', () =>
     origin.mirrors().every(({ presence }) => presence.kind === 'assumed' || presence.survey !== undefined),

@@ -3,7 +3,7 @@ import { DEGREE_KM } from '../../lib/geo/distance.js'
 import type { Choice, Proximity } from '../../lib/mirrors/ranking/strategies/strategy.js'
 import type { Client, Coordinates, Mirror } from '../../lib/model.js'
 
-/** A mirror for everyone, unless told otherwise. */
+/** Returns a mirror without restrictions, apart from those in `properties`. */
 export function mirror(id: string, properties: Partial<Mirror> = {}): Mirror {
   return {
     id,
@@ -24,7 +24,10 @@ export function mirror(id: string, properties: Partial<Mirror> = {}): Mirror {
   }
 }
 
-/** A mirror as strategies are given it, at a distance in kilometres; far from the client in every other way. */
+/**
+ * Returns the proximity of a mirror, as strategies get it, at a distance in kilometres. In every
+ * other way the mirror is far from the client.
+ */
 export function near(
   id: string,
   distance: number | undefined,
@@ -42,9 +45,12 @@ export function near(
   }
 }
 
-/** The middle of a square of a quarter of a degree, so that it stays where it is when clients are put together. */
+/**
+ * The middle of a square of a quarter of a degree: clients are grouped by such squares, so the
+ * place stays exact.
+ */
 export const HERE: Coordinates = [0.125, 0.125]
-/** Someone there, in Germany by all other signs, and so in Europe. */
+/** A client at `HERE`. By everything else it is in Germany, and so in Europe. */
 export const SOMEONE: Client = {
   address: '192.0.2.1',
   country: 'de',
@@ -53,7 +59,7 @@ export const SOMEONE: Client = {
   asn: 64_500,
 }
 
-/** So many kilometres from there, along a meridian. */
+/** Returns the place so many kilometres north of `HERE`. */
 export function north(kilometres: number): Coordinates {
   return [HERE[0] + kilometres / DEGREE_KM, HERE[1]]
 }
@@ -62,7 +68,9 @@ export function ids(ranked: readonly { readonly mirror: Mirror }[]): string[] {
   return ranked.map(({ mirror: { id } }) => id)
 }
 
-/** A choice in few words: `country a=100 b=50` where shares decide, `world c, d` where the order does. */
+/**
+ * Returns a choice in short: `country a=100 b=50` if shares decide, `world c, d` if the order does.
+ */
 export function words({ tiers }: Choice): string[] {
   return tiers
     .filter(({ mirrors }) => mirrors.length > 0)
@@ -75,13 +83,13 @@ export function words({ tiers }: Choice): string[] {
 
 export { seeded as seededDraw } from './random.js'
 
-/** These numbers, one after the other, and no others. */
+/** Returns a source of exactly these random numbers. */
 export function draws(...numbers: readonly number[]): () => number {
   const left = [...numbers]
   return () => left.shift() ?? assert.fail(`more than ${numbers.length} draws`)
 }
 
-/** How often each answer comes in so many rounds. */
+/** Counts the results of a function over many rounds. */
 export function countOf(rounds: number, answer: () => string): Map<string, number> {
   const counts = new Map<string, number>()
   for (let round = 0; round < rounds; round += 1) {
@@ -91,7 +99,10 @@ export function countOf(rounds: number, answer: () => string): Map<string, numbe
   return counts
 }
 
-/** Pearson's chi-square, at a level that one run in a million of fair draws misses (the draws here are the same each time). */
+/**
+ * Fails if counts differ from expected shares, by Pearson's chi-square. One in a million runs of
+ * fair draws would fail; the draws here are the same in every run.
+ */
 export function assertProportions(
   counts: ReadonlyMap<string, number>,
   expected: ReadonlyMap<string, number>,

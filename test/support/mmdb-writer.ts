@@ -1,10 +1,10 @@
 /**
- * Writes databases of the MaxMind DB format, version 2.0, small ones for tests: a binary tree of address bits, 16 zeros,
- * the records, and the metadata.
+ * Writes small databases of the MaxMind DB format, version 2.0: a binary tree of address bits, 16
+ * zeros, the records, and the metadata.
  */
 import ipaddr from 'ipaddr.js'
 
-/** Numbers are `uint32` where they are whole and not negative, else `double`; `as` says another type. */
+/** Whole numbers from 0 are written as `uint32`, others as `double`. Use `as` for another type. */
 export type Value =
   | string
   | number
@@ -27,21 +27,26 @@ class Typed {
   }
 }
 
-/** A number of a given type. */
+/** Returns a number of a given type. */
 export function as(type: NumberType, number: number | bigint): Value {
   return new Typed(type, number)
 }
 
 export interface DatabaseChoices {
-  /** Records by network: `192.0.2.0/24`, `2001:db8::/32`. Later ones lie over earlier ones. */
+  /** Records by network: `192.0.2.0/24`, `2001:db8::/32`. Later networks override earlier ones. */
   readonly networks: Readonly<Record<string, Value>>
   readonly type?: string
-  /** Whether the tree is one of IPv6; IPv4 networks stand below `::/96` then. Default: where a network is IPv6. */
+  /**
+   * Whether the tree is for IPv6. IPv4 networks are then below `::/96`. Default: true if a network
+   * is IPv6.
+   */
   readonly version?: 4 | 6
   readonly recordSize?: 24 | 28 | 32
-  /** Whether equal values within records are written once, and pointed at. Default: true. */
+  /**
+   * Whether equal values within records are written once and referenced by pointers. Default: true.
+   */
   readonly shared?: boolean
-  /** Other or more metadata. */
+  /** Additional metadata, or other values for it. */
   readonly metadata?: Readonly<Record<string, Value>>
 }
 
@@ -98,7 +103,7 @@ export function mmdb(choices: DatabaseChoices): Buffer {
 type Child = Node | number | undefined
 
 class Node {
-  /** Where a bit of 0 and one of 1 lead: to a node, to the offset of a record, or nowhere. */
+  /** Targets of the bits 0 and 1: a node, the offset of a record, or undefined for nothing. */
   readonly children: [Child, Child] = [undefined, undefined]
   index = 0
 }
@@ -114,7 +119,7 @@ class Tree {
       const child = node.children[bit]
       if (child instanceof Node) node = child
       else {
-        // What lay over the whole network lies over both of its halves.
+        // A record of the whole network applies to both of its halves.
         const split = new Node()
         split.children.fill(child)
         node.children[bit] = split
@@ -124,10 +129,10 @@ class Tree {
     node.children[bitOf(bytes, length - 1)] = offset
   }
 
-  /** Every node, the root first. */
+  /** Returns every node, the root first. */
   nodes(): Node[] {
     const nodes = [this.#root]
-    // The list grows as it is read.
+    // The list grows while it is read.
     for (const node of nodes) {
       for (const child of node.children) if (child instanceof Node) nodes.push(child)
     }
@@ -165,14 +170,14 @@ class DataSection {
   readonly #shared: boolean
   readonly #chunks: Buffer[] = []
   #length = 0
-  /** Offsets of values by their encoding. */
+  /** Offsets of values, by their encoding. */
   readonly #offsets = new Map<string, number>()
 
   constructor(shared: boolean) {
     this.#shared = shared
   }
 
-  /** Writes a value, unless it is there, and returns its offset. */
+  /** Writes a value, if it is new, and returns its offset. */
   add(value: Value): number {
     const bytes = this.#encode(value)
     const key = bytes.toString('latin1')
@@ -189,7 +194,7 @@ class DataSection {
     return Buffer.concat(this.#chunks)
   }
 
-  /** A value within another: as it is, or as a pointer to it. */
+  /** Returns the encoding of a value within another: the value itself, or a pointer to it. */
   #inner(value: Value): Buffer {
     return this.#shared && (isMap(value) || typeof value === 'string')
       ? pointer(this.add(value))
@@ -230,7 +235,7 @@ function numeric(type: NumberType, number: number | bigint): Buffer {
     else bytes.writeFloatBE(Number(number))
     return sized(TYPES[type], bytes)
   }
-  // Integers are as short as they can be; of 0 nothing is left.
+  // Integers are as short as possible; 0 has no bytes at all.
   const whole = type === 'int32' ? BigInt.asUintN(32, BigInt(number)) : BigInt(number)
   const digits = whole === 0n ? '' : whole.toString(16)
   return sized(TYPES[type], Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex'))
@@ -240,7 +245,10 @@ function sized(type: number, payload: Uint8Array): Buffer {
   return Buffer.concat([control(type, payload.length), payload])
 }
 
-/** The control byte of a value, and what follows it: the type, where it is a late one, and the length, where it is long. */
+/**
+ * Returns the control byte of a value and its extensions: the type if it is above 7, and the length
+ * if it is 29 or more.
+ */
 function control(type: number, length: number): Buffer {
   const [short, more] =
     length < 29

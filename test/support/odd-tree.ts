@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { walk } from '../../lib/indexing/repository/walk.js'
 import { createPathFilter } from '../../lib/paths.js'
 
-/** Names that some server, some format or some URL could get wrong. */
+/** Names that a server, a listing format or a URL could get wrong. */
 const ODD_NAMES = [
   'two words',
   ' leading space',
@@ -33,7 +33,7 @@ const ODD_NAMES = [
   'UPPER.TXT',
   `${'long'.repeat(50)}.bin`,
 ]
-/** Around the places where servers change the way in which they round. */
+/** Sizes around the limits at which servers change their rounding. */
 const SIZES = [
   0,
   1,
@@ -50,17 +50,20 @@ const SIZES = [
   123_456_789,
   5 * 1024 ** 3,
 ]
-/** In seconds since 1970: summer and winter, before and after the turn of a day, a leap day. */
+/** Seconds since 1970: summer and winter, before and after midnight, a leap day. */
 const TIMES = [1_582_934_399, 1_583_020_800, 1_720_000_059, 1_735_689_600, 1_700_000_000]
 
 export interface TreeChoices {
-  /** Further names. */
+  /** Additional names. */
   readonly also?: readonly string[]
-  /** Names of files that are to be none of folders, because the server refuses to go there. */
+  /** Names that are used for files but not for folders, because the server refuses such folders. */
   readonly noFolders?: readonly string[]
 }
 
-/** Writes files of odd names, of sizes up to beyond 4 GiB that take no room on disk, and of various times. */
+/**
+ * Writes files with odd names, with sizes beyond 4 GiB that take no disk space, and with various
+ * times.
+ */
 export function writeOddTree(root: string, choices: TreeChoices = {}): void {
   const { also = [], noFolders = [] } = choices
   const names = [...ODD_NAMES, ...also]
@@ -89,7 +92,7 @@ export interface DiskFile {
   readonly mtimeMs: number
 }
 
-/** Every file of a repository as the index would have it. */
+/** Returns every file of a repository, as the index has it. */
 export function filesOnDisk(root: string): Map<string, DiskFile> {
   const found = new Map<string, DiskFile>()
   for (const { files } of walk(root, '', createPathFilter([])))

@@ -1,7 +1,10 @@
 import { createOrigin, memoryStore, type Origin, type OriginOptions } from '../../lib/index.js'
 import type { Scope } from './folder.js'
 
-/** An origin with its first pass complete, in memory and without asking mirrors for anything unless told otherwise, closed when the test ends. */
+/**
+ * Starts an origin and waits for its first pass. By default its index is in memory and it does not
+ * contact mirrors. It is closed when the test ends.
+ */
 export async function startOrigin(scope: Scope, options: OriginOptions): Promise<Origin> {
   const origin = await createOrigin({
     store: memoryStore(),

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 
-/** A port of a loopback address that was free a moment ago, for servers that cannot choose one. */
+/** Returns a free port of a loopback address, for servers that cannot choose one themselves. */
 export async function freePort(host: string): Promise<number> {
   const server = createServer().listen(0, host)
   await once(server, 'listening')
@@ -11,7 +11,7 @@ export async function freePort(host: string): Promise<number> {
   return port
 }
 
-/** Whether something listens. */
+/** Returns true if a server listens on the port. */
 export function listens(host: string, port: number): Promise<boolean> {
   const socket = connect(port, host)
   return new Promise((resolve) => {

@@ -6,15 +6,18 @@ import { until } from './until.js'
 
 /** A program of this package that runs beside a test. */
 export interface Program {
-  /** Both outputs so far. */
+  /** Standard output and standard error so far. */
   readonly said: string
-  /** Waits until its output matches; fails where it ends before. */
+  /** Waits until the output matches. Fails if the program ends before. */
   says(pattern: RegExp): Promise<RegExpExecArray>
-  /** Sends a signal where one is given, and waits for the exit status: null where a signal killed it. */
+  /**
+   * Sends a signal, if one is given, and waits for the exit status: null if a signal killed the
+   * program.
+   */
   ends(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** Starts Node on a file, until the test ends at most. */
+/** Starts Node on a file. The program is ended with the test. */
 export function startProgram(
   scope: Scope,
   args: readonly string[],
@@ -24,7 +27,7 @@ export function startProgram(
   const child: ChildProcess = spawn(process.execPath, [...args], { cwd, env: { ...process.env, ...env } })
   const exit = once(child, 'exit')
   scope.after(async () => {
-    // Asked first, so that it can remove what it made.
+    // SIGTERM first, so that the program can remove its files.
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
     await exit

@@ -1,6 +1,6 @@
 import type { Random } from '../../lib/model.js'
 
-/** Numbers that look uniform and are the same in every run (mulberry32). */
+/** Returns uniform random numbers that are the same in every run (mulberry32). */
 export function seeded(seed: number): Random {
   let state = seed
   return () => {
@@ -11,13 +11,16 @@ export function seeded(seed: number): Random {
   }
 }
 
-/** As many addresses of IPv4, each as likely as any other that can belong to a host of the internet. */
+/**
+ * Returns random IPv4 addresses, uniform over the addresses that hosts of the internet can have.
+ */
 export function randomAddresses(count: number, random: Random): string[] {
   const addresses: string[] = []
   while (addresses.length < count) {
     const bytes = Array.from({ length: 4 }, () => Math.floor(random() * 256))
     const [first = 0] = bytes
-    // 0/8, 10/8, 127/8 and everything from multicast on; smaller blocks make no difference here.
+    // Skips 0/8, 10/8, 127/8 and everything from multicast on. Smaller blocks make no difference
+    // here.
     if (first === 0 || first === 10 || first === 127 || first >= 224) continue
     addresses.push(bytes.join('.'))
   }

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** An answer as its bytes were, field lines untouched. */
+/** A response with its field lines as they were on the wire. */
 export interface RawAnswer {
   readonly status: number
-  /** Without the status line: `Name: value`. */
+  /** Field lines without the status line: `Name: value`. */
   readonly lines: readonly string[]
   readonly body: Buffer
 }
@@ -24,7 +24,7 @@ export async function sendRaw(
   return parse(Buffer.concat(chunks))
 }
 
-/** One request, with fields as they are given. */
+/** Sends one request with exactly these fields. */
 export function rawRequest(
   port: number,
   method: string,
@@ -39,7 +39,7 @@ export function rawRequest(
   )
 }
 
-/** Values of every line of that name, in order. */
+/** Returns the values of every line of this name, in order. */
 export function values(answer: RawAnswer, name: string): string[] {
   const prefix = `${name.toLowerCase()}: `
   return answer.lines

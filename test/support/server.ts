@@ -7,7 +7,7 @@ export interface Running {
   readonly server: Server
   readonly host: string
   readonly port: number
-  /** With a `/` at its end. */
+  /** Ends with `/`. */
   readonly url: string
 }
 

@@ -7,17 +7,17 @@ import { mirroredBy as koaMirroredBy } from '../../lib/adapters/koa.js'
 import { mirroredBy as nodeMirroredBy } from '../../lib/adapters/node.js'
 import type { Origin } from '../../lib/index.js'
 
-/** A way to mount an origin: the listener that a server gets. */
+/** A way to mount an origin on a server. */
 export interface Setup {
   readonly name: string
-  /** Whether the origin sends the files, and not somebody below it. */
+  /** Whether the origin itself sends the files, rather than a file server below it. */
   readonly serve: boolean
   listener(origin: Origin): RequestListener
-  /** The same server without mirrored-by; nobody, where the origin sends the files. */
+  /** The same server without mirrored-by; undefined if the origin sends the files. */
   bare?(root: string): RequestListener
 }
 
-/** Every adapter, above somebody else's file server and with its own. */
+/** Every adapter, above a file server and with `serve: true`. */
 export const SETUPS: readonly Setup[] = [
   {
     name: 'Koa above koa-static',
@@ -46,7 +46,7 @@ function koa(...layers: readonly Middleware[]): RequestListener {
   return app.callback()
 }
 
-/** The file server that everybody has written once: no ranges, no conditions. */
+/** The simplest file server: no ranges, no conditional requests. */
 export function plainFiles(root: string): RequestListener {
   return (request, response) => {
     let path: string
@@ -62,7 +62,7 @@ export function plainFiles(root: string): RequestListener {
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end('not here\n')
       return
     }
-    // No writeHead: the head goes out with the first bytes, and so when the file is open.
+    // Without `writeHead` the head is sent with the first bytes, and so after the file was opened.
     response.setHeader('Content-Length', stats.size)
     response.setHeader('Last-Modified', stats.mtime.toUTCString())
     if (request.method === 'HEAD') response.end()

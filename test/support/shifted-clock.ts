@@ -1,6 +1,6 @@
 /**
- * Preloaded by NODE_OPTIONS: the clock of this process, in all of its threads, is off by as many milliseconds as a file says
- * at each moment. What the kernel stamps is not.
+ * Preloaded by NODE_OPTIONS: shifts the wall clock of this process, in all of its threads, by the
+ * milliseconds that a file holds at each moment. Timestamps of the kernel are not shifted.
  */
 import { readFileSync } from 'node:fs'
 

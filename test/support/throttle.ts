@@ -4,7 +4,7 @@ import { pipeline, Transform, type TransformCallback } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Scope } from './folder.js'
 
-/** Lets so many bytes a second through. */
+/** Lets `rate` bytes per second through. */
 export class Throttle extends Transform {
   readonly #rate: number
 
@@ -20,9 +20,9 @@ export class Throttle extends Transform {
 }
 
 /**
- * A way to a server that carries so many bytes a second on each connection: the server itself stays as it is.
+ * Starts a proxy that carries so many bytes per second on each connection to a server.
  *
- * @returns the port on 127.0.0.1 where it begins
+ * @returns the port of the proxy on 127.0.0.1
  */
 export async function slowWay(scope: Scope, port: number, rate: number): Promise<number> {
   const sockets = new Set<Socket>()
@@ -32,7 +32,8 @@ export async function slowWay(scope: Scope, port: number, rate: number): Promise
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
     }
-    // The server may be done long before its last bytes are through; a client that is gone wants no more of them.
+    // The server may end long before its last bytes are through; a client that has gone needs no
+    // more of them.
     client.on('error', () => {}).pipe(server)
     client.once('close', () => server.destroy())
     pipeline(server, new Throttle(rate), client, () => client.destroy())

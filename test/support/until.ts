@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Waits for a condition, looking every few milliseconds; fails after `limit` milliseconds. The limit is for machines that
- * are slow and busy: whoever holds something to a promised time says so.
+ * Polls a condition every 10 ms until it holds, and returns its value. Fails after `limit`
+ * milliseconds: the default is for slow and busy machines, so tests of a promised time pass their
+ * own.
  */
 export async function until<T>(
   what: string,
@@ -20,7 +21,7 @@ export async function until<T>(
   }
 }
 
-/** A condition may be a question that nobody answers. */
+/** Bounds a condition whose promise may never settle. */
 async function within<T>(value: T | Promise<T>, limit: number, late: Error): Promise<T> {
   if (!(value instanceof Promise)) return value
   let timer: NodeJS.Timeout | undefined

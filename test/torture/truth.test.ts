@@ -12,9 +12,9 @@ import { startOrigin } from '../support/origin.js'
 import { listen } from '../support/server.js'
 import { SETUPS } from '../support/setups.js'
 
-/** How long to go on, in milliseconds. */
+/** Duration of the test, in milliseconds. */
 const DURATION = Number(process.env.MIRRORED_BY_TORTURE_MS ?? 30_000)
-/** How much longer at most, where a slow machine has not done enough by then. */
+/** Additional time, in milliseconds, for a slow machine that has not done enough by then. */
 const PATIENCE = 600_000
 const FILES = 200
 const SIZE = 16 * 1024
@@ -27,10 +27,10 @@ interface Reply {
   readonly body: Buffer
 }
 
-/** What was received, to be held against the journal when it is complete. */
+/** Responses, to be compared with the journal when it is complete. */
 interface Claim {
   readonly file: string
-  /** Hexadecimal. */
+  /** In hexadecimal. */
   readonly sha256: string
   readonly how: string
 }
@@ -78,7 +78,7 @@ it(`sends no wrong digest in ${DURATION / 1000} s of replacing and rewriting`, {
   const end = performance.now() + DURATION
   const agent = new Agent({ keepAlive: true })
 
-  /** It must be about something: changes, and digests in spite of them. */
+  /** Fails if the run proved too little: there must be changes, and digests in spite of them. */
   function isEnough(): boolean {
     const changes = contentsIn(journal) - FILES
     return changes > FILES && checks.withDigest > FILES && checks.complete > 20
@@ -147,7 +147,7 @@ it(`sends no wrong digest in ${DURATION / 1000} s of replacing and rewriting`, {
   assert.ok(isEnough(), `${changes} changes; ${JSON.stringify(checks)}`)
 })
 
-/** How many contents a journal has, a line each. */
+/** Returns the number of contents in a journal, which has a line for each. */
 function contentsIn(journal: string): number {
   return readFileSync(journal, 'latin1').split('\n').length - 1
 }

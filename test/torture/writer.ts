@@ -1,7 +1,10 @@
 /**
- * Replaces the files of a repository at random until its standard input ends: even ones by rename only, odd ones by
- * rename or by rewriting them in place, all of the same size, often with the same mtime. Each content is entered in the
- * journal before the first byte of it is written, so that the journal has every content that a file ever has at rest.
+ * Replaces files of a repository at random until its standard input ends. Files with even numbers
+ * are replaced by rename only; those with odd numbers by rename or in place. All have one size, and
+ * often one mtime.
+ *
+ * Each content is entered in the journal before its first byte is written, so the journal has every
+ * content that a file ever has at rest.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import {
@@ -34,7 +37,7 @@ function enter(file: string, content: Buffer): void {
 function rename(file: string, content: Buffer): void {
   const temporary = join(root, `.new-${number}`)
   writeFileSync(temporary, content)
-  // Of the very same second as all others, as rsync's --times makes them.
+  // The same second for all files, as rsync's --times makes them.
   if (Math.random() < 0.7) utimesSync(temporary, SECOND, SECOND)
   renameSync(temporary, join(root, file))
 }
@@ -46,7 +49,7 @@ function rewrite(file: string, content: Buffer): void {
   if (Math.random() < 0.5) utimesSync(join(root, file), SECOND, SECOND)
 }
 
-// Each writer has files of its own: two at once would leave contents that nobody wrote.
+// Each writer has its own files: two writers in one file would leave contents that neither wrote.
 const own = Array.from({ length: Number(count) }, (_, index) => index).filter(
   (index) => index % Number(step) === Number(first),
 )
