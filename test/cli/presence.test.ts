@@ -77,7 +77,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
 
     assert.match(await rank('a.bin', flags), /^m0 +it does not have the file$/m)
     assert.match(await rank('b.bin', flags), /^m2 +its copy has other bytes$/m)
-    assert.match(await rank('sub/c.bin', flags), /^m1 +nobody has looked yet whether it has the file$/m)
+    assert.match(await rank('sub/c.bin', flags), /^m1 +it has not been checked for the file yet$/m)
     assert.match(await rank('sub/c.bin', flags), /^4 +m4 /m)
 
     const careless = configured(folder, { ...options, mirrors, presence: false, challenge: false })

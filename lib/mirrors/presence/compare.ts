@@ -3,48 +3,48 @@ import { ALGORITHMS, type Digests, type Identity } from '../../model.js'
 import type { FileCheck } from './file/head.js'
 import { type Listed, TIME_UNITS } from './listings/listing.js'
 
-/** What the index knows of a file. */
+/** Size and times of an indexed file. */
 export interface IndexedTimes {
-  /** Bytes. */
+  /** Size in bytes. */
   readonly size: number
-  /** When it was last written, in milliseconds since 1970. */
+  /** Modification time in milliseconds since 1970. */
   readonly mtimeMs: number
   /**
-   * When its inode changed last, no earlier than that: its content was here then, however old it
-   * is. Milliseconds since 1970.
+   * Change time of the inode, but not before `mtimeMs`, in milliseconds since 1970. From then on,
+   * the file has had its present content here.
    */
   readonly ctimeMs: number
 }
 
-/** The same, with what a HEAD may show. */
+/** An indexed file with everything that a HEAD response can be compared with. */
 export interface IndexedContent extends IndexedTimes {
-  /** Ours, quotes included. */
+  /** Our ETag, with its quotes. */
   readonly etag?: string | undefined
   readonly digests?: Digests | undefined
 }
 
 /**
  * - `same`: size and time are ours.
- * - `later`: the size is ours, and the time is one at which our file was here as it is: it was
- *   copied since, by a mirror that keeps no times. A time between that and our own shows nothing,
- *   for an older file may have been put in the place of a newer one here, which the mirror still
- *   has.
- * - `earlier`: the size is ours, and the time is of before our file got its content: an older
- *   version of the same size.
- * - `differs`: the size is another, so that the content is.
- * - `unsure`: nothing of this is shown; a HEAD may tell.
+ * - `later`: the size is ours, and at the listed time our file was here with its present content. A
+ *   mirror that does not keep modification times has copied it since.
+ * - `earlier`: the size is ours, and the time is before our file got its content: an older version
+ *   of the same size.
+ * - `differs`: the size, and therefore the content, differs.
+ * - `unsure`: the listing proves nothing of this, but a HEAD request may. A time between our
+ *   modification time and our change time is unsure: here, an older file may have replaced a newer
+ *   one, which the mirror still has.
  */
 export type Comparison = 'same' | 'later' | 'earlier' | 'differs' | 'unsure'
 
-/** Whether a mirror has our file, an older or other one, none, or whether that cannot be told. */
+/** State of a mirror's copy: our version, another version, no copy, or not known. */
 export type CopyState = 'held' | 'stale' | 'absent' | 'unsure'
 
 const HOUR_MS = 3_600_000
 const SECOND_MS = 1000
 
 /**
- * Compares what the index knows of a file with what a mirror lists. A rounded size shows nothing by
- * being near, and then the time shows nothing either.
+ * Compares an indexed file with an entry of a listing. A rounded size that is near ours proves
+ * nothing; then the time proves nothing either.
  *
  * @param offset of the mirror's times, from `findOffset`; undefined where none was found, and times
  * are not compared
@@ -58,14 +58,14 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
   const ours = indexed.mtimeMs + offset
   if (remote.mtime === cut(ours)) return 'same'
   if (remote.mtime > cut(ours)) return remote.mtime >= cut(indexed.ctimeMs + offset) ? 'later' : 'unsure'
-  // Of a mirror whose clocks have summer time, the offset is that of most of its files.
+  // With daylight saving time, some files of a mirror have an offset of one hour less.
   return remote.mtime === cut(ours - HOUR_MS) ? 'unsure' : 'earlier'
 }
 
 /**
- * Judges by a HEAD whether a mirror has our file. What shows most counts: another size, then a
- * digest, then our own entity tag, then the time: our own, or one at which our file was here as it
- * is. A file of our size without a time is taken for ours, for nothing speaks against it.
+ * Judges a copy by the response to a HEAD request. The strongest evidence decides: another size,
+ * then a digest, then our ETag, then the time. The time must be ours, or one at which our file was
+ * here with its present content. A copy of our size without a time counts as ours.
  */
 export function judgeCheck(indexed: IndexedContent, check: FileCheck): CopyState {
   if (check.state === 'absent') return 'absent'
@@ -80,13 +80,13 @@ export function judgeCheck(indexed: IndexedContent, check: FileCheck): CopyState
   return check.mtime === cut(indexed.mtimeMs) || check.mtime >= cut(indexed.ctimeMs) ? 'held' : 'stale'
 }
 
-/** What the index knows of a file, in the form in which it is compared. */
+/** Converts an identity to the form in which files are compared. */
 export function timesOf({ size, mtimeNs, ctimeNs }: Identity): IndexedTimes {
   const mtimeMs = Number(mtimeNs / MILLISECOND_NS)
   return { size, mtimeMs, ctimeMs: Math.max(mtimeMs, Number(ctimeNs / MILLISECOND_NS)) }
 }
 
-/** By the strongest algorithm that both know; undefined where there is none. */
+/** Compares by the strongest algorithm that both have; undefined if they have none in common. */
 function compareDigests(ours: Digests, theirs: Digests): boolean | undefined {
   for (const algorithm of ALGORITHMS) {
     const [own, other] = [ours[algorithm], theirs[algorithm]]
@@ -95,10 +95,7 @@ function compareDigests(ours: Digests, theirs: Digests): boolean | undefined {
   return undefined
 }
 
-/**
- * Whether two entity tags are the same by the strong comparison of RFC 9110 §8.8.3.2: a weak one is
- * equal to none.
- */
+/** Strong comparison of ETags (RFC 9110 §8.8.3.2): a weak ETag never matches. */
 export function isSameTag(theirs: string | undefined, ours: string | undefined): boolean {
   return theirs?.startsWith('"') === true && theirs === ours
 }

@@ -1,20 +1,20 @@
-/** A mean in which what was seen long ago counts for little. */
+/** An average in which old samples have little weight. */
 export interface DecayingAverage {
   readonly value: number
-  /** How much the next sample has against it; of fresh samples, how many there were. */
+  /** Weight of all samples so far. A fresh sample has the weight 1. */
   readonly weight: number
-  /** Milliseconds since some moment: of the last sample. */
+  /** Time of the last sample in milliseconds. */
   readonly at: number
 }
 
 /**
- * Adds a sample to a mean. A sample counts half as much after each half-life, whether others have
- * come since or not; so a few that come at once are a plain mean, and one after long silence is
- * nearly all there is. Where the clock was set back, nothing grows older.
+ * Adds a sample to an average. The weight of a sample halves with each half-life. So samples at the
+ * same time give a plain mean, and a sample after a long pause replaces nearly everything. If the
+ * clock was set back, no weight changes.
  *
- * @param before undefined: there is none yet
- * @param at when the sample was taken, in milliseconds
- * @param halfLife in milliseconds
+ * @param before undefined for the first sample
+ * @param at time of the sample in milliseconds
+ * @param halfLife milliseconds
  */
 export function addSample(
   before: DecayingAverage | undefined,
@@ -23,16 +23,17 @@ export function addSample(
   halfLife: number,
 ): DecayingAverage {
   if (before === undefined) return { value: sample, weight: 1, at }
-  const left = before.weight * 0.5 ** (Math.max(0, at - before.at) / halfLife)
-  const weight = left + 1
+  const weightLeft = before.weight * 0.5 ** (Math.max(0, at - before.at) / halfLife)
+  const weight = weightLeft + 1
   return { value: before.value + (sample - before.value) / weight, weight, at }
 }
 
 /**
- * Bytes a second of what a mirror sent; undefined where it was too little or too quick to tell.
+ * Returns the speed of a download in bytes per second; undefined if it was too short to be
+ * measured.
  *
- * @param fewest bytes that tell something; fewer come in one go, from buffers on the way
+ * @param minBytes fewer bytes prove nothing, because they come at once from buffers on the way
  */
-export function throughput(bytes: number, milliseconds: number, fewest = 64 * 1024): number | undefined {
-  return bytes >= fewest && milliseconds > 0 ? (bytes / milliseconds) * 1000 : undefined
+export function throughput(bytes: number, milliseconds: number, minBytes = 64 * 1024): number | undefined {
+  return bytes >= minBytes && milliseconds > 0 ? (bytes / milliseconds) * 1000 : undefined
 }

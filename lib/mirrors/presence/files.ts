@@ -9,20 +9,20 @@ import type { Inventory } from '../ranking/inventory.js'
 import type { BlockPool } from './sets/block-pool.js'
 import { type BlockContent, NumberSet } from './sets/number-set.js'
 
-/** What is known of a file on a mirror: see `docs/mirrors.md`. `unknown`: nobody has looked. */
+/** State of a file on a mirror: see `docs/mirrors.md`. `unknown`: not checked yet. */
 export type FileState = 'held' | 'stale' | 'absent' | 'unknown'
 
 type BlockChange = PresenceChange & { readonly kind: 'block' }
 
 /**
- * Found by so many files, wrong bytes are no accident of one of them: nothing of the mirror is
- * believed.
+ * Number of files with wrong bytes at which no file of the mirror is used any more. So many are no
+ * accident.
  */
 const MAX_CORRUPT = 2
 
 /**
- * Contents that may come while everything is looked at; numbers further on are of an index that is
- * gone.
+ * Content numbers up to this far beyond the survey's last one are kept (files indexed during the
+ * survey). Higher numbers belong to a discarded index.
  */
 const MAX_LATE = 2 ** 20
 
@@ -32,26 +32,29 @@ const REASONS = {
   allCorrupt: 'several of its copies have other bytes',
   stale: 'its copy is another version',
   absent: 'it does not have the file',
-  unknown: 'nobody has looked yet whether it has the file',
+  unknown: 'it has not been checked for the file yet',
 } as const
 
-/** What a survey found, by the numbers of contents. */
+/** Result of a survey: the content numbers by state. */
 export interface SurveyedSets {
   readonly held: NumberSet
   readonly stale: NumberSet
   readonly absent: NumberSet
 }
 
-/** What is known of the files of one mirror, by the numbers of their contents. */
+/** What is known of the files of one mirror, by content number. */
 export class MirrorFiles implements Inventory {
   readonly #sets: { readonly [S in SetName]: NumberSet }
   readonly #corrupt = new Map<number, StoredCorruptFile>()
-  /** How many of those were sent whole, with other bytes. */
+  /** Number of corrupt files that were sent completely, with other bytes. */
   #differing = 0
-  /** What single looks told while the mirror is surveyed: newer than what the survey was told. */
-  #lately: Map<number, FileState> | undefined
+  /**
+   * Results of checks during a survey, which are newer than the survey's; undefined without a
+   * survey.
+   */
+  #checkedDuringSurvey: Map<number, FileState> | undefined
 
-  /** @param blocks what mirrors that hold the same share */
+  /** @param blocks pool of blocks that mirrors with equal contents share */
   constructor(blocks: BlockPool) {
     const set = () => new NumberSet(blocks)
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
@@ -89,42 +92,43 @@ export class MirrorFiles implements Inventory {
     return absent.has(number) ? 'absent' : 'unknown'
   }
 
-  /** What somebody has seen just now. */
+  /** Sets the state of a file by a check. */
   mark(number: number, state: FileState): void {
-    this.#lately?.set(number, state)
+    this.#checkedDuringSurvey?.set(number, state)
     this.#mark(number, state)
   }
 
-  /** What a listing says, while it is read. */
+  /** Sets the state of a file by a listing that is being read. */
   markListed(number: number, state: 'held' | 'stale'): void {
-    if (this.#lately?.has(number) !== true) this.#mark(number, state)
+    if (this.#checkedDuringSurvey?.has(number) !== true) this.#mark(number, state)
   }
 
-  /** Whether the mirror's ETag of a content is ours. */
+  /** Notes whether the mirror's ETag of a content is ours. */
   prefer(number: number, isSame: boolean): void {
     const { preferred } = this.#sets
     if (isSame) preferred.add(number)
     else preferred.delete(number)
   }
 
-  /** What it holds, for another thread. */
+  /** Returns the held contents in a form that can be sent to a thread. */
   heldContents(): readonly BlockContent[] {
     return this.#sets.held.contents()
   }
 
-  /** From here on a survey is going on. */
+  /** Marks the start of a survey. */
   beginSurvey(): void {
-    this.#lately = new Map()
+    this.#checkedDuringSurvey = new Map()
   }
 
   endSurvey(): void {
-    this.#lately = undefined
+    this.#checkedDuringSurvey = undefined
   }
 
   /**
-   * Everything was looked at: what is not in it is forgotten, but for contents that came after.
+   * Replaces all states by the result of a complete survey, except those of contents that are
+   * newer.
    *
-   * @param last the highest number that was looked at
+   * @param last highest content number of the survey
    */
   replace(found: SurveyedSets, last: number): void {
     const names = ['held', 'stale', 'absent'] as const
@@ -135,11 +139,11 @@ export class MirrorFiles implements Inventory {
       }
     }
     for (const name of names) this.#sets[name].replace(found[name])
-    for (const [number, state] of this.#lately ?? []) this.#mark(number, state)
+    for (const [number, state] of this.#checkedDuringSurvey ?? []) this.#mark(number, state)
     this.#dropPreferred()
   }
 
-  /** @returns whether that is news: the first time that this file was found so */
+  /** @returns whether the file was not known to be corrupt */
   addCorrupt(corrupt: StoredCorruptFile): boolean {
     const isNew = !this.#corrupt.has(corrupt.number)
     this.#corrupt.set(corrupt.number, corrupt)
@@ -153,7 +157,7 @@ export class MirrorFiles implements Inventory {
     return isKnown
   }
 
-  /** What is to be stored since the last time. */
+  /** Returns the blocks that have changed since the last call. */
   takeChanges(mirror: string): readonly BlockChange[] {
     return SET_NAMES.flatMap((set) =>
       this.#sets[set]
@@ -162,26 +166,26 @@ export class MirrorFiles implements Inventory {
     )
   }
 
-  /** All of it is to be stored, for what was stored is lost. */
+  /** Makes the next `takeChanges` return all blocks, because stored ones were lost. */
   markAllChanged(): void {
     for (const set of Object.values(this.#sets)) set.markAllChanged()
   }
 
-  /** Nothing is known any more. */
+  /** Forgets everything. */
   clear(): void {
     for (const set of Object.values(this.#sets)) set.keepOnly(0, 0)
     this.#corrupt.clear()
     this.#count()
   }
 
-  /** From the store. What is malformed is left out, and looked for again. */
+  /** Adds a stored block. A malformed block is ignored, and its files are checked again. */
   put({ set, block, content }: StoredBlock): void {
     this.#sets[set].put(block, content)
   }
 
   putCorrupt(corrupt: readonly StoredCorruptFile[]): void {
     this.#corrupt.clear()
-    for (const one of corrupt) this.#corrupt.set(one.number, one)
+    for (const file of corrupt) this.#corrupt.set(file.number, file)
     this.#count()
   }
 
@@ -203,7 +207,7 @@ export class MirrorFiles implements Inventory {
   }
 }
 
-/** Whether all of a piece came, and was another one: no accident of the way there. */
+/** Whether a complete piece differed, which is not an accident of the network. */
 function isDiffering({ got }: StoredCorruptFile): boolean {
   return got !== ''
 }

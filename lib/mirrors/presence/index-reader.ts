@@ -3,47 +3,45 @@ import { joinPath } from '../../paths.js'
 import type { Store } from '../../store/store.js'
 import { yieldToRequests } from './yield-to-requests.js'
 
-/** A file of the index, as far as it takes to know it again on a mirror. */
+/** The part of an indexed file that is compared with mirrors. */
 export interface IndexedName {
   readonly path: string
   readonly number: number
   readonly identity: Identity
 }
 
-/** Files read in one go: a tenth of a millisecond in which requests wait. */
+/** Files per read, which blocks requests for 0.1 ms. */
 const PAGE_FILES = 100
-/** Files of folders that are kept, for listings come back to a folder batch by batch. */
+/** Files in cached folders. The cache helps because listings return to a folder batch by batch. */
 const MAX_CACHED_FILES = 1000
-/** Folders that are kept, however large they are: a listing may go through several at once. */
+/** Folders that are cached whatever their size, because a listing may read several at once. */
 const MIN_CACHED_FOLDERS = 8
 
 type Folder = ReadonlyMap<string, IndexedName>
 
-/**
- * Reads the index for those who compare it with mirrors: in small steps, for requests come first.
- */
+/** Reads the index for surveys, in small steps that let requests go first. */
 export class IndexReader {
   readonly #store: Pick<Store, 'sample'>
-  /** Those asked for lately, the last one at the end. */
-  readonly #kept = new Map<string, Folder>()
-  #keptFiles = 0
-  /** What was read behind a folder: listings often go on there. */
+  /** Cached folders, the most recently used last. */
+  readonly #cached = new Map<string, Folder>()
+  #cachedFiles = 0
+  /** Files that were read beyond the last folder, where listings often go on. */
   #ahead: readonly IndexedName[] = []
 
   constructor(store: Pick<Store, 'sample'>) {
     this.#store = store
   }
 
-  /** The files directly in a folder, by their paths; a promise where they are to be read. */
+  /** Returns the files directly in a folder by path; a promise unless the folder is cached. */
   folder(folder: string): Folder | Promise<Folder> {
-    const kept = this.#kept.get(folder)
-    if (kept === undefined) return this.#read(folder)
-    this.#kept.delete(folder)
-    this.#kept.set(folder, kept)
-    return kept
+    const cached = this.#cached.get(folder)
+    if (cached === undefined) return this.#read(folder)
+    this.#cached.delete(folder)
+    this.#cached.set(folder, cached)
+    return cached
   }
 
-  /** Every file, in batches. */
+  /** Yields every file of the index, in batches. */
   all(): AsyncGenerator<readonly IndexedName[], void> {
     return pages(this.#store, '')
   }
@@ -64,23 +62,23 @@ export class IndexReader {
       page = await this.#store.sample(after, PAGE_FILES)
       if (page.length === 0) break
     }
-    this.#keep(folder, files)
+    this.#cache(folder, files)
     return files
   }
 
-  #keep(folder: string, files: Folder): void {
-    this.#keptFiles -= this.#kept.get(folder)?.size ?? 0
-    this.#kept.delete(folder)
-    this.#kept.set(folder, files)
-    this.#keptFiles += files.size
-    for (const [oldest, { size }] of this.#kept) {
+  #cache(folder: string, files: Folder): void {
+    this.#cachedFiles -= this.#cached.get(folder)?.size ?? 0
+    this.#cached.delete(folder)
+    this.#cached.set(folder, files)
+    this.#cachedFiles += files.size
+    for (const [oldest, { size }] of this.#cached) {
       if (
-        this.#kept.size <= MIN_CACHED_FOLDERS ||
-        (this.#keptFiles <= MAX_CACHED_FILES && this.#kept.size <= MAX_CACHED_FILES)
+        this.#cached.size <= MIN_CACHED_FOLDERS ||
+        (this.#cachedFiles <= MAX_CACHED_FILES && this.#cached.size <= MAX_CACHED_FILES)
       )
         break
-      this.#kept.delete(oldest)
-      this.#keptFiles -= size
+      this.#cached.delete(oldest)
+      this.#cachedFiles -= size
     }
   }
 }
@@ -100,8 +98,8 @@ async function* pages(
 }
 
 /**
- * Whether a file is in a folder, and in none below. Asked of every file of the index: it makes no
- * strings.
+ * Returns a test for files directly in a folder. It runs for every file of the index, so it creates
+ * no strings.
  */
 function directlyIn(folder: string): (file: IndexedName) => boolean {
   const start = joinPath(folder, '')

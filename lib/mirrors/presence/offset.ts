@@ -1,48 +1,48 @@
 import { type Listed, TIME_UNITS } from './listings/listing.js'
 
-/** A file as we and a mirror give its time, where both give the same size. */
+/** Our time and a mirror's time of a file for which both have the same size. */
 export interface TimePair {
-  /** Ours, in milliseconds since 1970. */
+  /** Our modification time in milliseconds since 1970. */
   readonly mtimeMs: number
-  /** Theirs, cut to `mtimePrecision`. */
+  /** The mirror's entry, whose time is cut to `mtimePrecision`. */
   readonly listed: Listed
 }
 
 const STEP_MS = 15 * 60_000
 const MIN_STEPS = -12 * 4
 const MAX_STEPS = 14 * 4
-/** Of the pairs that have a time. */
-const ENOUGH = 0.9
-/** Fewer may agree by chance. */
-const FEWEST = 3
+/** Share of the pairs with a time that must fit an offset. */
+const MIN_FITTING_SHARE = 0.9
+/** Fewer pairs may fit an offset other than 0 by chance. */
+const MIN_PAIRS = 3
 
 /**
- * Finds what a mirror's times are off by, because it lists them in its own time zone: a multiple of
- * 15 minutes, from 12 hours before UTC to 14 after, by which 9 of 10 files differ. Where several
- * would do, as with times to the day, it is the one that fits most files, and of those the one
- * nearest to none. Of fewer than three files, only none is believed.
+ * Finds the offset of a mirror's times, which exists because the mirror lists them in its own time
+ * zone. The offset is a multiple of 15 minutes from UTC-12 to UTC+14 by which 9 of 10 files differ.
+ * If several fit, as with times cut to the day, the one that fits most files wins, and then the one
+ * nearest to 0. With fewer than three files, only 0 is accepted.
  *
- * @returns milliseconds to add to a true time for the listed one; undefined where there is no such
+ * @returns milliseconds to add to a true time to get the listed one; undefined if no offset fits
  */
 export function findOffset(pairs: Iterable<TimePair>): number | undefined {
-  // How many pairs begin to fit at an offset, less how many cease to: the sum up to an offset is
-  // how many fit it.
+  // Per offset, the number of pairs that start to fit minus those that cease to. The sum up to an
+  // offset is the number of pairs that fit it.
   const changes = new Int32Array(MAX_STEPS - MIN_STEPS + 2)
   let count = 0
   for (const { mtimeMs, listed } of pairs) {
     if (listed.mtime === undefined) continue
     count += 1
-    // It fits where `listed ≤ ours + offset < listed + unit`.
-    const apart = listed.mtime - mtimeMs
-    const from = Math.max(MIN_STEPS, Math.ceil(apart / STEP_MS))
-    const to = Math.min(MAX_STEPS, Math.ceil((apart + TIME_UNITS[listed.mtimePrecision]) / STEP_MS) - 1)
+    // A pair fits if `listed ≤ ours + offset < listed + unit`.
+    const difference = listed.mtime - mtimeMs
+    const from = Math.max(MIN_STEPS, Math.ceil(difference / STEP_MS))
+    const to = Math.min(MAX_STEPS, Math.ceil((difference + TIME_UNITS[listed.mtimePrecision]) / STEP_MS) - 1)
     if (from > to) continue
     changes[from - MIN_STEPS] = (changes[from - MIN_STEPS] ?? 0) + 1
     changes[to - MIN_STEPS + 1] = (changes[to - MIN_STEPS + 1] ?? 0) - 1
   }
   if (count === 0) return undefined
   const best = bestOffset(changes)
-  if (best.fitting < count * ENOUGH || (count < FEWEST && best.offset !== 0)) return undefined
+  if (best.fitting < count * MIN_FITTING_SHARE || (count < MIN_PAIRS && best.offset !== 0)) return undefined
   return best.offset * STEP_MS
 }
 

@@ -1,57 +1,57 @@
 import type { StoredCorruptFile, StoredSurvey } from '../../store/states.js'
 import type { PersistedMirror } from './persistence.js'
 
-/** Other bytes than ours in a mirror's copy of a file, or fewer. */
+/** A mirror's copy of a file with other bytes than ours, or with fewer. */
 export interface CorruptFile {
   /** Id of the mirror. */
   readonly mirror: string
   /** Repository path. */
   readonly path: string
   readonly url: string
-  /** First and last byte of the piece that was compared, from 0. */
+  /** First and last byte of the compared piece, counted from 0. */
   readonly start: number
   readonly end: number
-  /** SHA-256 of that piece in hexadecimal. */
+  /** SHA-256 of our piece in hexadecimal. */
   readonly expected: string
-  /** The same of what the mirror sent; absent where it did not send all of it, twice in a row. */
+  /** SHA-256 of the mirror's piece in hexadecimal; absent if the piece was incomplete twice. */
   readonly got?: string
   readonly at: Date
 }
 
-/** How a mirror was surveyed the last time. */
+/** Last survey of a mirror. */
 export interface SurveyReport {
-  /** `rsync`, `ftp`, `http`, or `head` where it has no listing, and each file is asked for. */
+  /** `rsync`, `ftp`, `http`, or `head` if the mirror has no listing and each file was checked. */
   readonly source: string
   readonly at: Date
-  /** Whether everything was read. What was known before stays where it was not. */
+  /** Whether everything was read. Otherwise, earlier knowledge of the rest stays valid. */
   readonly complete: boolean
   readonly reason?: string
-  /** Files that the mirror listed, whether they are ours or not. */
+  /** Number of files that the mirror listed, including files that we do not have. */
   readonly files: number
-  /** Milliseconds that its times are off by, for its time zone. */
+  /** Offset of its times in milliseconds, caused by its time zone. */
   readonly offset?: number
-  /** When it was last surveyed completely. */
+  /** Time of the last complete survey. */
   readonly completed?: Date
 }
 
 /** What is known of a mirror's files. */
 export type MirrorPresence =
-  /** It is taken to hold every file. */
+  /** The mirror is assumed to hold every file. */
   | { readonly kind: 'assumed' }
   | {
       readonly kind: 'checked'
-      /** Files that it holds, by evidence: those that clients are sent for. */
+      /** Number of files that it is known to hold. Clients are sent there for these only. */
       readonly held: number
-      /** Files of which it has another version. */
+      /** Number of files of which it has another version. */
       readonly stale: number
       readonly absent: number
       readonly corrupt: readonly CorruptFile[]
       readonly survey?: SurveyReport
-      /** Bytes a second, as challenges by this process measure it: a moving average. */
+      /** Speed in bytes per second, a moving average of this process's challenges. */
       readonly speed?: number
     }
 
-/** @param speed in bytes a second; undefined where it was not measured */
+/** @param speed bytes per second; undefined if not measured */
 export function presenceOf(
   { files, survey }: Pick<PersistedMirror, 'files' | 'survey'>,
   speed?: number,

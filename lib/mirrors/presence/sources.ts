@@ -7,13 +7,13 @@ import { listRsync } from './listings/rsync.js'
 
 export type SourceKind = 'rsync' | 'ftp' | 'http'
 
-/** One way to list what a mirror holds. */
+/** A URL by which a mirror lists its files. */
 export interface SurveySource {
   readonly kind: SourceKind
   readonly url: string
 }
 
-/** The ways to list a mirror, best first: rsync and FTP tell exact sizes, and all there is. */
+/** Returns a mirror's sources, best first: rsync and FTP list exact sizes, and all files. */
 export function sourcesOf({ rsync, urls }: Pick<Mirror, 'rsync' | 'urls'>): readonly SurveySource[] {
   const ftp = urls.find((url) => url.startsWith('ftp:'))
   const http = httpUrlOf({ urls })
@@ -24,12 +24,12 @@ export function sourcesOf({ rsync, urls }: Pick<Mirror, 'rsync' | 'urls'>): read
   ]
 }
 
-/** The base URL by which single files are looked at. */
+/** Returns the base URL by which single files are checked. */
 export function httpUrlOf({ urls }: Pick<Mirror, 'urls'>): string | undefined {
   return urls.find((url) => url.startsWith('https:')) ?? urls.find((url) => url.startsWith('http:'))
 }
 
-/** What a mirror says it has. */
+/** Lists the files of a source. */
 export function listSource(
   { kind, url }: SurveySource,
   options: ListingOptions,
@@ -45,7 +45,7 @@ export function listSource(
   }
 }
 
-/** As rsync itself would take it. A daemon that was given no user is to be told none. */
+/** Returns the password that rsync would use. Without a user name in the URL, none is sent. */
 function passwordFor(url: string): string {
   return new URL(url).username === '' ? '' : (process.env.RSYNC_PASSWORD ?? '')
 }

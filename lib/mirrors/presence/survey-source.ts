@@ -10,15 +10,15 @@ import type { BlockPool } from './sets/block-pool.js'
 import { listSource, type SurveySource } from './sources.js'
 import { type SurveyResult, type SurveyTarget, survey } from './survey.js'
 
-/** What to survey, and by which of a mirror's sources. */
+/** A survey of a mirror by one of its sources. */
 export interface SourceSurvey {
   readonly source: SurveySource
   readonly includes: PathFilter
-  /** Whether the mirror carries a path at all. */
+  /** Returns true for paths that match the globs of a partial mirror. */
   readonly carries: (path: string) => boolean
-  /** What the mirror's times were off by the last time. */
+  /** Offset of the mirror's times in the last survey. */
   readonly previousOffset: number | undefined
-  /** Whether its host may have private addresses that its URL does not name. */
+  /** Whether the host may have private addresses that its URL does not name. */
   readonly allowsPrivate: boolean
 }
 
@@ -31,7 +31,7 @@ export interface SourceSurveyDependencies {
   readonly signal: AbortSignal
 }
 
-/** Compares what a source lists with the index, and marks the files. */
+/** Compares the listing of a source with the index, and marks the files. */
 export async function surveySource(
   { source, includes, carries, previousOffset, allowsPrivate }: SourceSurvey,
   files: SurveyTarget,

@@ -6,14 +6,14 @@ import { type BlockContent, NumberSet } from './sets/number-set.js'
 import type { SurveyResult } from './survey.js'
 import type { SurveyJob, SurveyMessage } from './survey-work.js'
 
-/** Milliseconds in which a thread that was told to end has to be through. */
+/** Time in which an aborted thread must end before it is terminated. */
 const STOP_TIMEOUT_MS = 5000
 
 /**
- * Surveys a mirror in a thread of its own, so that requests hardly notice: of large indexes, for a
- * thread takes a quarter of a second to begin. What is found is marked as it is told.
+ * Surveys a mirror in a worker thread, so that requests are hardly delayed. A thread needs 0.25 s
+ * to start, so it is worth while for large indexes only. Files are marked as results arrive.
  *
- * @throws MirroredByError ERR_SURVEY where the thread fails
+ * @throws MirroredByError ERR_SURVEY if the thread fails
  */
 export async function surveyInThread(
   job: Omit<SurveyJob, 'held'>,
@@ -25,10 +25,10 @@ export async function surveyInThread(
     workerData: { ...job, held: files.heldContents() } satisfies SurveyJob,
     execArgv: [],
   })
-  let patience: NodeJS.Timeout | undefined
+  let stopTimer: NodeJS.Timeout | undefined
   const end = (): void => {
     worker.postMessage('end')
-    patience ??= setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS)
+    stopTimer ??= setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MS)
   }
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
@@ -42,7 +42,7 @@ export async function surveyInThread(
       worker.on('exit', () => reject(failure('its thread ended')))
     })
   } finally {
-    clearTimeout(patience)
+    clearTimeout(stopTimer)
     signal.removeEventListener('abort', end)
   }
 }

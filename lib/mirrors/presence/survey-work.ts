@@ -11,21 +11,22 @@ import type { SurveySource } from './sources.js'
 import type { SurveyResult, SurveyTarget } from './survey.js'
 import { surveySource } from './survey-source.js'
 
-/** What a thread is to survey. */
+/** The survey that a thread performs. */
 export interface SurveyJob {
   /** The SQLite file of the index. */
   readonly index: string
   readonly source: SurveySource
-  /** Globs of what is not part of the repository, and of what the mirror carries. */
+  /** Globs of ignored files. */
   readonly ignore: readonly string[]
+  /** Globs of a partial mirror. */
   readonly paths: readonly string[]
   readonly previousOffset: number | undefined
   readonly allowsPrivate: boolean
-  /** What the mirror is known to hold. */
+  /** Contents that the mirror is known to hold. */
   readonly held: readonly BlockContent[]
 }
 
-/** What a thread tells. */
+/** Message from the thread. */
 export type SurveyMessage =
   | { readonly kind: 'marks'; readonly held: Float64Array; readonly stale: Float64Array }
   | {
@@ -35,7 +36,7 @@ export type SurveyMessage =
     }
   | { readonly kind: 'done'; readonly surveyed: SurveyResult }
 
-/** Marks a message: they cost the thread that answers requests a tenth of a millisecond. */
+/** Marks per message, which the main thread handles in 0.1 ms. */
 const MAX_MARKS_PER_MESSAGE = 1000
 
 if (parentPort === null) throw new Error('survey-work runs in a worker thread only')
@@ -43,17 +44,17 @@ const port = parentPort
 const job: SurveyJob = workerData
 const post = (message: SurveyMessage): void => port.postMessage(message)
 
-/** Passes on what is found, and keeps none of it. */
+/** Sends results to the main thread. */
 class MessageSink implements SurveyTarget {
-  readonly #known: NumberSet
+  readonly #held: NumberSet
   #marks: { readonly held: number[]; readonly stale: number[] } = { held: [], stale: [] }
 
-  constructor(known: NumberSet) {
-    this.#known = known
+  constructor(held: NumberSet) {
+    this.#held = held
   }
 
   stateOf(number: number): FileState {
-    return this.#known.has(number) ? 'held' : 'unknown'
+    return this.#held.has(number) ? 'held' : 'unknown'
   }
 
   markListed(number: number, state: 'held' | 'stale'): void {
@@ -75,14 +76,14 @@ class MessageSink implements SurveyTarget {
 }
 
 const controller = new AbortController()
-// The only thing that is ever said: to end.
+// The only message to this thread is the request to end.
 port.once('message', () => controller.abort())
 
 const { index, source, ignore, paths, previousOffset, allowsPrivate, held } = job
 const blocks = new BlockPool()
-const known = new NumberSet(blocks)
-for (const { block, content } of held) known.put(block, content)
-const sink = new MessageSink(known)
+const heldSet = new NumberSet(blocks)
+for (const { block, content } of held) heldSet.put(block, content)
+const sink = new MessageSink(heldSet)
 const store = sqliteStore(index)
 const resolver = systemResolver()
 const dispatcher = await guardedAgent(resolver, { allowsPrivate })

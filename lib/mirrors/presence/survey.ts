@@ -13,53 +13,55 @@ import { yieldToRequests } from './yield-to-requests.js'
 
 export interface SurveyDependencies {
   readonly index: IndexReader
-  /** Whether the mirror carries a path at all. */
+  /** Returns true for paths that match the globs of a partial mirror. */
   readonly carries: (path: string) => boolean
   /**
-   * Whether a file is not there when it is not listed. Web servers hide some names from their
-   * indexes, and files behind links that a listing cannot follow are not in it.
+   * Whether a file that is not listed does not exist. Not so for HTTP: web servers hide some names
+   * from their indexes, and a listing cannot follow links.
    */
   readonly isExhaustive: boolean
-  /** Whether its times are in no time zone of the mirror's. */
+  /** Whether the listing's times are in UTC, not in the mirror's time zone. */
   readonly isUtc: boolean
-  /** Shared by all sets. */
+  /** Pool of blocks that all sets share. */
   readonly blocks: BlockPool
   readonly random: Random
 }
 
-/** What is told of what a survey finds: `MirrorFiles`, or who passes it on to that. */
+/** Receiver of a survey's results: `MirrorFiles`, or a sink that sends them to another thread. */
 export type SurveyTarget = Pick<MirrorFiles, 'stateOf' | 'markListed' | 'replace'>
 
 export interface SurveyResult {
   readonly outcome: Omit<ListingOutcome, 'links'>
-  /** Milliseconds that the mirror's times are off by; undefined where it keeps none of ours. */
+  /**
+   * Offset of the mirror's times in milliseconds; undefined if the mirror does not keep our times.
+   */
   readonly offset: number | undefined
   /**
-   * Whether files were compared by another offset than that: the first few thousand told of another
-   * one.
+   * Whether files were compared with another offset, which the first few thousand entries
+   * suggested.
    */
   readonly offsetChanged: boolean
-  /** Files of ours that the listing could not tell of: single looks may. */
+  /** Number of our files for which the listing gives no certain result. Checks may give one. */
   readonly unsure: number
 }
 
-/** Pairs of times by which an offset is found, taken evenly from the whole listing. */
+/** Size of the sample of times by which an offset is found. */
 const MAX_PAIRS = 5000
 
 /**
- * Compares a mirror's listing with the index, and marks its files. What is found is marked as the
- * listing is read; what is not there, at its end, and only where it is complete.
+ * Compares a mirror's listing with the index, and marks its files. Listed files are marked while
+ * the listing is read; absent files are marked at its end, and only if it is complete.
  *
- * @param previousOffset what the mirror's times were off by the last time, for when the beginning
- * of the listing does not tell
+ * @param previousOffset offset of the mirror's times in the last survey, in case the first entries
+ * show none
  */
 export async function survey(
   listing: Listing,
   files: SurveyTarget,
   previousOffset: number | undefined,
-  parts: SurveyDependencies,
+  dependencies: SurveyDependencies,
 ): Promise<SurveyResult> {
-  const comparison = new ListingComparison(files, previousOffset, parts)
+  const comparison = new ListingComparison(files, previousOffset, dependencies)
   for await (const batch of listing) await comparison.take(batch)
   const { links, ...outcome } = await listing.outcome
   const { offset, offsetChanged } = await comparison.finish()
@@ -73,22 +75,22 @@ class ListingComparison {
   readonly #previousOffset: number | undefined
   readonly #held: NumberSet
   readonly #stale: NumberSet
-  /** Listed, in a way that does not tell whether they are ours. */
+  /** Files whose entries do not show whether the copy is ours. */
   readonly #unsure: NumberSet
   readonly #pairs: TimePair[] = []
   #pairCount = 0
-  /** What waits for an offset; undefined once that is decided. */
+  /** Entries that wait until the offset is known; undefined afterwards. */
   #waiting: { readonly file: IndexedName; readonly remote: RemoteFile }[] | undefined = []
   #offset: number | undefined
   unsure = 0
 
-  constructor(files: SurveyTarget, previousOffset: number | undefined, parts: SurveyDependencies) {
+  constructor(files: SurveyTarget, previousOffset: number | undefined, dependencies: SurveyDependencies) {
     this.#files = files
-    this.#dependencies = parts
+    this.#dependencies = dependencies
     this.#previousOffset = previousOffset
-    this.#held = new NumberSet(parts.blocks)
-    this.#stale = new NumberSet(parts.blocks)
-    this.#unsure = new NumberSet(parts.blocks)
+    this.#held = new NumberSet(dependencies.blocks)
+    this.#stale = new NumberSet(dependencies.blocks)
+    this.#unsure = new NumberSet(dependencies.blocks)
   }
 
   async take(batch: readonly RemoteFile[]): Promise<void> {
@@ -96,8 +98,8 @@ class ListingComparison {
     for (const remote of batch) {
       const pause = yieldToRequests()
       if (pause !== undefined) await pause
-      const asked = index.folder(splitPath(remote.path)[0])
-      const folder = asked instanceof Promise ? await asked : asked
+      const read = index.folder(splitPath(remote.path)[0])
+      const folder = read instanceof Promise ? await read : read
       const file = folder.get(remote.path)
       if (file === undefined || !carries(file.path)) continue
       this.#match(file, remote)
@@ -105,14 +107,14 @@ class ListingComparison {
     }
   }
 
-  /** The listing is at its end. */
+  /** Compares what is left at the end of the listing. */
   async finish(): Promise<Pick<SurveyResult, 'offset' | 'offsetChanged'>> {
     await this.#decide()
     const offset = findOffset(this.#pairs)
     return { offset, offsetChanged: offset !== undefined && offset !== this.#offset }
   }
 
-  /** Nothing was left out: what was not seen is not there. */
+  /** Marks files as absent that a complete listing does not contain. */
   async conclude(links: SymlinkMap): Promise<void> {
     const absent = new NumberSet(this.#dependencies.blocks)
     let last = -1
@@ -139,14 +141,17 @@ class ListingComparison {
     else this.#waiting.push({ file, remote })
   }
 
-  /** A sample that every pair has the same chance to be in. */
+  /**
+   * Adds a pair to the sample, in which every pair has the same chance to be (reservoir sampling).
+   */
   #addPair(mtimeMs: number, { size, sizePrecision, mtime, mtimePrecision }: RemoteFile): void {
     this.#pairCount += 1
     const isFew = this.#pairs.length < MAX_PAIRS
-    const place = isFew ? this.#pairs.length : Math.floor(this.#dependencies.random() * this.#pairCount)
-    if (place >= MAX_PAIRS) return
-    // Without its path, which is a slice of the whole text that it came with.
-    this.#pairs[place] = { mtimeMs, listed: { size, sizePrecision, mtime, mtimePrecision } }
+    const index = isFew ? this.#pairs.length : Math.floor(this.#dependencies.random() * this.#pairCount)
+    if (index >= MAX_PAIRS) return
+    // Copied without the path, which is a slice that would keep a whole chunk of the listing in
+    // memory.
+    this.#pairs[index] = { mtimeMs, listed: { size, sizePrecision, mtime, mtimePrecision } }
   }
 
   async #decide(): Promise<void> {
@@ -165,7 +170,7 @@ class ListingComparison {
     const verdict = compare(timesOf(file.identity), remote, this.#offset)
     if (verdict === 'unsure') this.#unsure.add(file.number)
     else if (verdict === 'differs' || verdict === 'earlier') {
-      // Whoever lists a file twice is believed the worse.
+      // If a file is listed twice, the worse result counts.
       this.#held.delete(file.number)
       this.#stale.add(file.number)
       this.#files.markListed(file.number, 'stale')
@@ -175,12 +180,12 @@ class ListingComparison {
     }
   }
 
-  /** What a single look has shown stays so, where the listing does not speak against it. */
+  /** Keeps the result of an earlier check, which the listing does not contradict. */
   #asBefore({ number }: IndexedName): 'held' | 'unsure' {
     return this.#files.stateOf(number) === 'held' ? 'held' : 'unsure'
   }
 
-  /** A file that was not found under its own name may be there over a link, as it is here. */
+  /** Looks for a file behind a symbolic link that the mirror has in the same place as we do. */
   async #behindLink(file: IndexedName, links: SymlinkMap): Promise<'held' | 'absent' | 'unsure'> {
     const { path, identity } = file
     const real = links.resolve(path)

@@ -1,59 +1,58 @@
 import { isMainThread } from 'node:worker_threads'
 
-/**
- * Milliseconds of work in one go: about what a request takes, so that those who come meanwhile
- * hardly notice.
- */
+/** Length of a slice of work: about as long as a request takes, which is then hardly delayed. */
 const SLICE_MS = 0.25
 /**
- * Milliseconds between two slices, beyond which somebody else had to do there: a request, or
- * another process.
+ * A longer pause between two slices shows that the event loop or the processor is busy otherwise.
  */
 const QUIET_MS = 0.1
-/** Milliseconds for which more of that is expected. */
+/** Time for which the event loop then counts as busy. */
 const BUSY_MS = 50
 /**
- * Milliseconds of rest between two slices then. Who never rests is taken off the processor when a
- * request comes.
+ * Rest after each slice while the event loop is busy. The system preempts a thread that never
+ * rests.
  */
 const REST_MS = 1
 
 const waiting: (() => void)[] = []
-/** When the slice under way began and when the last one ended, by the steady clock. */
-let began = Number.NEGATIVE_INFINITY
-let ended = Number.NEGATIVE_INFINITY
+/** Start of the current slice and end of the last one, by the steady clock. */
+let startedAt = Number.NEGATIVE_INFINITY
+let endedAt = Number.NEGATIVE_INFINITY
 let busyUntil = Number.NEGATIVE_INFINITY
 
 /**
- * Lets requests go first: to be asked often by whoever has much to do in the thread that answers
- * them. All of those share one slice of a quarter of a millisecond a turn of the event loop,
- * however many they are. As long as others are busy too, a slice is followed by a rest.
+ * Yields to pending requests. Call it often in long loops on the main thread. All callers share one
+ * 0.25 ms slice per turn of the event loop; while the loop is busy, 1 ms of rest follows each
+ * slice.
  *
- * @returns what to wait for; undefined where there is time left
+ * @returns a promise to wait for; undefined while the slice lasts
  */
 export function yieldToRequests(): Promise<void> | undefined {
   const now = performance.now()
-  if (now - began < SLICE_MS) return undefined
+  if (now - startedAt < SLICE_MS) return undefined
   return new Promise((resolve) => {
     if (waiting.push(resolve) === 1) waitForTurn(now)
   })
 }
 
 function waitForTurn(now: number): void {
-  ended = now
+  endedAt = now
   setImmediate(turn)
 }
 
 function turn(): void {
   const now = performance.now()
-  if (now - ended > QUIET_MS) busyUntil = now + BUSY_MS
+  if (now - endedAt > QUIET_MS) busyUntil = now + BUSY_MS
   if (isMainThread && now < busyUntil) setTimeout(resume, REST_MS)
   else resume()
 }
 
-/** Begins a slice: who waits longest has as much of it as it needs, and others what is left. */
+/**
+ * Starts a slice and resumes the caller that has waited longest. Other waiters are resumed one per
+ * turn.
+ */
 function resume(): void {
-  began = performance.now()
+  startedAt = performance.now()
   waiting.shift()?.()
   if (waiting.length > 0) setImmediate(() => waitForTurn(performance.now()))
 }

@@ -67,7 +67,10 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     const { origin, port } = await open(t, { ...options, probe: { interval: '1h' }, presence: SELDOM })
     await untilSurveyed(origin)
     assert.deepEqual(await given(port, 'a.bin'), [])
-    assert.match(reasonOf(origin.rank('a.bin', '198.51.100.1').omitted, 'm0') ?? '', /^nobody has looked/)
+    assert.match(
+      reasonOf(origin.rank('a.bin', '198.51.100.1').omitted, 'm0') ?? '',
+      /^it has not been checked/,
+    )
     for (const { mirror } of copies) mirror.fault = undefined
     await untilGiven(port, 'a.bin', ALL)
     const asked = copies.flatMap(({ mirror }) => mirror.requests.filter(({ method }) => method === 'HEAD'))
