@@ -119,7 +119,8 @@ describe('refused, with the reason:', () => {
   }
   test('records that cannot be read', () => {
     const bytes = Buffer.from(good)
-    // The record begins behind the tree and its 16 zeros; a map of 31 + 65,821 and more pairs is longer than the file.
+    // The record begins behind the tree and its 16 zeros; a map of 31 + 65,821 and more pairs is
+    // longer than the file.
     const start = bytes.indexOf(Buffer.alloc(16), 12 * 6) + 16
     bytes.fill(0xff, start, start + 20)
     assert.throws(() => new Database(bytes), { message: /^it is damaged \(.+\); download it again$/ })
@@ -136,7 +137,10 @@ const FULL = mmdb({
 })
 const ADDRESSES = Object.keys(RECORDS).flatMap((_, index) => [`${20 + index}.1.2.3`, `2606:${index}::1`])
 
-/** Takes the bytes or refuses them; a database that was taken answers or throws what `locate` catches. */
+/**
+ * Takes the bytes or refuses them; a database that was taken answers or throws what `locate`
+ * catches.
+ */
 function tryAll(bytes: Buffer): 'taken' | 'refused' {
   let taken: Database
   try {

@@ -39,7 +39,10 @@ const PLACES = {
   Apia: [-13.83, -171.77],
 } satisfies Record<string, Coordinates>
 
-/** Kilometres as tables of flights and atlases have them, which differ by the places they take for a city's middle. */
+/**
+ * Kilometres as tables of flights and atlases have them, which differ by the places they take for a
+ * city's middle.
+ */
 const KNOWN: readonly (readonly [from: keyof typeof PLACES, to: keyof typeof PLACES, kilometres: number])[] =
   [
     ['Frankfurt', 'New York', 6205],

@@ -285,7 +285,10 @@ test('a file that cannot be used is refused at the start, by name and reason', a
   await assert.rejects(openLocator({ geo: [folder] }), { code: 'ERR_GEO', message: /EISDIR/ })
 })
 
-/** A database with a record that cannot be read, that of 8.50.0.0/16, and is not among those tried when it is opened. */
+/**
+ * A database with a record that cannot be read, that of 8.50.0.0/16, and is not among those tried
+ * when it is opened.
+ */
 function partlyDamaged(): Buffer {
   const networks = Object.fromEntries(
     Array.from({ length: 4096 }, (_, index) => [

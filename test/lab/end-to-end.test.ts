@@ -29,7 +29,8 @@ const ALL = ['m0', 'm1', 'm2']
 
 /**
  * Time in which one of four pieces of one of three files is fetched from one of two mirrors, with
- * about twenty pieces a second: little more than a second on average, and hardly ever longer than this.
+ * about twenty pieces a second: little more than a second on average, and hardly ever longer than
+ * this.
  */
 const CHALLENGES_MS = 20_000
 

@@ -6,7 +6,10 @@ export const PROBES_MS = 4000
 export const SURVEYS_MS = 2000
 /** Tolerance for a slow machine. */
 export const SPARE_MS = 2000
-/** Bytes per second of the origin on each connection, so that mirrors serve their part of a download. */
+/**
+ * Bytes per second of the origin on each connection, so that mirrors serve their part of a
+ * download.
+ */
 export const RATE = 2 * 1024 * 1024
 /** About twenty pieces a second. */
 export const CHALLENGE = { bytesPerHour: '8GiB', recheckInterval: '1s' }

@@ -13,7 +13,7 @@ describe('an address is private', () => {
     '0.0.0.0',
     '224.0.0.1',
     '255.255.255.255',
-    '192.0.2.1', // of documentation, and so of nobody
+    '192.0.2.1', // reserved for documentation
     '::1',
     '::',
     'fd00::1',

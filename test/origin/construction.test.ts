@@ -46,7 +46,10 @@ async function outputOf(setup: Setup, program: string): Promise<string> {
   return finished.stdout
 }
 
-/** All that may be opened: a watched mirrors file, both stores, timers of adaptive weights and of a trace file. */
+/**
+ * All that may be opened: a watched mirrors file, both stores, timers of adaptive weights and of a
+ * trace file.
+ */
 const OPTIONS = `{
   root: setup.root,
   mirrors: setup.mirrors,

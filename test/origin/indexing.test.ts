@@ -20,7 +20,10 @@ import { temporaryFolder, writeFiles } from '../support/folder.js'
 import { startOrigin } from '../support/origin.js'
 import { until } from '../support/until.js'
 
-/** Within which a change must be in the index, in milliseconds; the settling time is the default one. */
+/**
+ * Within which a change must be in the index, in milliseconds; the settling time is the default
+ * one.
+ */
 const PROMISED = 2000
 
 function sha256(content: string | Uint8Array): string {
@@ -185,7 +188,7 @@ it('reads no byte of an unchanged repository at the next start', async (t) => {
   }
   assert.deepEqual(await run(), { files: 4, hashed: 4, bytes: 4, digest: sha256('b') })
   assert.deepEqual(await run(), { files: 4, hashed: 0, bytes: 0, digest: sha256('b') })
-  // What changed while nobody looked, and nothing else.
+  // Only what changed while no process was running.
   writeFiles(root, { 'sub/b.txt': 'B' })
   rmSync(join(root, 'sub/deep'), { recursive: true })
   unlinkSync(join(root, 'c.txt'))

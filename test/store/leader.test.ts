@@ -10,7 +10,10 @@ const HOUR = 3_600_000
 /** Of a host that is not this one: whether it lives is told by its silence alone. */
 const ELSEWHERE = 'elsewhere.example/4711/0'
 
-/** A process that shares the store, with clocks of its own. Nothing happens unless it is told to look. */
+/**
+ * A process that shares the store, with clocks of its own. Nothing happens unless it is told to
+ * look.
+ */
 class Member {
   readonly #leader: Leader
   readonly store: Store

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { sqliteStore } from '../../lib/store/sqlite.js'
 import { fileAt, put } from '../support/files.js'
 
-// A process of its own: opens one new index after the other, each at the same moment as others do, and puts a file in it.
+// A process of its own: opens one new index after the other, each at the same moment as others do,
+// and puts a file in it.
 const [folder = '', moment = '', count = '', name = ''] = process.argv.slice(2)
 for (let index = 0; index < Number(count); index += 1) {
   while (Date.now() < Number(moment) + index * 10) {

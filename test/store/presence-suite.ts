@@ -67,7 +67,9 @@ export class Follower {
     this.#store = store
   }
 
-  /** What was told since the last time, each as a line of its own, sorted: `mirror set block: hex`. */
+  /**
+   * What was told since the last time, each as a line of its own, sorted: `mirror set block: hex`.
+   */
   async news(): Promise<readonly string[]> {
     const { version, whole, blocks } = await this.#store.presence(this.#version)
     if (whole) this.#blocks.clear()

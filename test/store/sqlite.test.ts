@@ -98,7 +98,8 @@ test('a new index and one brought up from each older version have the same schem
   const folder = temporaryFolder(context)
   const fresh = join(folder, 'fresh.sqlite')
   await sqliteStore(fresh).close()
-  // Version 0 is the empty file that every index begins as; each released version is another line here.
+  // Version 0 is the empty file that every index begins as; each released version is another line
+  // here.
   const released: readonly string[] = ['', VERSION_1]
   assert.equal(released.length, SCHEMA_VERSION, 'add the schema of the version before the new step')
   for (const [version, schema] of released.entries()) {
@@ -174,7 +175,7 @@ test('the schema is what the first release wrote', async (context) => {
 
 test('a step that fails leaves the version as it was', (context) => {
   const file = join(temporaryFolder(context), 'index.sqlite')
-  // Somebody else's table stands where ours would be.
+  // A table of another program has the name of ours.
   edit(file, 'CREATE TABLE pieces (theirs TEXT)')
   assertRefused(() => sqliteStore(file), file, /already exists/)
   assert.equal(pragma(file, 'user_version'), 0)

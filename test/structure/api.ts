@@ -109,7 +109,9 @@ class Api {
     return new Set([...exports.keys(), ...starred.filter((name) => name !== 'default')])
   }
 
-  /** Whether a name that stands in a file is declared there, or imported from another file of ours. */
+  /**
+   * Whether a name that stands in a file is declared there, or imported from another file of ours.
+   */
   #isOwn({ module, name }: Reference): boolean {
     const { declarations, imports } = this.#file(module)
     const imported = imports.get(name)

@@ -1,6 +1,9 @@
 import { parseSync } from 'oxc-parser'
 
-/** Words that send a reader to the dictionary, or back to the sentence before; the plain word stands behind. */
+/**
+ * Words that send a reader to the dictionary, or back to the sentence before; the plain word stands
+ * behind.
+ */
 export const BANNED: Readonly<Record<string, string>> = {
   whoever: 'the client, the caller, the reader: name it',
   whomever: 'name it',

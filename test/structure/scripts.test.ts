@@ -9,7 +9,9 @@ const { scripts } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8
   readonly scripts: Readonly<Record<string, string>>
 }
 
-/** The test files that a script names, as the shell of Node 20 expands it: `*` stands for no `/`. */
+/**
+ * The test files that a script names, as the shell of Node 20 expands it: `*` stands for no `/`.
+ */
 function globsOf(script: string): readonly RegExp[] {
   const words = (scripts[script] ?? '').split(' ').filter((word) => word.endsWith('.test.js'))
   return words.map((word) => new RegExp(`^${word.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`))

@@ -125,7 +125,10 @@ export class Member {
     return (await this.ask()).hashed ?? 0
   }
 
-  /** Waits until the index has this content of a file, and returns after how many milliseconds it had. */
+  /**
+   * Waits until the index has this content of a file, and returns after how many milliseconds it
+   * had.
+   */
   async sees(path: string, content: string, limit?: number): Promise<number> {
     const begun = performance.now()
     const expected = sha256(content)

@@ -1,6 +1,6 @@
 /**
- * Returns an object that has some methods of its own and otherwise those of `target`. Spreading does
- * not do that for an instance of a class, because its methods are in the prototype.
+ * Returns an object that has some methods of its own and otherwise those of `target`. Spreading
+ * does not do that for an instance of a class, because its methods are in the prototype.
  */
 export function overridden<T extends object>(target: T, methods: Partial<NoInfer<T>>): T {
   return new Proxy(target, {

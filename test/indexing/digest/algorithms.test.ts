@@ -4,7 +4,10 @@ import fc from 'fast-check'
 import { createIncrementalHash } from '../../../lib/indexing/digest/algorithms.js'
 import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
 
-/** Of the empty input, of `abc`, and of `123456789`, as the algorithms' specifications and catalogues give them. */
+/**
+ * Of the empty input, of `abc`, and of `123456789`, as the algorithms' specifications and
+ * catalogues give them.
+ */
 const VECTORS: { readonly [A in Algorithm]: readonly [empty: string, abc: string, digits: string] } = {
   'sha-256': [
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',

@@ -138,7 +138,8 @@ test('a file that is replaced by rename while it is read never has those of the 
     renamed = true
   })
   assert.ok(renamed)
-  // To lose its name is a change of the old file's ctime, and then there are none; never those of the other.
+  // To lose its name is a change of the old file's ctime, and then there are none; never those of
+  // the other.
   const its = digested && { identity: digested.identity, sha256: hexOf(digested, 'sha-256') }
   assert.deepEqual(its ?? { identity: before, sha256: sha256(bytes) }, {
     identity: before,

@@ -9,7 +9,10 @@ import { type FolderListing, walk } from '../../../lib/indexing/repository/walk.
 import { createPathFilter } from '../../../lib/paths.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 
-/** More files than are sent at once, in several folders; written once, for no test here changes them. */
+/**
+ * More files than are sent at once, in several folders; written once, for no test here changes
+ * them.
+ */
 const many = temporaryFolder({ after: (hook) => after(hook as () => void) })
 const files = Array.from({ length: 2500 }, (_, index) => [`folder ${index % 5}/file ${index}`, ''])
 writeFiles(many, { ...Object.fromEntries(files), 'a/b/c': 'x', 'skip.log': 'x', '.hidden': 'x' })

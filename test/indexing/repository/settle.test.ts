@@ -111,7 +111,8 @@ test('a file that is written again and again is told only when that has stopped'
   const size = statSync(file).size
   await until('it is told', () => told.find(({ identity }) => identity?.size === size))
   assert.ok(writes.length > 1)
-  // On a machine that sleeps for long between two writes it may be told in between, but never sooner.
+  // On a machine that sleeps for long between two writes it may be told in between, but never
+  // sooner.
   for (const { kind, at } of told) {
     assert.equal(kind, 'file')
     const before = writes.findLast((time) => time <= at) ?? 0

@@ -106,7 +106,7 @@ describe('orders of places', () => {
     assert.notEqual(after, before)
     assert.equal(after.orderFor(SOMEONE4, false), order)
     assert.equal(after.candidates, before.candidates)
-    // Whoever began with the one goes on with it.
+    // A client that began with the one continues with it.
     assert.equal(rank(before, { path: 'p', secure: false }, SOMEONE4, 9).length, 2)
   })
 
@@ -171,7 +171,7 @@ describe('ways to a mirror', () => {
     })
     assert.deepEqual(world.ids(SOMEONE4), ['x'])
     assert.deepEqual(world.ids(SOMEONE6), [])
-    // By which family somebody comes is not always known.
+    // The address family of a client is not always known.
     assert.deepEqual(world.ids({ address: '' }), ['x'])
     assert.match(
       reasonFor(world, 'x', SOMEONE6) ?? '',

@@ -23,8 +23,8 @@ export function paths(files: readonly RemoteFile[]): string[] {
 }
 
 /**
- * Fails unless a mirror lists exactly what is on disk: the same paths, each once, with its size as far as the listing is
- * precise, and with its time.
+ * Fails unless a mirror lists exactly what is on disk: the same paths, each once, with its size as
+ * far as the listing is precise, and with its time.
  *
  * @param offset what the listed times are off by, in milliseconds
  */

@@ -30,7 +30,10 @@ interface Expected {
   readonly files?: readonly string[] | ((count: number) => boolean)
   readonly limits?: Partial<ListingLimits>
   readonly requests?: (count: number) => boolean
-  /** Of the repository, below the server's root, where links cannot lead further up. Default: the root. */
+  /**
+   * Of the repository, below the server's root, where links cannot lead further up. Default: the
+   * root.
+   */
   readonly base?: string
 }
 
@@ -375,7 +378,8 @@ describe('an abort', { timeout: 60_000 }, () => {
 
 describe('a listing that has ended', () => {
   test('leaves no timer and no socket behind', async (t) => {
-    // Everything runs in a process of its own, which must end by itself as soon as the listings have.
+    // Everything runs in a process of its own, which must end by itself as soon as the listings
+    // have.
     const server = await startFaultyHttp(t, 'ends too soon')
     const root = temporaryFolder(t)
     writeFiles(root, { a: '' })

@@ -178,7 +178,7 @@ describe('a redirect', { timeout: 60_000 }, () => {
     assert.deepEqual(paths(files), ['file', 'new/inside', 'real/deep/found'])
     assert.equal(outcome.reason, undefined)
     assert.equal(asked.filter((path) => path === '/repo/new/').length, 1)
-    // Whether files can be had by the first path too, nobody said.
+    // It is not known whether files are available by the first path, too.
     assert.equal(outcome.links.resolve('old/inside'), undefined)
     assert.equal(outcome.links.resolve('new/inside'), 'new/inside')
   })

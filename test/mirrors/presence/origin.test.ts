@@ -42,7 +42,8 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     }
     const { origin, port } = await open(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
-    // Of so few files one other time hides what the last mirror's times are off by: it is asked for each.
+    // Of so few files one other time hides what the last mirror's times are off by: it is asked for
+    // each.
     await untilGiven(port, 'a.bin', ['m1', 'm2'])
     await untilGiven(port, 'sub/b.bin', ['m0', 'm2'])
     await untilGiven(port, 'sub/deep/c.bin', ['m0', 'm1'])

@@ -56,7 +56,9 @@ async function breathe(): Promise<boolean> {
   return true
 }
 
-/** Stops the steady clock for a test, and returns what passes for work: it sets the clock forward. */
+/**
+ * Stops the steady clock for a test, and returns what passes for work: it sets the clock forward.
+ */
 function spinner(t: TestContext): (milliseconds: number) => void {
   // Later than everything that other tests did.
   let now = performance.now() + 60_000
