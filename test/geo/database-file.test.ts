@@ -25,9 +25,9 @@ interface Following {
   readonly folder: string
   readonly path: string
   readonly file: DatabaseFile
-  /** The country of every address in it. */
+  /** Returns the country of every address in the file. */
   country(): string | undefined
-  /** Looks so often, and returns the messages of what was refused. */
+  /** Polls so often, and returns the messages of refused files. */
   look(times: number): Promise<string[]>
 }
 

@@ -119,7 +119,7 @@ describe('refused, with the reason:', () => {
   }
   test('records that cannot be read', () => {
     const bytes = Buffer.from(good)
-    // The record begins behind the tree and its 16 zeros; a map of 31 + 65,821 and more pairs is
+    // The record begins after the tree and its 16 zeros. A map of 31 + 65,821 and more pairs is
     // longer than the file.
     const start = bytes.indexOf(Buffer.alloc(16), 12 * 6) + 16
     bytes.fill(0xff, start, start + 20)
@@ -138,8 +138,8 @@ const FULL = mmdb({
 const ADDRESSES = Object.keys(RECORDS).flatMap((_, index) => [`${20 + index}.1.2.3`, `2606:${index}::1`])
 
 /**
- * Takes the bytes or refuses them; a database that was taken answers or throws what `locate`
- * catches.
+ * Opens the bytes, or refuses them. An opened database returns records, or throws an error that
+ * `locate` catches.
  */
 function tryAll(bytes: Buffer): 'taken' | 'refused' {
   let taken: Database
@@ -167,7 +167,7 @@ test('any beginning of a database is refused, or as good as the whole', () => {
   for (let length = 0; length < FULL.length; length += 1) {
     const result = tryAll(FULL.subarray(0, length))
     results.add(result)
-    // Whatever is without the last bytes can be understood still, where they are those of a text.
+    // Without its last bytes, a database is still readable if they belong to a text.
     if (length < FULL.length - 30) assert.equal(result, 'refused', `${length} of ${FULL.length} bytes`)
   }
   assert.ok(results.has('refused'))

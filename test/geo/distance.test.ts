@@ -10,7 +10,7 @@ function between(a: Coordinates, b: Coordinates): number {
   return distance(pointOf(a), pointOf(b))
 }
 
-/** The same by angles (Sinnott, 1984). */
+/** The same distance by angles (Sinnott, 1984). */
 function haversine([phi1, lambda1]: Coordinates, [phi2, lambda2]: Coordinates): number {
   const radians = (degrees: number) => (degrees * Math.PI) / 180
   const half = (degrees: number) => Math.sin(radians(degrees) / 2) ** 2
@@ -40,8 +40,7 @@ const PLACES = {
 } satisfies Record<string, Coordinates>
 
 /**
- * Kilometres as tables of flights and atlases have them, which differ by the places they take for a
- * city's middle.
+ * Kilometres of flight tables and atlases, which differ by what they take as the centre of a city.
  */
 const KNOWN: readonly (readonly [from: keyof typeof PLACES, to: keyof typeof PLACES, kilometres: number])[] =
   [
@@ -54,7 +53,7 @@ const KNOWN: readonly (readonly [from: keyof typeof PLACES, to: keyof typeof PLA
     ['Singapore', 'Frankfurt', 10_260],
     ['Johannesburg', 'São Paulo', 7430],
     ['Sydney', 'Auckland', 2155],
-    // Across the antimeridian, where a plane has them 350 degrees apart.
+    // Across the antimeridian, where plane coordinates are 350 degrees apart.
     ['Suva', 'Apia', 1150],
   ]
 
@@ -123,7 +122,7 @@ const place = fc.tuple(
 test('everywhere, it is what the haversine says', () => {
   fc.assert(
     fc.property(place, place, (a, b) => {
-      // Near the antipodes both lose digits: a metre.
+      // Near the antipodes both formulas lose digits: about a metre.
       assertAbout(between(a, b), haversine(a, b), 0.001)
     }),
     { numRuns: 2000 },

@@ -14,7 +14,7 @@ import { until } from '../support/until.js'
 const FOUR = '93.184.216.0/24'
 const SIX = '2606:2800::/32'
 
-/** A locator of databases, each in a file of its own, in this order. */
+/** Opens a locator of databases, each in a file of its own, in this order. */
 async function locator(
   context: TestContext,
   databases: readonly (DatabaseChoices | Buffer)[],
@@ -104,7 +104,7 @@ describe('of several databases', () => {
     const { locate } = bound(await locator(context, [country('DE'), city, asn]))
     const client = locate('93.184.216.34')
     assert.equal(client.country, 'de')
-    // Of no database, but better than the middle of Germany.
+    // Not from a database, but better than the centre of Germany.
     assert.deepEqual(client.coordinates, [48.85, 2.35])
     assert.equal(client.approximate, undefined)
     assert.equal(bound(await locator(context, [city, country('DE')])).locate('93.184.216.34').country, 'fr')
@@ -182,7 +182,7 @@ describe('a client', () => {
     ]) {
       assert.deepEqual(locate(text), { address: '' }, text)
     }
-    // IPv4-translated (RFC 2765): not mapped, and not one of ours.
+    // IPv4-translated (RFC 2765): not mapped, and not supported.
     assert.deepEqual(locate('::ffff:0:93.184.216.34'), { address: '::ffff:0:5db8:d822' })
   })
 
@@ -286,8 +286,8 @@ test('a file that cannot be used is refused at the start, by name and reason', a
 })
 
 /**
- * A database with a record that cannot be read, that of 8.50.0.0/16, and is not among those tried
- * when it is opened.
+ * A database with an unreadable record, for 8.50.0.0/16. Opening a database does not test this
+ * record.
  */
 function partlyDamaged(): Buffer {
   const networks = Object.fromEntries(
@@ -297,7 +297,7 @@ function partlyDamaged(): Buffer {
     ]),
   )
   const bytes = mmdb({ networks, recordSize: 32 })
-  // Before a text stands its type: this is one that does not exist.
+  // The byte before a text is its type: this type does not exist.
   bytes[bytes.indexOf('n1842') - 1] = 0
   return bytes
 }
@@ -328,7 +328,7 @@ describe('a locator that follows its file', () => {
     readonly clock: FakeClock
     readonly warnings: MirroredByError[]
     country(): string | undefined
-    /** Lets the file be read so many times more. */
+    /** Polls the file so often. */
     poll(times: number): Promise<void>
   }
 

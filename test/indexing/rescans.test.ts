@@ -20,7 +20,7 @@ function setting(context: TestContext, interval?: number) {
     },
     interval,
   )
-  /** Lets the current scan end, and the next one start. */
+  /** Ends the current scan and starts the next one. */
   const finishOne = async () => {
     waiting.shift()?.()
     await new Promise(setImmediate)

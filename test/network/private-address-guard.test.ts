@@ -18,7 +18,7 @@ import { until } from '../support/until.js'
 
 const UNKNOWN: HostAddresses = { ipv4: undefined, ipv6: undefined }
 
-/** An address book with these hosts, and what it has been asked. */
+/** Returns a resolver that knows these hosts, and records its lookups. */
 function bookOf(hosts: Readonly<Record<string, Partial<HostAddresses>>>) {
   const asked: string[] = []
   const find = async (host: string): Promise<HostAddresses> => {

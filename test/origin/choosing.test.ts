@@ -5,7 +5,7 @@ import { checkOptions } from '../../lib/options.js'
 import { temporaryFolder } from '../support/folder.js'
 import { startOrigin } from '../support/origin.js'
 
-/** What is wrong with options as a caller in plain JavaScript may give them. */
+/** Returns the message about invalid options, as a caller in plain JavaScript may pass them. */
 function mistake(options: object): string {
   try {
     Reflect.apply(checkOptions, undefined, [{ root: '.', ...options }])
@@ -82,7 +82,7 @@ test('an origin chooses by the strategy, range and preference of its options', a
     'country https://a.example/a.bin',
     'continent https://b.example/a.bin',
   ])
-  // 107 and 250 km: within three times as far, the heavier is first.
+  // 107 and 250 km: within three times the nearest distance, the heavier mirror is first.
   const abroad = mirrors.map((one) => ({ ...one, location: 'us' }))
   assert.deepEqual(await rankBy({ root, mirrors: abroad }), [
     'world https://a.example/a.bin',

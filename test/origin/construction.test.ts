@@ -34,7 +34,7 @@ function setup(context: TestContext): Setup {
   return paths
 }
 
-/** Runs a program in a process of its own, which has to end by itself. Gives its output. */
+/** Runs a program in a process of its own, which must end by itself. Returns its output. */
 async function outputOf(setup: Setup, program: string): Promise<string> {
   const source = `
     const library = ${JSON.stringify(MODULES)}
@@ -47,8 +47,8 @@ async function outputOf(setup: Setup, program: string): Promise<string> {
 }
 
 /**
- * All that may be opened: a watched mirrors file, both stores, timers of adaptive weights and of a
- * trace file.
+ * Everything that an origin may open: a watched mirrors file, both stores, timers of adaptive
+ * weights and of a trace file.
  */
 const OPTIONS = `{
   root: setup.root,

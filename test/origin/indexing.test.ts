@@ -21,8 +21,8 @@ import { startOrigin } from '../support/origin.js'
 import { until } from '../support/until.js'
 
 /**
- * Within which a change must be in the index, in milliseconds; the settling time is the default
- * one.
+ * Time, in milliseconds, within which a change must be in the index, with the default settling
+ * time.
  */
 const PROMISED = 2000
 
@@ -126,7 +126,7 @@ it('sees new, renamed, replaced and removed folders', async (t) => {
     becomes(origin, 'v3/deep/d.txt', 'd3'),
     becomes(origin, 'v4/x/y/e.txt', 'e4'),
   ])
-  // What moved is watched under its new name, and only there.
+  // A moved folder is watched under its new name only.
   writeFileSync(join(root, 'v2/deep/b.txt'), 'b2')
   writeFileSync(join(root, 'v3/deep/new.txt'), 'n3')
   await Promise.all([becomes(origin, 'v2/deep/b.txt', 'b2'), becomes(origin, 'v3/deep/new.txt', 'n3')])
@@ -165,7 +165,7 @@ it('publishes no file that is still being written', async (t) => {
   const descriptor = openSync(join(root, 'upload.bin'), 'w')
   for (let part = 0; part < 15; part += 1) {
     writeSync(descriptor, `part ${part} `)
-    // The very thing under test: time passes between two writes, less than the settling time.
+    // The point of the test: less than the settling time passes between two writes.
     await sleep(100)
     assert.equal(await origin.lookup('upload.bin'), undefined, `after part ${part}`)
   }

@@ -7,12 +7,11 @@ import type { Store } from '../../lib/store/store.js'
 import { temporaryFolder } from '../support/folder.js'
 
 const HOUR = 3_600_000
-/** Of a host that is not this one: whether it lives is told by its silence alone. */
+/** A process on another host: only its silence can show that it is dead. */
 const ELSEWHERE = 'elsewhere.example/4711/0'
 
 /**
- * A process that shares the store, with clocks of its own. Nothing happens unless it is told to
- * look.
+ * A process that shares the store and has its own clocks. It only acts when a test calls `look`.
  */
 class Member {
   readonly #leader: Leader
@@ -48,7 +47,7 @@ class Member {
     return this.told.at(-1) === 'lead'
   }
 
-  /** Looks again, so many milliseconds later by both clocks. */
+  /** Looks again after so many milliseconds on both clocks. */
   async look(later = 0): Promise<void> {
     this.wall += later
     this.steady += later
@@ -66,7 +65,7 @@ function shared(context: TestContext): string {
   return join(temporaryFolder(context), 'index.sqlite')
 }
 
-/** Two that look in turns, twice a second, for so many seconds. */
+/** Lets members look in turns, twice a second, for so many seconds. */
 async function together(seconds: number, ...members: readonly Member[]): Promise<void> {
   for (let turn = 0; turn < seconds * 2; turn += 1) for (const member of members) await member.look(500)
 }

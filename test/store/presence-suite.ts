@@ -14,7 +14,7 @@ import {
 } from '../../lib/store/states.js'
 import { bytesOf } from '../support/files.js'
 
-/** A scan with everything that can be known of it. */
+/** A survey with every property. */
 export const SCAN: StoredSurvey = {
   mirror: 'fra1',
   source: 'rsync',
@@ -25,7 +25,7 @@ export const SCAN: StoredSurvey = {
   offset: -3_600_000,
   completed: 1_690_000_000_456,
 }
-/** One with nothing that need not be known. */
+/** A survey with required properties only. */
 export const BARE_SCAN: StoredSurvey = { mirror: 'nyc1', source: 'http', at: 1, complete: true, files: 0 }
 export const CORRUPT: StoredCorruptFile = {
   mirror: 'fra1',
@@ -57,7 +57,7 @@ export function corrupt(known: StoredCorruptFile): PresenceChange {
   return { kind: 'corrupt', corrupt: known }
 }
 
-/** Follows the blocks of a store as a process does that does not scan. */
+/** Follows the blocks of a store, as a process does that does not survey. */
 export class Follower {
   readonly #store: Pick<MirrorStateStore, 'presence'>
   readonly #blocks = new Map<string, string>()
@@ -67,9 +67,7 @@ export class Follower {
     this.#store = store
   }
 
-  /**
-   * What was told since the last time, each as a line of its own, sorted: `mirror set block: hex`.
-   */
+  /** Returns the changes since the last call, sorted, one per line: `mirror set block: hex`. */
   async news(): Promise<readonly string[]> {
     const { version, whole, blocks } = await this.#store.presence(this.#version)
     if (whole) this.#blocks.clear()
@@ -87,14 +85,14 @@ export class Follower {
       .sort()
   }
 
-  /** What it knows, in the same form. */
+  /** Returns all known blocks, in the same form. */
   async all(): Promise<readonly string[]> {
     await this.news()
     return [...this.#blocks].map(([key, content]) => `${key}: ${content}`).sort()
   }
 }
 
-/** Every block of a store, as a `Follower` tells them. */
+/** Returns every block of a store, in the form of a `Follower`. */
 export function blocksIn(store: Pick<MirrorStateStore, 'presence'>): Promise<readonly string[]> {
   return new Follower(store).all()
 }
@@ -106,7 +104,7 @@ function hexOf(content: Uint8Array): string {
 const ONE = Uint8Array.of(1)
 const TWO = Uint8Array.of(2, 2)
 
-/** The part of the suite for stores of states that is about what mirrors hold. */
+/** Tests the part of a state store that holds the presence of files on mirrors. */
 export function keepsPresence(open: (context: TestContext) => Awaitable<MirrorStateStore>): void {
   test('knows of no presence at first', async (t) => {
     const { version, ...rest } = await (await open(t)).presence(0)
@@ -141,7 +139,7 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<MirrorSt
     assert.deepEqual(await follower.news(), [])
     await store.apply([block('a', 'held', 1, TWO), block('a', 'held', 2, undefined)])
     assert.deepEqual(await follower.news(), ['a held 1: 0202', 'a held 2: removed'])
-    // As they are already; and one that was never there.
+    // Changes that change nothing: an equal value, and the removal of a missing one.
     await store.apply([
       block('a', 'held', 1, TWO),
       block('a', 'held', 2, undefined),
@@ -166,7 +164,7 @@ export function keepsPresence(open: (context: TestContext) => Awaitable<MirrorSt
     const { surveys, version } = await store.presence(0)
     assert.deepEqual(new Set(surveys), new Set([SCAN, BARE_SCAN]))
     await store.apply([scan({ ...BARE_SCAN, mirror: SCAN.mirror })])
-    // They are few: all of them are told each time.
+    // The store returns all of them each time, because they are few.
     const after = await store.presence(version)
     assert.deepEqual(new Set(after.surveys), new Set([{ ...BARE_SCAN, mirror: SCAN.mirror }, BARE_SCAN]))
   })

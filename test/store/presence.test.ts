@@ -109,7 +109,7 @@ test('who has followed a file that was lost is told everything of the new one', 
   assert.deepEqual(await follower.all(), [])
   await store.apply([block('b', 'held', 1, Uint8Array.of(1))])
   assert.deepEqual(await follower.all(), ['b held 1: 01'])
-  // Whether the versions of the lost file were greater or smaller is chance.
+  // Whether the lost file had greater versions is random.
   const { version } = await store.presence(0)
   for (const lost of [1, version - 2 ** 20, version + 2 ** 20])
     assert.equal((await store.presence(lost)).whole, true, `${lost}`)
@@ -119,7 +119,7 @@ test('states of the version before presence are kept, and presence is added', as
   const folder = temporaryFolder(t)
   const [fresh, old] = [join(folder, 'fresh.sqlite'), join(folder, 'old.sqlite')]
   const origin = sqliteStates(fresh)
-  // Traces came later.
+  // Traces were added later.
   const { trace: _, ...before } = FULL
   await origin.apply([
     endpoint(before),
@@ -181,7 +181,7 @@ function contentsIn(file: string): unknown {
   }
 }
 
-/** Every table, index and trigger as SQLite keeps it, white space aside. */
+/** Returns every table, index and trigger as SQLite stores it, without white space. */
 function schemaOf(file: string): unknown[] {
   const database = new Sqlite(file, { readonly: true })
   try {

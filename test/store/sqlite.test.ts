@@ -48,7 +48,7 @@ test('changes are applied all or none', async (context) => {
   const store = sqliteStore(join(temporaryFolder(context), 'index.sqlite'))
   context.after(() => store.close())
   await store.apply([put(fileAt('kept'), piecesOf(2, 'kept')), put(fileAt('folder/kept'))])
-  // No column of 64 bits holds this inode.
+  // A 64-bit column cannot hold this inode.
   const impossible = put(fileAt('impossible', { inode: 2n ** 64n }))
   const changes = [
     put(fileAt('new')),
@@ -98,8 +98,7 @@ test('a new index and one brought up from each older version have the same schem
   const folder = temporaryFolder(context)
   const fresh = join(folder, 'fresh.sqlite')
   await sqliteStore(fresh).close()
-  // Version 0 is the empty file that every index begins as; each released version is another line
-  // here.
+  // Version 0 is the empty file that every index begins as. Each released version adds a line here.
   const released: readonly string[] = ['', VERSION_1]
   assert.equal(released.length, SCHEMA_VERSION, 'add the schema of the version before the new step')
   for (const [version, schema] of released.entries()) {
@@ -239,7 +238,7 @@ const VERSION_1 = `
     complete INTEGER NOT NULL
   ) STRICT`
 
-/** Puts a file with all digests as mirrored-by did then. */
+/** Stores a file with all digests as mirrored-by did at that version. */
 function insertVersion1(database: Sqlite.Database, { path, identity, digests }: HashedFile): void {
   const columns = ALGORITHMS.map((algorithm) => digests[algorithm])
   let seal = crc32(`${path}\0${identity.size} ${identity.mtimeNs} ${identity.ctimeNs} ${identity.inode}`)
@@ -290,7 +289,7 @@ interface Table {
   readonly columns: readonly string[]
 }
 
-/** Every table and index as SQLite keeps it, white space aside. */
+/** Returns every table and index as SQLite stores it, without white space. */
 function schemaOf(file: string): Table[] {
   const database = new Sqlite(file, { readonly: true })
   try {

@@ -10,7 +10,7 @@ import {
 } from '../../lib/store/states.js'
 import { keepsPresence } from './presence-suite.js'
 
-/** A way with everything that can be known of it. */
+/** An endpoint with every property. */
 export const FULL: StoredEndpoint = {
   mirror: 'fra1',
   url: "https://fra1.example/it's 100%/",
@@ -28,7 +28,7 @@ export const FULL: StoredEndpoint = {
   note: 'ünïcödé "note"',
   trace: 1_699_990_000_500,
 }
-/** One with nothing that need not be known. */
+/** An endpoint with required properties only. */
 export const BARE: StoredEndpoint = {
   mirror: 'nyc1',
   url: 'http://nyc1.example/',
@@ -53,7 +53,10 @@ async function waysIn(store: MirrorStateStore): Promise<StoredEndpoint[]> {
   return [...endpoints].sort((one, other) => (endpointKey(one) < endpointKey(other) ? -1 : 1))
 }
 
-/** What every store of states does. `open` gives an empty one, closed when the test ends. */
+/**
+ * Tests what every state store does. `open` returns an empty one, which is closed when the test
+ * ends.
+ */
 export function behavesAsAStateStore(
   name: string,
   open: (context: TestContext) => Awaitable<MirrorStateStore>,

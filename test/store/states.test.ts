@@ -141,7 +141,7 @@ test('what was applied survives kill -9 at any moment', async (t) => {
     })
     const exit = once(child, 'exit')
     await once(child, 'message')
-    // Some moment later than that.
+    // A later moment.
     await new Promise((resolve) => setTimeout(resolve, round * 3))
     child.kill('SIGKILL')
     await exit
@@ -151,7 +151,7 @@ test('what was applied survives kill -9 at any moment', async (t) => {
     await store.close()
     const last = endpoints.find(({ mirror }) => mirror === 'm')?.since ?? -1
     assert.ok(last >= applied, `${last} and not ${applied}`)
-    // All that was applied together is of the same moment.
+    // Changes that were applied together have the same time.
     assert.equal(events.at(-1)?.at, last)
     assert.equal(disabled.get('m'), last)
     const database = new Sqlite(file)

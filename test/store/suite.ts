@@ -6,7 +6,7 @@ import type { Digests, HashedFile, IndexedFile, Pieces } from '../../lib/model.j
 import type { Store } from '../../lib/store/store.js'
 import { allDigests, bytesOf, fileAt, piecesOf, put } from '../support/files.js'
 
-/** Names that a pattern, a quote or a range of SQL could take for something else. */
+/** Names that a pattern, quotes or an SQL range could misread. */
 const ODD_NAMES = [
   '%',
   '_',
@@ -27,7 +27,7 @@ const ODD_NAMES = [
   '0',
 ]
 
-/** What every store does. `open` gives an empty one, closed when the test ends. */
+/** Tests what every store does. `open` returns an empty one, which is closed when the test ends. */
 export function behavesAsAStore(name: string, open: (context: TestContext) => Store): void {
   describe(name, () => {
     test('is empty at first', async (context) => {
@@ -409,7 +409,7 @@ export function behavesAsAStore(name: string, open: (context: TestContext) => St
   })
 }
 
-/** Every path of a store, sorted. */
+/** Returns every path of a store, sorted. */
 export async function pathsIn(store: Store): Promise<string[]> {
   const paths: string[] = []
   for (const folder of await store.folders('')) {
@@ -428,7 +428,7 @@ async function namesIn(store: Store, folder: string): Promise<string[]> {
   return (await store.list(folder)).map(({ name }) => name).sort()
 }
 
-/** Compares digests as bytes: a store may give them as any kind of Uint8Array. */
+/** Compares digests as bytes, because a store may return any kind of Uint8Array. */
 export function assertSameFile(actual: IndexedFile | undefined, expected: HashedFile): void {
   assert.ok(actual, `${expected.path} is not there`)
   assert.equal(actual.path, expected.path)
@@ -450,7 +450,7 @@ function asHex(digests: Digests): Record<string, string> {
 }
 
 function byFolderAndName([one]: readonly [string, unknown], [other]: readonly [string, unknown]): number {
-  // The one character that no name has comes before all others.
+  // The only character that no name contains sorts before all others.
   const keyOf = (path: string): string => `${posix.dirname(`/${path}`)}\0${posix.basename(path)}`
   return keyOf(one) < keyOf(other) ? -1 : 1
 }

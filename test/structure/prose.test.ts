@@ -23,7 +23,6 @@ const PENDING: readonly string[] = [
   'lib/paths.ts',
   'lib/pieces.ts',
   'lib/validation.ts',
-  'test/',
 ]
 
 function files(folder: string, extension: string): string[] {

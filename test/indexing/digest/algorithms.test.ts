@@ -5,8 +5,8 @@ import { createIncrementalHash } from '../../../lib/indexing/digest/algorithms.j
 import { ALGORITHMS, type Algorithm } from '../../../lib/model.js'
 
 /**
- * Of the empty input, of `abc`, and of `123456789`, as the algorithms' specifications and
- * catalogues give them.
+ * Digests of the empty input, of `abc`, and of `123456789`, from the specifications and catalogues
+ * of the algorithms.
  */
 const VECTORS: { readonly [A in Algorithm]: readonly [empty: string, abc: string, digits: string] } = {
   'sha-256': [

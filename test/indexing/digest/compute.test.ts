@@ -138,8 +138,8 @@ test('a file that is replaced by rename while it is read never has those of the 
     renamed = true
   })
   assert.ok(renamed)
-  // To lose its name is a change of the old file's ctime, and then there are none; never those of
-  // the other.
+  // Losing its name changes the ctime of the old file, and then there are no digests; there are
+  // never those of the other file.
   const its = digested && { identity: digested.identity, sha256: hexOf(digested, 'sha-256') }
   assert.deepEqual(its ?? { identity: before, sha256: sha256(bytes) }, {
     identity: before,
@@ -185,7 +185,7 @@ function fileOf(scope: Scope, bytes: Uint8Array): string {
   return file
 }
 
-/** The digest of all bytes at once. */
+/** Returns the digest of all bytes at once. */
 async function plainly(algorithm: Algorithm, bytes: Uint8Array): Promise<string> {
   const hasher = await createIncrementalHash(algorithm, false)
   hasher.update(bytes)
@@ -200,7 +200,10 @@ function hexOf(digested: Digested, algorithm: Algorithm): string {
   return Buffer.from(digested.digests[algorithm] ?? []).toString('hex')
 }
 
-/** Pieces are those of the bytes, cut up plainly; there are none where one would be the file. */
+/**
+ * Returns the pieces by a simple second implementation; undefined if one piece would be the whole
+ * file.
+ */
 function assertPieces({ pieces }: Digested, bytes: Buffer): void {
   if (bytes.length <= PIECE) {
     assert.equal(pieces, undefined)

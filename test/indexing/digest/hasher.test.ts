@@ -13,20 +13,20 @@ import { until } from '../../support/until.js'
 
 const MIB = 1024 * 1024
 
-/** A pool over a folder of its own, and what it has told so far. */
+/** Makes a pool over a folder of its own, and records its results. */
 interface Pool {
   readonly root: string
   readonly hasher: Hasher
-  /** As they were told: several at once. */
+  /** Results in the batches in which they came. */
   readonly batches: (readonly HashOutcome[])[]
-  /** Every thread that was started for it. */
+  /** Every thread that the pool started. */
   readonly threads: Worker[]
   outcome(path: string): HashOutcome | undefined
 }
 
 interface PoolOptions {
   readonly workers?: number
-  /** Of the threads, how many die as soon as they are made. */
+  /** Number of threads that die as soon as they start. */
   readonly kill?: number
   readonly algorithms?: readonly Algorithm[]
 }
@@ -103,7 +103,7 @@ test('small files are sent together, at most 128 or 8 MiB at once', async (conte
   await idle(pool)
   const sizes = pool.batches.map((batch) => batch.length)
   assert.ok(Math.max(...sizes) <= 128, `batches of ${sizes}`)
-  // The first goes alone, for it is there before the others; then as many as fit.
+  // The first file goes alone, because it arrives before the others; then as many as fit.
   assert.ok(sizes.length <= 6, `batches of ${sizes}`)
   const together = pool.batches.some((batch) => batch.some(({ path }) => path === 'l0') && batch.length > 1)
   const both = pool.batches.some((batch) => batch.filter(({ path }) => path.startsWith('l')).length > 1)
@@ -255,7 +255,7 @@ test('a file whose thread dies three times is given up, and the next goes on', a
 })
 
 test('why a thread died is told', async (context) => {
-  // No thread can start with an algorithm that does not exist.
+  // Threads cannot start with an unknown algorithm.
   const pool = poolOver(context, { a: 'a' }, { algorithms: ['nonsense' as Algorithm] })
   addAll(pool, ['a'])
   await idle(pool)

@@ -5,7 +5,9 @@ import { TimestampGranularity } from '../../../lib/indexing/digest/timestamp-gra
 const NOW = 1_700_000_000_000
 const HOUR = 3_600_000
 
-/** A stamp so many milliseconds after `NOW`, as a kernel makes it: not of a whole second. */
+/**
+ * Returns a timestamp so many milliseconds after `NOW`, as a kernel makes it: not in whole seconds.
+ */
 function stamp(milliseconds: number): bigint {
   return BigInt(NOW + milliseconds) * 1_000_000n + 7n
 }

@@ -10,7 +10,7 @@ import { createPathFilter } from '../../../lib/paths.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 
 /**
- * More files than are sent at once, in several folders; written once, for no test here changes
+ * More files than one batch, in several folders. Written once, because the tests here only read
  * them.
  */
 const many = temporaryFolder({ after: (hook) => after(hook as () => void) })

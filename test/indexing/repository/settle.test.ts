@@ -27,7 +27,7 @@ interface Told {
   readonly identity?: Identity
   readonly target?: string | undefined
   readonly why?: string
-  /** By `performance.now()`. */
+  /** In milliseconds of `performance.now()`. */
   readonly at: number
 }
 
@@ -55,7 +55,7 @@ function identityAt(path: string): Identity {
   return identityOf(statSync(path, { bigint: true }))
 }
 
-/** Waits until the last change of a file is that long ago by the file's own clock. */
+/** Waits until the last change of a file is so long ago by the clock of its file system. */
 async function untilQuietFor(file: string, milliseconds: number): Promise<void> {
   await until(`${file} is quiet`, () => {
     const { mtimeNs, ctimeNs } = lstatSync(file, { bigint: true })
@@ -111,8 +111,7 @@ test('a file that is written again and again is told only when that has stopped'
   const size = statSync(file).size
   await until('it is told', () => told.find(({ identity }) => identity?.size === size))
   assert.ok(writes.length > 1)
-  // On a machine that sleeps for long between two writes it may be told in between, but never
-  // sooner.
+  // On a slow machine, a pause between two writes may be reported as settled, but never sooner.
   for (const { kind, at } of told) {
     assert.equal(kind, 'file')
     const before = writes.findLast((time) => time <= at) ?? 0
@@ -135,7 +134,7 @@ test('a file whose time lies in the future is told when it has stayed the same',
 
 test('an old file is told at once when it is renamed into place', (context) => {
   const { root, settler, told } = settling(context, LONG / 2)
-  // The rename sets the ctime, which then says nothing of writing.
+  // The rename sets the ctime, which then does not show when the file was written.
   writeOldFile(join(root, 'temporary'), 'content')
   renameSync(join(root, 'temporary'), join(root, 'a'))
   settler.touch('a', true)
@@ -300,6 +299,6 @@ test('nothing is told after the end', async (context) => {
   settler.touch('a')
   settler.close()
   assert.equal(settler.size, 0)
-  await sleep(100) // three times the settling time
+  await sleep(100) // Three times the settling time.
   assert.equal(told.length, 0)
 })

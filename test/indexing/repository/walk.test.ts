@@ -15,7 +15,7 @@ function listings(root: string, folder = '', includes = everything): FolderListi
   return [...walk(root, folder, includes)]
 }
 
-/** Root may read everything, and steps down for the moment. */
+/** Root can read everything, so the test changes its user for a moment. */
 function asOrdinaryUser<T>(act: () => T): T {
   if (process.getuid?.() !== 0 || process.seteuid === undefined) return act()
   process.seteuid(65534)
@@ -26,7 +26,7 @@ function asOrdinaryUser<T>(act: () => T): T {
   }
 }
 
-/** Paths of all files found, sorted. */
+/** Returns the paths of all files, sorted. */
 function filesOf(found: readonly FolderListing[]): string[] {
   return found.flatMap(({ files }) => files.map(({ path }) => path)).sort()
 }
@@ -240,7 +240,7 @@ test('a folder that cannot be read is told with the reason, and the walk goes on
 test('a folder whose path is too long is told with the reason, and the walk goes on', (context) => {
   const root = rootWith(context, ['a/1'])
   const name = 'x'.repeat(250)
-  // Made step by step, and removed so: no absolute path is short enough.
+  // Made and removed step by step, because an absolute path would be too long.
   const before = process.cwd()
   process.chdir(root)
   for (let depth = 0; depth < 17; depth += 1) {

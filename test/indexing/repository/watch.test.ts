@@ -22,12 +22,12 @@ interface Watching {
   readonly root: string
   readonly watcher: Watcher
   readonly touched: { readonly path: string; readonly renamed: boolean }[]
-  /** Told of files that are there for `untilWatched` only. */
+  /** Files that exist only for `untilWatched`. */
   readonly trials: Set<string>
   readonly warnings: MirroredByError[]
-  /** Watches a folder as it is now. */
+  /** Watches a folder in its current state. */
   add(folder: string, realFolder?: string): Promise<boolean>
-  /** Waits until something happened at that path; forgets all that happened before. */
+  /** Waits for an event of this path, and drops all events before it. */
   touch(path: string): Promise<void>
 }
 
@@ -59,7 +59,7 @@ function watching(context: TestContext, files: Readonly<Record<string, string>> 
   }
 }
 
-/** Waits until a folder is really watched, by files of its own that no test is told of. */
+/** Waits until a folder is really watched, by files of its own that tests do not see. */
 async function untilWatched({ root, trials }: Watching, folder: string): Promise<void> {
   const name = `${TRIAL}${trials.size}`
   const path = folder === '' ? name : `${folder}/${name}`
@@ -70,7 +70,7 @@ async function untilWatched({ root, trials }: Watching, folder: string): Promise
   })
 }
 
-/** Watches of inotify that this process holds; undefined on other systems. */
+/** Returns the number of inotify watches of this process; undefined on other systems. */
 function inotifyWatches(): number | undefined {
   try {
     return readdirSync('/proc/self/fdinfo')
@@ -85,7 +85,7 @@ function readInfo(descriptor: string): string {
   try {
     return readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')
   } catch {
-    return '' // closed meanwhile
+    return '' // Closed in the meantime.
   }
 }
 
@@ -269,7 +269,7 @@ test('a folder with several names is watched once and told under each', async (c
 test('a change of what a link leads to is told under the name of the link', async (context) => {
   const one = watching(context, { '.pool/file': 'x', '.pool/other': 'x' })
   const { root, watcher, touched } = one
-  // The folder is left out of the repository, and yet holds what the link shows.
+  // The folder is excluded from the repository, and still holds the target of the link.
   watcher.addLink('shown', join(root, '.pool/file'))
   assert.equal(watcher.size, 1)
   await until('it is told', () => {

@@ -11,7 +11,7 @@ import type { MirrorEvent, MirrorStateStore } from '../../../lib/store/states.js
 import type { Store } from '../../../lib/store/store.js'
 import { FakeClock } from '../../support/fake-clock.js'
 
-/** What a mirror does when it is asked: a status, or the code of an error. */
+/** Response of a mirror: a status, or an error code. */
 export type Doing = number | 'ECONNREFUSED' | 'ENETUNREACH' | 'whole file' | 'hangs'
 
 export interface FakeWorld {
@@ -20,15 +20,15 @@ export interface FakeWorld {
   readonly registry: Registry
   readonly events: MirrorEvent[]
   readonly warnings: string[]
-  /** Those who were asked, by origin and family, with the time. */
+  /** Requests, each as origin and address family, with its time. */
   readonly asked: { readonly at: number; readonly whom: string }[]
-  /** By origin, or by origin and family; 206 otherwise. */
+  /** Responses by origin, or by origin and family; default: 206. */
   readonly doing: Record<string, Doing>
-  /** By host; one of each family otherwise. */
+  /** Addresses by host; default: one IPv4 address. */
   readonly addresses: Record<string, HostAddresses>
   /** Content of trace files, by origin. */
   readonly traces: Record<string, string>
-  /** @param changed when the file changed that is asked for */
+  /** @param changed when the requested file changed */
   ids(client?: Client, secure?: boolean, changed?: number): string[]
 }
 
@@ -47,7 +47,7 @@ export const SOMEONE6: Client = { address: '2001:db8::1' }
 
 const PUBLIC: HostAddresses = { ipv4: ['93.184.216.34'], ipv6: [] }
 
-/** Health with everything around it made up. */
+/** Returns a health service whose surroundings are fakes. */
 export function fakeWorld(choices: FakeChoices): FakeWorld {
   const { mirrors, states = memoryStates(), index = memoryStore(), clock = new FakeClock() } = choices
   const { privateAddresses = false } = choices

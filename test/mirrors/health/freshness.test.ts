@@ -18,14 +18,14 @@ import { until } from '../../support/until.js'
 import { type FakeChoices, type FakeWorld, fakeWorld, SOMEONE4 } from './fake-health.js'
 
 const HOUR = 3_600_000
-/** How old copies may be. */
+/** Maximum age of copies. */
 const LIMIT = 600_000
 const START = Date.UTC(2026, 0, 1)
 const A = mirror('a', { trace: 'trace', maxAge: LIMIT })
 const B = mirror('b', { trace: 'trace' })
 const A_URL = 'https://a.example'
 
-/** A world in which every mirror was probed once, those with these trace files. */
+/** Makes a world in which every mirror has been probed once, with these trace files. */
 async function traced(traces: FakeWorld['traces'], choices: Partial<FakeChoices> = {}): Promise<FakeWorld> {
   const world = fakeWorld({ mirrors: [A, B], ...choices })
   Object.assign(world.traces, traces)
@@ -34,7 +34,7 @@ async function traced(traces: FakeWorld['traces'], choices: Partial<FakeChoices>
   return world
 }
 
-/** Who is given for a file that changed at that time. */
+/** Returns the mirrors for a file that changed at this time. */
 function given(world: FakeWorld, changed: number): string {
   return world.ids(SOMEONE4, false, changed).join('')
 }
@@ -171,7 +171,7 @@ describe('a mirror of whose copy nothing is known', () => {
 })
 
 describe('an origin', { concurrency: true }, () => {
-  /** Later than every file here, and no clock is that far behind. */
+  /** Later than every file here; no clock is that far behind. */
   const fresh = () => new Date(Date.now() + HOUR).toISOString()
 
   /** A file from before the time of a trace, and one from after it. */
@@ -185,7 +185,7 @@ describe('an origin', { concurrency: true }, () => {
     return { root, between: new Date(between).toISOString() }
   }
 
-  /** A mirror with a trace that says this. */
+  /** Starts a mirror with this trace. */
   async function startTraced(t: TestContext, text: () => string) {
     const { url } = await startFaulty(t, (request, response) => {
       const content = request.url === '/.trace' ? text() : 'xxx'
@@ -238,7 +238,7 @@ describe('an origin', { concurrency: true }, () => {
         { id: 'stale', reason: `its copy is from ${second}, before the file changed` },
       ])
       assert.equal(origin.rank('old.bin', '198.51.100.1').ranked.length, 3)
-      // Events may have come before anybody listened; the last of each mirror is kept.
+      // Events may have come before there was a listener; the last of each mirror is kept.
       const last = () => {
         const [latest] = origin.mirrors()[0]?.health.history ?? []
         return latest && `${latest.id} ${latest.state}: ${latest.reason}`

@@ -15,7 +15,7 @@ const B = mirror('b')
 const C = mirror('c', { urls: ['http://c.example/'] })
 const MINUTE = 60_000
 
-/** A world in which every mirror was probed once. */
+/** Makes a world in which every mirror has been probed once. */
 async function probed(mirrors: readonly Mirror[], choices = {}): Promise<FakeWorld> {
   const world = fakeWorld({ mirrors, ...choices })
   world.health.lead()
@@ -340,7 +340,7 @@ describe('who probes', () => {
   test('asks a mirror about as often as the interval says', async () => {
     const world = await probed([A])
     await world.clock.pass(60 * MINUTE)
-    // 44 s at most from one to the next.
+    // At most 44 s from one probe to the next.
     assert.ok(world.asked.length >= 80 && world.asked.length <= 95, `${world.asked.length}`)
   })
 
@@ -423,7 +423,7 @@ describe('reports of clients', () => {
   })
 })
 
-/** As if every look were after a change of another process. */
+/** Returns a store whose version changes at every read, as if another process had written. */
 function versioned(states: MirrorStateStore): MirrorStateStore {
   let version = 0
   return overridden(states, { version: () => version++ })
@@ -445,7 +445,7 @@ describe('what others store', () => {
     )
     assert.equal(stateOf(follower, 'a').state, 'down')
     assert.equal(stateOf(follower, 'a').history.length, 2)
-    // Told once, however often it is read.
+    // Reported once, however often it is read.
     await follower.clock.pass(MINUTE)
     assert.equal(follower.events.length, 1)
     assert.equal(leader.events.length, 3)

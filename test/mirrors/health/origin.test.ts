@@ -16,7 +16,7 @@ import { rawRequest, values } from '../../support/raw.js'
 import { until } from '../../support/until.js'
 
 const INTERVAL = 3000
-/** Found out within three seconds, even when it hangs. */
+/** The death of a mirror is detected within three seconds, even if it hangs. */
 const PROBE = { interval: INTERVAL }
 const FILES = { 'a.bin': 'content', 'sub/b.bin': 'more content' }
 
@@ -27,7 +27,7 @@ interface Mirrored {
   readonly options: OriginOptions & { readonly root: string; readonly store: string }
 }
 
-/** Three mirrors of the same files, and options of an origin that probes them. */
+/** Makes three mirrors of the same files, and options of an origin that probes them. */
 async function mirrored(t: TestContext): Promise<Mirrored> {
   const { folder, root, copies, options } = await setting(t, FILES)
   const store = join(folder, 'index.sqlite')
@@ -35,7 +35,7 @@ async function mirrored(t: TestContext): Promise<Mirrored> {
   return { folder, store, mirrors, options: { ...options, root, store, probe: PROBE, presence: false } }
 }
 
-/** The mirrors that an answer names: in links, and where it redirects to. */
+/** Returns the mirrors that a response names, in links and in `Location`. */
 async function named(port: number, target = '/a.bin', fields = {}): Promise<string[]> {
   const answer = await rawRequest(port, 'GET', target, fields)
   assert.ok(answer.status === 200 || answer.status === 302, `${answer.status}`)
@@ -126,7 +126,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
 
   test('probes early what a client says is broken, and believes nobody else', async (t) => {
     const { mirrors, options } = await mirrored(t)
-    // Every four seconds and more; early, a second and a third after the last.
+    // The period is four seconds or more; an early probe comes 1.3 s after the last at the soonest.
     const probe = { interval: 8000, timeout: 1000 }
     const { origin, port } = await open(t, { ...options, probe })
     await untilAllUp(origin)
@@ -225,7 +225,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
       { id: 'bare', url: `${bare.url}pub/`, paths: ['nothing/**'] },
       { id: 'partial', url: `${partial.url}pub/`, paths: ['y/**'] },
     ]
-    // The index is complete before the mirrors are probed for the first time.
+    // Complete the index before the mirrors are probed for the first time.
     const store = memoryStore()
     await startOrigin(t, { root, store, mirrors: [], geo: false }).then((origin) => origin.close())
     const origin = await startOrigin(t, { root, store, mirrors, geo: false, probe: PROBE })

@@ -5,7 +5,7 @@ import { memoryStore } from '../../../lib/store/memory.js'
 import { fileAt, put } from '../../support/files.js'
 import { mirror } from '../../support/mirrors.js'
 
-/** An index of these files: the first is the newest. */
+/** Returns an index of these files; the first is the newest. */
 async function indexOf(...paths: readonly string[]) {
   const store = memoryStore()
   await store.apply(paths.map((path, age) => put(fileAt(path, { ctimeNs: BigInt(1000 - age) }))))
@@ -74,7 +74,7 @@ describe('the choice', () => {
     const paths = async () => (await targets.of(mirror('m'))).map(({ path }) => path)
     assert.deepEqual(await paths(), ['c', 'b'])
     assert.deepEqual(await paths(), ['c', 'b'])
-    // Those of other mirrors with the same paths are the same.
+    // Mirrors with the same paths have the same targets.
     await targets.of(mirror('other'))
     assert.equal(samples, 1)
     await store.apply([{ kind: 'remove', path: 'c' }])

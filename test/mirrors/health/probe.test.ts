@@ -27,7 +27,7 @@ const FILE: ProbeTarget = {
 const OTHER: ProbeTarget = { ...FILE, path: 'other', urlPath: 'other' }
 const TRACE: ProbeTarget = { ...FILE, kind: 'trace', path: 'trace', urlPath: 'trace', size: undefined }
 const BASE: ProbeTarget = { kind: 'base', path: '', urlPath: '', size: undefined, isPage: true }
-/** Milliseconds; long enough for a busy machine where an answer is expected. */
+/** Timeout in milliseconds, long enough for a busy machine if a response is expected. */
 const TIMEOUT = 10_000
 const SHORT = 300
 
@@ -50,7 +50,7 @@ function probeUrl(
   return probe({ ...endpoint, ...choices }, { ...PARTS, ...choices }, timeout, new AbortController().signal)
 }
 
-/** What is noted, without how long it took. */
+/** Returns the result without its duration. */
 async function noted(url: string, targets = [FILE], timeout = TIMEOUT, choices = {}) {
   const outcome = await probeUrl(url, targets, timeout, choices)
   if (outcome.kind === 'answered') {
@@ -132,7 +132,7 @@ describe('of a file of the index', () => {
       note: `it has ${1e9} bytes of ${FILE.path}, and not ${SIZE}`,
     })
     await until('its connection is closed', () => mirror.connections() === 0)
-    // What fits into the buffers of the system.
+    // Bytes that fit into the buffers of the system.
     assert.ok(bytes < 8_000_000, `${bytes} bytes`)
   })
 
@@ -162,7 +162,7 @@ describe('of a trace', () => {
   const NOTHING_READ = { note: 'no time can be read in trace' }
   const OTHER_PART = { ranges: false, note: 'it sends another part than it was asked for' }
 
-  /** Sends what it is asked for, as most servers do. */
+  /** Sends the requested range, as most servers do. */
   const inParts =
     (text: string): RequestListener =>
     (request, response) => {
@@ -170,7 +170,7 @@ describe('of a trace', () => {
       const fields = { 'Content-Range': `bytes 0-${last}/${text.length}`, 'Content-Length': last + 1 }
       response.writeHead(206, fields).end(text.slice(0, last + 1))
     }
-  /** Sends all of it where that is what is asked for. */
+  /** Sends the whole file if it was requested. */
   const inPartsOrWhole =
     (text: string): RequestListener =>
     (request, response) => {

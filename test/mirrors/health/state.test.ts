@@ -20,7 +20,7 @@ const OUTCOMES = {
 } as const satisfies Record<string, ProbeOutcome>
 type Letter = keyof typeof OUTCOMES
 
-/** The states after each of these outcomes, one a second, from 1 on. */
+/** Returns the states after each of these outcomes, one per second from 1 on. */
 function states(letters: string, rules = RULES): (EndpointState | undefined)[] {
   let state: EndpointState | undefined
   return [...letters].map((letter, index) => {
@@ -29,7 +29,7 @@ function states(letters: string, rules = RULES): (EndpointState | undefined)[] {
   })
 }
 
-/** `u` up, `d` down, `.` not known. */
+/** `u` up, `d` down, `.` unknown. */
 function conditions(letters: string, rules = RULES): string {
   return states(letters, rules)
     .map((state) => ({ up: 'u', down: 'd', unknown: '.' })[state?.condition ?? 'unknown'])
@@ -76,7 +76,7 @@ describe('a way to a mirror', () => {
     const [, , up, , , down, still, again] = states('-++--r-+')
     assert.deepEqual([up?.condition, up?.since, up?.reason], ['up', 2, undefined])
     assert.deepEqual([down?.condition, down?.since, down?.reason], ['down', 5, 'connection refused'])
-    // The last reason, since the first time.
+    // The last reason, with the time of the first.
     assert.deepEqual([still?.since, still?.reason, still?.probed], [5, 'it failed', 7])
     assert.deepEqual([again?.condition, again?.reason, again?.streak], ['down', 'it failed', 1])
   })
@@ -106,7 +106,7 @@ describe('whatever is told', () => {
           const [before, after] = [all[at - 1], all[at]]
           if (before?.condition === after?.condition || outcomes[at] === '!') continue
           if ((before?.condition ?? 'unknown') === 'unknown' && outcomes[at] === '+') continue
-          // The last that told something before was the same.
+          // The last outcome before that told something was the same.
           const told = outcomes.slice(0, at).replaceAll('?', '').at(-1)
           const isFailure = (letter: string | undefined) => letter === '-' || letter === 'r'
           if (after?.condition === 'down') assert.ok(isFailure(told) && isFailure(outcomes[at]), outcomes)

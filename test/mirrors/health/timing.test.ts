@@ -9,7 +9,7 @@ const GOOD: ProbeOutcome = { kind: 'answered', roundTrip: 5 }
 const BAD: ProbeOutcome = { kind: 'failed', reason: 'x', weight: 'normal' }
 const REFUSED: ProbeOutcome = { kind: 'failed', reason: 'x', weight: 'refused' }
 
-/** A way after these outcomes, one a millisecond. */
+/** Returns an endpoint after these outcomes, one per millisecond. */
 function after(...outcomes: readonly ProbeOutcome[]): ProbeResult {
   const rules = rulesOf(timingOf(60_000))
   let state: EndpointState | undefined

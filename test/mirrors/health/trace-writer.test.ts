@@ -29,7 +29,7 @@ function setting(t: TestContext, path: string, files: Readonly<Record<string, st
   return { root, clock, writer, warnings }
 }
 
-/** Until it has done what it does at once, and waits for the next time. */
+/** Waits until the writer has done its current work and waits for its next time. */
 async function resting({ clock }: Setting): Promise<void> {
   await until('its next time is planned', () => clock.plans === 1)
 }

@@ -54,7 +54,7 @@ function following(context: TestContext, clock = SYSTEM_CLOCK): Following {
   }
 }
 
-/** Waits until edits are really seen. */
+/** Waits until edits of the file are detected. */
 async function untilFollowed({ file, ids }: Following): Promise<void> {
   writeFileSync(file, yaml('followed'))
   await until('an edit takes effect', () => ids()[0] === 'followed')

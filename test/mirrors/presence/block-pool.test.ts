@@ -71,7 +71,7 @@ describe('shared blocks', () => {
     const byHash = new Map<number, Block>()
     let pair: readonly [Block, Block] | undefined
     for (let seed = 1; pair === undefined && seed < 2_000_000; seed += 1) {
-      // In some hundred thousand, chance has made a pair.
+      // In some hundred thousand blocks there is a pair by chance.
       const edges = [seed % 9000, 10_000 + ((seed * 7919) % 25_000), 40_000 + ((seed * 104_729) % 25_000)]
       const block = decodeBlock(new Uint8Array(Uint16Array.from(edges).buffer))
       assert.ok(block !== undefined)

@@ -20,7 +20,7 @@ function blockWith(members: Iterable<number>): Block {
   return block
 }
 
-/** Half-open ranges, each with members or without, one over the other. */
+/** Half-open ranges, each of members or of gaps; later ones override earlier ones. */
 const ranges = fc.array(
   fc.record({
     from: fc.nat(BLOCK_NUMBERS - 1),
@@ -29,7 +29,7 @@ const ranges = fc.array(
   }),
   { maxLength: 12 },
 )
-/** Every number with a chance of its own, by seed: as many edges as there may be. */
+/** Members at random, by seed: as many runs as possible. */
 const noise = fc.record({ seed: fc.nat(), share: fc.constantFrom(0, 0, 0.001, 0.02, 0.04, 0.5, 0.97) })
 const members = fc.tuple(ranges, noise).map(([list, { seed, share }]) => {
   const flags = new Uint8Array(BLOCK_NUMBERS)
@@ -217,7 +217,7 @@ describe('what no block can have written', () => {
     let taken = 0
     let left = 0
     fc.assert(
-      // Within other bytes, at an odd place: so may be what a database gives.
+      // Within other bytes, at an odd offset, as a database may return them.
       fc.property(anything, fc.nat(3), (bytes, before) => {
         const within = new Uint8Array(bytes.length + 8).fill(7)
         within.set(bytes, before)

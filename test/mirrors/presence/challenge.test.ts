@@ -24,12 +24,12 @@ import { listen } from '../../support/server.js'
 import { until } from '../../support/until.js'
 
 const LENGTH = 262_144
-/** Two pieces, and a little. */
+/** Two pieces and a few bytes. */
 const CONTENT = pseudoRandomBytes(2 * LENGTH + 1000)
 const SIZE = CONTENT.length
 const SMALL = CONTENT.subarray(0, 1000)
 
-/** A piece of the big file. */
+/** Returns a piece of the big file. */
 function targetAt(url: string, piece: number, content = CONTENT): PieceTarget {
   const sha256 = createHash('sha256')
     .update(content.subarray(piece * LENGTH, (piece + 1) * LENGTH))
@@ -45,7 +45,7 @@ async function start(scope: Scope, fault?: Fault, tls = false): Promise<FakeMirr
   return mirror
 }
 
-/** What is made of a server's answers, asked for the second piece of three. */
+/** Returns the verdict on a server's response for the second piece of three. */
 async function ask(
   scope: Scope,
   listener: RequestListener,
@@ -125,7 +125,7 @@ describe('a challenge of a mirror', { timeout: 60_000 }, () => {
     ],
     [
       { kind: 'stale', path: 'big.iso', content: SMALL, mtime: new Date(0) },
-      // It ends before the piece begins.
+      // The file ends before the piece begins.
       (result) => assert.deepEqual(result, { state: 'resized', size: 1000 }),
     ],
     [{ kind: 'fails' }, (result) => assert.equal(reasonOf(result), 'the answer is 500')],
@@ -316,7 +316,7 @@ describe('wrong bytes are not held against a mirror', { timeout: 60_000 }, () =>
 })
 
 describe('a challenge costs no more than a piece', { timeout: 60_000 }, () => {
-  /** Sends without end. */
+  /** Sends for ever. */
   const flood =
     (
       status: number,
@@ -364,7 +364,7 @@ describe('a challenge costs no more than a piece', { timeout: 60_000 }, () => {
       assert.notEqual(result.state, 'differs')
       assert.notEqual(result.state, 'same')
       await until('it is closed', () => closed)
-      // Kernels and streams take some more than is read.
+      // Kernels and streams buffer more than is read.
       assert.ok(sent < 20e6, `${sent} bytes`)
     })
   }

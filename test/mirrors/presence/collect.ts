@@ -17,16 +17,16 @@ export async function collect(
   return { files, outcome: await listing.outcome }
 }
 
-/** Paths in order. */
+/** Returns the paths, sorted. */
 export function paths(files: readonly RemoteFile[]): string[] {
   return files.map(({ path }) => path).sort()
 }
 
 /**
- * Fails unless a mirror lists exactly what is on disk: the same paths, each once, with its size as
- * far as the listing is precise, and with its time.
+ * Fails unless a mirror lists exactly the files on disk: the same paths, each once, each with its
+ * time, and with its size as precisely as the listing tells it.
  *
- * @param offset what the listed times are off by, in milliseconds
+ * @param offset of the listed times from ours, in milliseconds
  */
 export function assertLists(
   files: readonly RemoteFile[],

@@ -15,7 +15,7 @@ const SIZES: readonly (readonly [text: string, size: number | undefined, precisi
   ['1.2M', 1_258_291, 104_858],
   ['4.7G', 5_046_586_573, 107_374_183],
   ['34 MiB', 34 * K * K, K * K],
-  // 1.5 of 1000 each, or of 1024.
+  // 1.5 times 1000, or times 1024.
   ['1.5 kB', 1519, 120],
   ['-', undefined],
   ['', undefined],
@@ -32,7 +32,7 @@ for (const [text, size, precision] of SIZES) {
   })
 }
 
-/** How servers round, as their sources have it. */
+/** The rounding of servers, from their sources. */
 const ROUNDINGS: Readonly<Record<string, (size: number) => string>> = {
   nginx: (size) => {
     for (const [unit, letter] of [

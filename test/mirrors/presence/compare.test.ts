@@ -19,7 +19,7 @@ const MINUTE = Date.UTC(2024, 1, 3, 4, 5)
 const OURS = { size: 1000, mtimeMs: MINUTE + 6789, ctimeMs: MINUTE + 6789 }
 const SAME: Listed = { size: 1000, sizePrecision: 0, mtime: MINUTE, mtimePrecision: 'minute' }
 
-/** What a mirror lists for a time of ours, its clock being off. */
+/** Returns what a mirror whose clock is off lists for one of our times. */
 function listedAt(mtimeMs: number, unit: TimeUnit, offset = 0): Listed {
   const mtime = Math.floor((mtimeMs + offset) / TIME_UNITS[unit]) * TIME_UNITS[unit]
   return { ...UNLISTED, mtime, mtimePrecision: unit }
@@ -115,7 +115,7 @@ describe('compared with whatever is listed, a file', () => {
 const SHA256 = new Uint8Array(32).fill(1)
 const SHA1 = new Uint8Array(20).fill(1)
 const INDEXED: IndexedContent = { ...OURS, etag: '"ours"', digests: { 'sha-256': SHA256, 'sha-1': SHA1 } }
-/** To the second. */
+/** With the precision of a second. */
 const MODIFIED = MINUTE + 6000
 
 describe('a HEAD', () => {
@@ -170,7 +170,7 @@ describe('a HEAD', () => {
     test(`${what} shows a file ${is}`, () => assert.equal(judgeCheck(INDEXED, check), is))
 
   test('shows a file held by a later time only where it was here as it is by then', () => {
-    // An older file was put in the place of a newer one, which mirrors still have.
+    // An older file replaced a newer one, which mirrors still have.
     const replaced = { ...INDEXED, ctimeMs: OURS.mtimeMs + HOUR }
     const verdicts = [-1000, 0, 1000, HOUR - 1000, HOUR, 2 * HOUR].map((later) =>
       judgeCheck(replaced, present({ mtime: MODIFIED + later })),
@@ -219,7 +219,7 @@ describe('what the times of a mirror are off by', () => {
           const strays = Math.floor(ours.length / 10)
           const pairs = ours.map((mtimeMs, index) => ({
             mtimeMs,
-            // Others are of another day altogether.
+            // Others are of another day.
             listed: listedAt(mtimeMs, unit, index < strays ? 40 * 24 * HOUR : offset),
           }))
           context.log(`${strays} strays`)
@@ -250,7 +250,7 @@ describe('what the times of a mirror are off by', () => {
     const ours = Array.from({ length: 20 }, (_, index) => Date.UTC(2024, 0, 1) + index * 1_234_567_000)
     const pairs = ours.map((mtimeMs, index) => ({
       mtimeMs,
-      // As with summer and winter times.
+      // As with daylight saving time.
       listed: listedAt(mtimeMs, 'minute', index < 3 ? 2 * HOUR : HOUR),
     }))
     assert.equal(findOffset(pairs), undefined)

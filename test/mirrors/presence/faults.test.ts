@@ -26,13 +26,13 @@ const TOTAL = 20_000
 
 interface Expected {
   readonly reason: RegExp
-  /** Of what was listed before. Default: nothing. */
+  /** Files listed before the fault. Default: none. */
   readonly files?: readonly string[] | ((count: number) => boolean)
   readonly limits?: Partial<ListingLimits>
   readonly requests?: (count: number) => boolean
   /**
-   * Of the repository, below the server's root, where links cannot lead further up. Default: the
-   * root.
+   * Folder of the repository below the server's root, from which links cannot lead further up.
+   * Default: the root.
    */
   readonly base?: string
 }
@@ -185,11 +185,11 @@ test('memory does not grow with a listing', { timeout: 60_000 }, async (t) => {
     most = Math.max(most, process.memoryUsage().heapUsed - before)
   }
   assert.equal(count, 300_000)
-  // 300,000 files would take more than twice as much.
+  // 300,000 files would take more than twice as much memory.
   assert.ok(most < 60e6, `${most} bytes more`)
 })
 
-/** Takes connections and never says a word. */
+/** Starts a server that takes connections and never sends anything. */
 async function startMute(
   scope: Scope,
 ): Promise<{ readonly port: number; readonly connections: ReadonlySet<Socket> }> {
@@ -210,7 +210,7 @@ async function startMute(
   return { port: typeof address === 'object' && address !== null ? address.port : 0, connections }
 }
 
-/** A program in the place of rsync; each process of it writes its number into a file. */
+/** Makes a program that replaces rsync. Each of its processes writes its id into a file. */
 function playRsync(scope: Scope, script: string): { readonly program: string; processes(): number[] } {
   const folder = temporaryFolder(scope)
   const program = join(folder, 'rsync')
@@ -378,8 +378,7 @@ describe('an abort', { timeout: 60_000 }, () => {
 
 describe('a listing that has ended', () => {
   test('leaves no timer and no socket behind', async (t) => {
-    // Everything runs in a process of its own, which must end by itself as soon as the listings
-    // have.
+    // Runs in a process of its own, which must end by itself as soon as the listings have ended.
     const server = await startFaultyHttp(t, 'ends too soon')
     const root = temporaryFolder(t)
     writeFiles(root, { a: '' })

@@ -23,9 +23,9 @@ describe('a listing by FTP', { timeout: 60_000 }, () => {
 
   test('by LIST of ftp-srv is what is on disk, whatever the names', async (t) => {
     const root = temporaryFolder(t)
-    // ftp-srv takes quotes for none of a name.
+    // ftp-srv removes quotes from names.
     writeOddTree(root, { noFolders: ['quo"te'] })
-    // It tells times to the minute where they are younger.
+    // It lists recent times to the minute.
     writeFiles(root, { young: 'abc' })
     const { url } = await startFtpServer(t, root)
     const { files, outcome } = await collect(listFtp(url))

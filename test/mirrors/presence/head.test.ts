@@ -18,7 +18,7 @@ import { until } from '../../support/until.js'
 const MODIFIED = 'Sat, 03 Feb 2024 04:05:06 GMT'
 const MTIME = Date.UTC(2024, 1, 3, 4, 5, 6)
 
-/** What a check makes of a server's answers. */
+/** Returns the result of a check of a server's response. */
 async function check(
   scope: Scope,
   listener: RequestListener,
@@ -46,7 +46,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
           dispatcher: agent,
         })
         assert.ok(said.state === 'present', `${path}: ${JSON.stringify(said)}`)
-        // Of an empty file there are no ranges, say some.
+        // Some servers have no ranges of an empty file.
         const { etag, ranges, digests, ...rest } = said
         assert.deepEqual(digests, {})
         assert.deepEqual(rest, { state: 'present', size, mtime: mtimeMs }, path)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { attribute, HtmlReader, resolveReferences } from '../../../lib/mirrors/presence/listings/html.js'
 import { inParts, parts } from './parts.js'
 
-/** What a reader says of text that comes in parts, with neighbouring texts put together. */
+/** Returns what a reader reports of text that comes in parts. Neighbouring texts are joined. */
 function read(text: readonly string[]): string[] {
   const said: string[] = []
   let last = ''

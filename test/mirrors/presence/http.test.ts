@@ -71,7 +71,7 @@ for (const server of SERVERS) {
   describe(`the index of ${server.name}`, { skip: unlessInstalled(server.program), timeout: 60_000 }, () => {
     test('is what is on disk, whatever the names', async (t) => {
       const root = temporaryFolder(t)
-      // lighttpd lists such names, and refuses requests for them.
+      // lighttpd lists such names and refuses requests for them.
       const noFolders = server.program === 'lighttpd' ? CONTROL_NAMES : []
       writeOddTree(root, { also: CONTROL_NAMES, noFolders })
       const { url } = await server.start(t, root)
@@ -145,13 +145,13 @@ describe('a folder with a page of its own', { skip: unlessInstalled('apache2'), 
   })
 })
 
-/** A page of nginx with these links. */
+/** Returns a page of nginx with these links. */
 function indexOf(...hrefs: readonly string[]): string {
   const rows = hrefs.map((href) => `<a href="${href}">x</a>  03-Feb-2024 04:05  1\n`).join('')
   return `<html><head><title>Index of /</title></head><body><pre>${rows}</pre></body></html>`
 }
 
-/** Serves pages, and redirects where a page begins with `→`. */
+/** Serves pages, and a redirect for each page that begins with `→`. */
 function serve(pages: Readonly<Record<string, string>>, asked: string[] = []): RequestListener {
   return (request, response) => {
     const url = request.url ?? ''

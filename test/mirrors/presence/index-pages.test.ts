@@ -30,7 +30,7 @@ function read(text: readonly string[], create: (sink: IndexSink) => IndexPageRea
 const html = (sink: IndexSink): IndexPageReader => new HtmlIndex(PAGE, sink)
 const json = (sink: IndexSink): IndexPageReader => new JsonIndex(sink)
 
-/** An entry as a line: kind, name, size and how far it may be off, time and its precision. */
+/** Returns an entry as a line: kind, name, size with its precision, time with its precision. */
 function lines({ entries }: Said): string[] {
   return entries.map(({ name, folder, listed }) => {
     const { size, sizePrecision, mtime, mtimePrecision } = listed

@@ -100,7 +100,7 @@ describe('a line of rsync', () => {
   })
 })
 
-/** As rsync writes it where the locale is `C`. */
+/** As rsync writes it in the locale `C`. */
 function rsyncEscape(name: string): string {
   const octal = (byte: number): string => `\\#${byte.toString(8).padStart(3, '0')}`
   return [...Buffer.from(name)]

@@ -24,7 +24,7 @@ describe('a listing', () => {
     let read = 0
     for await (const batch of listing) {
       read += batch.length
-      // The reader takes its time.
+      // A slow reader.
       if (read < 3000) await sleep(20)
       assert.ok(given - read <= 6000, `${given} given, ${read} read`)
     }

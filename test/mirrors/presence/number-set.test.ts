@@ -19,7 +19,7 @@ function sorted(numbers: Iterable<number>): number[] {
   return [...numbers].sort((a, b) => a - b)
 }
 
-/** Brings what is stored up to date. */
+/** Applies the changes to what is stored. */
 function store(stored: Map<number, Uint8Array>, changes: readonly BlockChange[]): void {
   for (const { block, content } of changes) {
     if (content === undefined) assert.ok(stored.delete(block), `nothing was stored of block ${block}`)
@@ -36,7 +36,7 @@ function load(stored: ReadonlyMap<number, Uint8Array>): NumberSet {
 interface Model {
   readonly numbers: Set<number>
   readonly others: Set<number>
-  /** As of the last time changes were taken. */
+  /** As of the last read of changes. */
   taken: ReadonlySet<number>
 }
 
@@ -69,7 +69,9 @@ class Step implements fc.Command<Model, Real> {
   }
 }
 
-/** Near the borders of few blocks: the first, two neighbours, those around 2^51, the last. */
+/**
+ * Numbers near the borders of a few blocks: the first, two neighbours, those around 2^51, the last.
+ */
 const number = fc
   .tuple(
     fc.constantFrom(BLOCK_NUMBERS, 5 * BLOCK_NUMBERS, 6 * BLOCK_NUMBERS, FAR, FAR + BLOCK_NUMBERS, LIMIT),
@@ -191,7 +193,7 @@ describe('a set of numbers', () => {
   test('takes a million numbers one by one, in any order', () => {
     const base = 3 * 2 ** 40
     const set = new NumberSet(new BlockPool())
-    // Prime to a million, so that each is met once.
+    // Coprime to a million, so that each number comes once.
     for (let index = 0; index < 1_000_000; index += 1) set.add(base + ((index * 617_411) % 1_000_000))
     assert.equal(set.size, 1_000_000)
     assert.deepEqual([set.has(base - 1), set.has(base), set.has(base + 999_999)], [false, true, true])

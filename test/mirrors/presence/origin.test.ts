@@ -20,9 +20,9 @@ import { until } from '../../support/until.js'
 
 const FILES = { 'a.bin': 'content of a', 'sub/b.bin': 'content of b', 'sub/deep/c.bin': 'content of c' }
 const ALL = ['m0', 'm1', 'm2']
-/** Nothing is due but what a test is about. */
+/** Only the subject of a test is due within it. */
 const SELDOM = { interval: '6h' }
-/** New files are looked for again after 0.1 s, 0.5 s, 1.5 s and 6 s. */
+/** New files are checked again after 0.1 s, 0.5 s, 1.5 s and 6 s. */
 const OFTEN = { interval: '36s' }
 
 function reasonOf(omitted: readonly { readonly id: string; readonly reason: string }[], id: string) {
@@ -42,8 +42,8 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     }
     const { origin, port } = await open(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
-    // Of so few files one other time hides what the last mirror's times are off by: it is asked for
-    // each.
+    // With so few files, one wrong time hides the offset of the last mirror's times, so each file
+    // is checked.
     await untilGiven(port, 'a.bin', ['m1', 'm2'])
     await untilGiven(port, 'sub/b.bin', ['m0', 'm2'])
     await untilGiven(port, 'sub/deep/c.bin', ['m0', 'm1'])
@@ -269,7 +269,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     await untilSurveyed(leader.origin)
     await untilGiven(follower.port, 'a.bin', ['m1', 'm2'])
     first.mirror.fault = undefined
-    // Only the follower's clients want it.
+    // Only clients of the follower request it.
     await untilGiven(follower.port, 'a.bin', ALL)
   })
 
@@ -389,7 +389,7 @@ describe('pieces of mirrors', { concurrency: true }, () => {
     await until('a piece is fetched', () => sent() > 75_000)
     const before = surveys()
     await until('the mirror is surveyed twice more', () => surveys() >= before + 2)
-    // One piece is more than what may be fetched in 14 minutes.
+    // One piece is more than 14 minutes' worth of bytes.
     assert.ok(sent() < 262_144 + 1000, `${sent()} bytes`)
   })
 

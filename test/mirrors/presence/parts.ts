@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 
-/** Lengths of the parts in which something comes. */
+/** Lengths of the parts in which a text arrives. */
 export const parts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 })
 
-/** A text in parts of these lengths, over and over. */
+/** Returns a text in parts of these lengths, repeatedly. */
 export function inParts(text: string, lengths: readonly number[]): string[] {
   const found: string[] = []
   for (let at = 0, index = 0; at < text.length; index += 1) {

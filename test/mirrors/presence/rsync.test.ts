@@ -114,7 +114,7 @@ describe('a listing by rsync', { skip: unlessInstalled('rsync'), timeout: 60_000
     const root = temporaryFolder(t)
     writeFiles(root, { 'open/file': '' })
     const program = join(temporaryFolder(t), 'rsync')
-    // Root reads everything: what a daemon says of a folder that it may not read is played.
+    // Root can read everything, so the daemon's message about an unreadable folder is simulated.
     const lines = ['drwxr-xr-x 4096 2024/02/03 04:05:06 .', '-rw-r--r-- 1,234 2024/02/03 04:05:06 open/file']
     const script = `#!/bin/sh\necho '${lines.join("'\necho '")}'\necho 'opendir "closed" failed' >&2\nexit 23\n`
     writeFileSync(program, script, { mode: 0o755 })

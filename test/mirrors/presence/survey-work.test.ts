@@ -48,7 +48,7 @@ describe('new files', () => {
 })
 
 describe('single looks', () => {
-  /** Looks that end when they are told to. */
+  /** Checks that end when the test tells them to. */
   function queue() {
     const begun: string[] = []
     const ends = new Map<string, () => void>()

@@ -19,7 +19,7 @@ interface Ours {
   readonly mtime: number
 }
 
-/** An index of made-up files, and nothing known of a mirror. */
+/** Returns an index of made-up files, and a mirror of which nothing is known. */
 function world(ours: Readonly<Record<string, Ours>>) {
   const store = memoryStore()
   void store.apply(
@@ -45,7 +45,7 @@ function world(ours: Readonly<Record<string, Ours>>) {
     files,
     numberOf,
     stateOf: async (path: string): Promise<FileState> => files.stateOf(await numberOf(path)),
-    /** What is told of the files after a listing. */
+    /** Returns the results of the files after a listing. */
     async survey(
       listing: Listing,
       options: { isExhaustive?: boolean; isUtc?: boolean; previousOffset?: number } = {},
@@ -71,7 +71,7 @@ function world(ours: Readonly<Record<string, Ours>>) {
 
 type Theirs = Partial<Omit<RemoteFile, 'path'>>
 
-/** A listing that ends well, or breaks off. */
+/** Returns a listing that is complete, or that breaks off. */
 function listed(theirs: Readonly<Record<string, Theirs>>, failure?: string): Listing {
   return createListing({ includes: createPathFilter([]) }, async (scan) => {
     for (const [path, { size, sizePrecision = 0, mtime, mtimePrecision = 'second' }] of Object.entries(
@@ -152,7 +152,7 @@ describe('a survey', () => {
     })
     const real = await store.get('v1/x')
     assert.ok(real)
-    // Here too, the one is a link to the other.
+    // Here, too, one is a link to the other.
     await store.apply([{ kind: 'put', file: { ...real, path: 'latest/x' } }])
     const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
       scan.addFile('v1/x', { ...target, sizePrecision: 0, mtimePrecision: 'second' })

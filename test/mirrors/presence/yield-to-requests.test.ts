@@ -27,7 +27,7 @@ describe('a breath', () => {
   test('is over for everybody, in the order in which they came', async (t) => {
     const spin = spinner(t)
     const order: number[] = []
-    // Longer than a slice: each has to wait for the next one.
+    // Longer than a slice, so that each waits for the next slice.
     spin(1)
     const all = [1, 2, 3].map(async (number) => {
       await yieldToRequests()
@@ -48,7 +48,7 @@ describe('a breath', () => {
   })
 })
 
-/** @returns whether there was a pause */
+/** @returns true if there was a pause */
 async function breathe(): Promise<boolean> {
   const pause = yieldToRequests()
   if (pause === undefined) return false
@@ -57,10 +57,10 @@ async function breathe(): Promise<boolean> {
 }
 
 /**
- * Stops the steady clock for a test, and returns what passes for work: it sets the clock forward.
+ * Stops the steady clock for a test. Returns a function that simulates work: it advances the clock.
  */
 function spinner(t: TestContext): (milliseconds: number) => void {
-  // Later than everything that other tests did.
+  // Later than the slices of other tests.
   let now = performance.now() + 60_000
   t.mock.method(performance, 'now', () => now)
   return (milliseconds) => {
