@@ -1,17 +1,18 @@
-/** Time as it passes here: a parameter, so that what takes minutes is tested without waiting. */
+/** The clocks and timers of a process. A parameter, so that tests need not wait. */
 export interface Clock {
-  /** Milliseconds since 1970. Somebody may set it. */
+  /** Returns milliseconds since 1970. An operator or NTP may set this clock. */
   wall(): number
-  /** Milliseconds since some moment. Nobody sets it. */
+  /** Returns milliseconds since an arbitrary moment. This clock is never set. */
   steady(): number
   /**
-   * Does something later.
+   * Schedules an action.
    *
-   * @returns what makes that undone
+   * @returns a function that cancels the action
    */
   after(milliseconds: number, action: () => void): () => void
 }
 
+/** The clock of the system. */
 export const SYSTEM_CLOCK: Clock = {
   wall: () => Date.now(),
   steady: () => performance.now(),

@@ -1,6 +1,6 @@
 /**
- * Every error that mirrored-by throws or warns of. The code is stable and has an entry in `docs/errors.md`; the
- * message names the thing and the remedy.
+ * Codes of all errors and warnings of mirrored-by. Codes are stable; `docs/errors.md` has a
+ * section for each.
  */
 export const ERROR_CODES = [
   'ERR_OPTIONS',
@@ -26,7 +26,10 @@ export const ERROR_CODES = [
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
-/** An error with a stable `code`; `cause` holds what the system or a library said. */
+/**
+ * An error with a stable `code`. The message names the subject and the remedy; `cause` is the
+ * error of the system or of a library.
+ */
 export class MirroredByError extends Error {
   override readonly name = 'MirroredByError'
   readonly code: ErrorCode
@@ -37,17 +40,17 @@ export class MirroredByError extends Error {
   }
 }
 
-/** What a caught value says, in one line. */
+/** Returns the message of a caught value. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The system's code of a caught value, such as `ENOENT`. */
+/** Returns the system's code of a caught value, such as `ENOENT`. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** True where the error says that nothing is there: the path went away, or a folder on the way to it. */
+/** Returns whether an error means that a path, or a parent folder of it, does not exist. */
 export function isNotFound(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'

@@ -26,12 +26,15 @@ import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
 import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'
 
-/** Milliseconds, or a number with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
+/** Milliseconds, or a text with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
 export type Duration = number | string
-/** Bytes, or a number with a unit: `'512B'`, `'4KiB'`, `'64MiB'`, `'1GiB'`. */
+/** Bytes, or a text with a unit: `'512B'`, `'4KiB'`, `'64MiB'`, `'1GiB'`. */
 export type Size = number | string
 
-/** A mirror as an operator writes it: an id, a `url` or several `urls`, and what else is known; see `docs/mirrors.md`. */
+/**
+ * A mirror as an operator writes it: an id, a `url` or several `urls`, and optional properties;
+ * see `docs/mirrors.md`.
+ */
 export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls' | 'maxAge'>> {
   readonly id: string
   readonly url?: string | undefined
@@ -39,149 +42,194 @@ export interface MirrorOptions extends Partial<Omit<Mirror, 'id' | 'urls' | 'max
   readonly maxAge?: Duration | undefined
 }
 
-/** How a trace file is written; see `docs/mirrors.md`. */
+/** Options of the trace file that the origin writes; see `docs/mirrors.md`. */
 export interface TraceOptions {
-  /** Of the file, from the root of the repository. Folders are made where they are missing. */
+  /** Path of the file below the root. Missing folders are created. */
   readonly path: string
-  /** How often; 1 s to 24 days. Default: 1 h. */
+  /** Time between two writes; 1 s to 24 days. Default: 1 h. */
   readonly interval?: Duration | undefined
 }
 
-/** How mirrors are probed; see `docs/mirrors.md`. */
+/** Options of probes; see `docs/mirrors.md`. */
 export interface ProbeOptions {
-  /** From the death of a mirror to the first answer without it, at most; 100 ms or longer. Default: 60 s. */
+  /**
+   * Maximum time from the failure of a mirror to the first response without it; 100 ms or longer.
+   * Default: 60 s.
+   */
   readonly interval?: Duration | undefined
-  /** How long one probe may take, at most a quarter of the interval. Default: 5 s, or that quarter. */
+  /**
+   * Time limit of one probe; at most a quarter of the interval. Default: 5 s, or that quarter if
+   * it is shorter.
+   */
   readonly timeout?: Duration | undefined
 }
 
-/** How mirrors are looked through for what they hold; see `docs/mirrors.md`. */
+/** Options of surveys, which find out which files mirrors hold; see `docs/mirrors.md`. */
 export interface PresenceOptions {
-  /** Between two surveys of a mirror; 1 s or longer. Default: 6 h. */
+  /** Time between two surveys of a mirror; 1 s or longer. Default: 6 h. */
   readonly interval?: Duration | undefined
-  /** How long a look at one file may take. Default: 10 s. */
+  /** Time limit of the check of one file. Default: 10 s. */
   readonly timeout?: Duration | undefined
-  /** Files a second that a mirror without a listing is asked for. Default: 100. */
+  /** Files per second that are checked on a mirror without a listing. Default: 100. */
   readonly rate?: number | undefined
 }
 
-/** How much of what mirrors hold is fetched and compared; see `docs/mirrors.md`. */
+/**
+ * Options of challenges, which fetch pieces of files from mirrors and compare them; see
+ * `docs/mirrors.md`.
+ */
 export interface ChallengeOptions {
-  /** Of all mirrors together. Default: 64 MiB. */
+  /** Bytes per hour that are fetched from all mirrors together. Default: 64 MiB. */
   readonly bytesPerHour?: Size | undefined
-  /** After which time a corrupt file is fetched again, to see whether it is mended. Default: 10 min. */
+  /**
+   * Time after which a corrupt file is fetched again, to check whether it was repaired. Default:
+   * 10 min.
+   */
   readonly recheckInterval?: Duration | undefined
 }
 
-/** Options of `createOrigin`. Only `root` is needed. */
+/** Options of `createOrigin`. Only `root` is required. */
 export interface OriginOptions {
   /** Folder of the repository. */
   root: string
-  /** Path of a mirrors file, which is watched, or the mirrors themselves. Default: none. */
+  /** Path of a mirrors file, which is watched, or a list of mirrors. Default: no mirrors. */
   mirrors?: string | readonly MirrorOptions[] | undefined
   /**
-   * Paths of MMDB databases that say where clients are, most trusted first; `false` for none. Default: the free one of
-   * countries, where `@ip-location-db/geo-whois-asn-country-mmdb` is installed. The files are watched.
+   * Paths of MMDB databases with the locations of clients, most trusted first; `false` for none.
+   * The files are watched. Default: the free country database
+   * `@ip-location-db/geo-whois-asn-country-mmdb`, if it is installed.
    */
   geo?: string | readonly string[] | false | undefined
-  /** Where clients with local addresses are: a country of two letters, or more. Default: unknown. */
+  /** Place of clients with local addresses: a country code, or an object. Default: unknown. */
   localPlace?: string | LocalPlace | undefined
-  /** Path of the SQLite file that keeps the index, or a store. Default: see `defaultStoreFile`. */
+  /**
+   * Path of the SQLite file of the index, or a store. Default: a file of its own for each root,
+   * in `mirrored-by/` under `$STATE_DIRECTORY`, `$XDG_CACHE_HOME` or `~/.cache`.
+   */
   store?: string | Store | undefined
   /**
-   * Path of the SQLite file that keeps the states of mirrors, or a store of them. Default: a file beside the index; in memory,
-   * where `store` is no path.
+   * Path of the SQLite file of the mirror states, or a store. Default: a file beside the index;
+   * memory if `store` is a store.
    */
   mirrorStates?: string | MirrorStateStore | undefined
-  /** Whether, and how, to probe mirrors, and leave out those that are down. Default: true. */
+  /** Whether and how to probe mirrors, and to leave out mirrors that are down. Default: true. */
   probe?: boolean | ProbeOptions | undefined
   /**
-   * Whether, and how, to look which files mirrors hold, and to leave them out for the others. Default: true, unless `probe` is
-   * false: no mirror is asked for anything then.
+   * Whether and how to check which files mirrors hold, and to leave out mirrors that lack a file.
+   * Default: true; false if `probe` is false, so that no request is sent to a mirror.
    */
   presence?: boolean | PresenceOptions | undefined
-  /** Whether, and how much, to compare pieces of mirrors' files with ours. Default: true, where `presence` is. */
+  /**
+   * Whether and how often to compare pieces of mirrors' files with ours. Needs `presence`.
+   * Default: true.
+   */
   challenge?: boolean | ChallengeOptions | undefined
   /**
-   * Whether the host of a mirror may have an address of a private network, or of this machine. Default: false, but for mirrors
-   * whose URLs name such an address, or `localhost`.
+   * Whether hosts of mirrors may have private or loopback addresses. Default: false; such an
+   * address, or `localhost`, is always allowed if the URL of the mirror names it.
    */
   privateAddresses?: boolean | undefined
   /**
-   * How old the copies of mirrors that have a `trace` may be, before they are left out for files that changed since. The
-   * `maxAge` of a mirror goes before. Default: any age.
+   * Age above which the copy of a mirror with a `trace` is left out for files that changed since.
+   * The `maxAge` of a mirror takes precedence. Default: any age.
    */
   maxAge?: Duration | undefined
-  /** Path of a trace file that is written below the root, or how that is done. Default: none is written. */
+  /**
+   * Path of a trace file to write below the root, or options. Default: no trace file is written.
+   */
   writeTrace?: string | TraceOptions | undefined
-  /** URL of the repository's root on this server, for absolute URLs. Default: from the request's Host. */
+  /**
+   * URL of the repository's root on this server, for absolute URLs. Default: taken from the
+   * request's Host.
+   */
   baseUrl?: string | undefined
-  /** What to do with a file that mirrors hold: `decorate` (default) the answer, or `redirect` to a mirror. */
+  /**
+   * What to do with a file that mirrors hold: `decorate` the response, or `redirect` to a mirror.
+   * Default: `decorate`.
+   */
   mode?: Mode | undefined
-  /** Whether the origin sends the files itself. Default: false, for whoever comes next sends them. */
+  /** Whether the origin sends the files itself. Default: false; the next middleware sends them. */
   serve?: boolean | undefined
-  /** Globs of what is not part of the repository. */
+  /** Globs of paths that are not part of the repository. Default: none. */
   ignore?: readonly string[] | undefined
   /** Digests to compute. Default: sha-256, sha-1, md5. */
   algorithms?: readonly Algorithm[] | undefined
-  /** Threads that hash. Default: one less than there are cores, 1 to 4. */
+  /** Number of threads that hash. Default: number of cores minus 1, but 1 to 4. */
   workers?: number | undefined
-  /** How long a file must be quiet before it is hashed. Default: 500 ms. */
+  /** Time for which a file must not change before it is hashed. Default: 500 ms. */
   settle?: Duration | undefined
   /**
-   * Whether to follow changes of the repository, the mirrors file and the geo databases. Default: true. `'rescan'` lists
-   * the repository again and again, for network file systems that tell of no changes.
+   * Whether to follow changes of the repository, the mirrors file and the geo databases.
+   * `'rescan'` scans the repository at an interval, for network file systems that do not report
+   * changes. Default: true.
    */
   watch?: Watch | undefined
-  /** How often what cannot be watched is listed again. Default: 60 s. */
+  /** Time between two scans of folders that cannot be watched. Default: 60 s. */
   rescan?: Duration | undefined
-  /** How `ETag` is made. Default: `digest`. */
+  /** How `ETag` is computed. Default: `digest`. */
   etag?: EtagPolicy | undefined
   /**
-   * Whether to multiply the weights of mirrors by how they perform, as probes and challenges have measured it from here: those
-   * that are about as near share by that. Default: false.
+   * Whether to multiply the weights of mirrors by their performance, as probes and challenges
+   * measure it from here. Changes the shares of mirrors at a similar distance. Default: false.
    */
   adaptiveWeights?: boolean | undefined
   /**
-   * How mirrors are chosen: `nearest` (default), or as `mirrorbits`, `almalinux` or `mirrorbrain` do, or a function. See
-   * `docs/mirrors.md`.
+   * How mirrors are chosen: `nearest`, or as `mirrorbits`, `almalinux` or `mirrorbrain` do, or by
+   * a function; see `docs/mirrors.md`. Default: `nearest`.
    */
   strategy?: StrategyName | Strategy | undefined
-  /** How many times as far as the nearest mirror others may be to share with it. Default: 1.5. */
+  /**
+   * Mirrors up to this multiple of the nearest mirror's distance share traffic by weight.
+   * Default: 1.5.
+   */
   nearFactor?: number | undefined
   /**
-   * Whether to ask name servers for the addresses of mirrors, and the geo databases for what these tell, where the mirrors
-   * file does not say it. Default: true.
+   * Whether to look up the addresses of mirrors' hosts, and their places in the geo databases, to
+   * fill in what the mirrors file leaves out. Default: true.
    */
   lookupHosts?: boolean | undefined
-  /** Whether clients that came by http are given https URLs where a mirror has some. Default: true. */
+  /**
+   * Whether clients that use http are given https URLs of mirrors that have them. Default: true.
+   */
   preferSecure?: boolean | undefined
-  /** Whether requests may say where their client is, by `?country=`, `?ip=` and `?as=`. Default: true. */
+  /**
+   * Whether requests may override the client's place by `?country=`, `?ip=` and `?as=`. Default:
+   * true.
+   */
   overrides?: boolean | undefined
-  /** Documents about files that are offered, by their names in the query. Default: all; see `docs/http.md`. */
+  /**
+   * Representations of files that are offered, by their names in the query; see `docs/http.md`.
+   * Default: all.
+   */
   representations?: readonly RepresentationName[] | undefined
-  /** Most duplicates in the fields of an answer. Default: 5. */
+  /** Maximum number of duplicates in the fields of a response. Default: 5. */
   maxDuplicates?: number | undefined
-  /** Most bytes of all our fields in an answer. Default: 3500, which every known client and proxy takes. */
+  /**
+   * Maximum size of all our fields in a response. Default: 3500 bytes, which all known clients
+   * and proxies accept.
+   */
   maxHeaderBytes?: Size | undefined
-  /** Addresses and subnets of proxies whose X-Forwarded-* is believed, by the `node` adapter and `serve`. Default: none. */
+  /**
+   * Addresses and subnets of proxies whose X-Forwarded-* the `node` adapter and `serve` trust.
+   * Default: none.
+   */
   trustProxy?: readonly string[] | undefined
 }
 
-/** Options checked and with every default filled in. */
+/** Options of `createOrigin`, checked and with all defaults filled in. */
 export interface CheckedOptions {
   readonly root: string
   readonly mirrors: string | readonly Mirror[]
-  /** Paths; undefined for the free database. */
+  /** Paths of databases; undefined: the free database. */
   readonly geo?: readonly string[] | false | undefined
   readonly localPlace?: LocalPlace | undefined
   readonly store?: string | Store | undefined
   readonly mirrorStates?: string | MirrorStateStore | undefined
-  /** Undefined where mirrors are not probed. */
+  /** Undefined if mirrors are not probed. */
   readonly probe: ProbeSettings | undefined
-  /** Undefined where that follows from `probe`. */
+  /** Undefined: enabled if `probe` is. */
   readonly presence?: PresenceTimes | boolean | undefined
-  /** Undefined where nothing is fetched. */
+  /** Undefined if nothing is fetched. */
   readonly challenge: ChallengeSettings | undefined
   readonly privateAddresses: boolean
   /** Milliseconds. */
@@ -214,29 +262,47 @@ export interface CheckedOptions {
 
 const DEFAULT_PRESENCE: PresenceTimes = { interval: 6 * 3_600_000, timeout: 10_000, rate: 100 }
 const DEFAULT_CHALLENGE: ChallengeSettings = { bytesPerHour: 64 * 1024 ** 2, recheckInterval: 600_000 }
-const rateMessage = 'must be a number, 0.1 or greater'
 
 const SIZE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
 
 const sizeSchema = quantity(SIZE_UNITS, "must be bytes, or a text such as '4KiB' or '64MiB'")
 
-/** What is on or off, or on in a way that is described: undefined where it is off. */
-function toggleOr<T>(described: Schema<T>, usual: T) {
+/**
+ * Returns the schema of settings that may also be `true` for their defaults, or `false` for
+ * undefined.
+ */
+function toggleOr<T>(settings: Schema<T>, defaults: T) {
   return v.lazy((given): Schema<T | undefined> => {
-    if (typeof given !== 'boolean') return described
+    if (typeof given !== 'boolean') return settings
     return v.pipe(
       v.boolean(),
-      v.transform((isWanted) => (isWanted ? usual : undefined)),
+      v.transform((isOn) => (isOn ? defaults : undefined)),
     )
   })
 }
 
-/** A name that an option had before: it is refused, and the message tells the name that the option has now. */
+/** Refuses a former name of an option, with a message that gives its new name. */
 const renamed = (name: string) => v.optional(v.never(`is now called ${name}`))
 
-function wholeNumber(least: number, most: number) {
-  const message = `must be a whole number from ${least} to ${most}`
-  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message))
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
+}
+
+function numberFrom(min: number) {
+  const message = `must be a number, ${min} or greater`
+  return v.pipe(v.number(message), v.finite(message), v.minValue(min, message))
+}
+
+/**
+ * @param minName the minimum as the message names it
+ */
+function durationFrom(minMs: number, minName: string) {
+  return v.pipe(durationSchema, v.minValue(minMs, `must be ${minName} or longer`))
+}
+
+function oneOf<const Names extends readonly string[]>(names: Names) {
+  return v.picklist(names, `must be one of ${names.join(', ')}`)
 }
 
 const baseUrlSchema = v.pipe(
@@ -266,11 +332,8 @@ const statesSchema = v.union(
 const probeSchema = v.pipe(
   mapping(
     {
-      interval: v.optional(
-        v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')),
-        DEFAULT_INTERVAL_MS,
-      ),
-      timeout: v.optional(v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer'))),
+      interval: v.optional(durationFrom(100, '100 ms'), DEFAULT_INTERVAL_MS),
+      timeout: v.optional(durationFrom(1, '1 ms')),
     },
     'must be true, false, or an object',
   ),
@@ -284,18 +347,9 @@ const probeSchema = v.pipe(
 )
 const presenceSchema = mapping(
   {
-    interval: v.optional(
-      v.pipe(durationSchema, v.minValue(1000, 'must be 1 s or longer')),
-      DEFAULT_PRESENCE.interval,
-    ),
-    timeout: v.optional(
-      v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
-      DEFAULT_PRESENCE.timeout,
-    ),
-    rate: v.optional(
-      v.pipe(v.number(rateMessage), v.finite(rateMessage), v.minValue(0.1, rateMessage)),
-      DEFAULT_PRESENCE.rate,
-    ),
+    interval: v.optional(durationFrom(1000, '1 s'), DEFAULT_PRESENCE.interval),
+    timeout: v.optional(durationFrom(1, '1 ms'), DEFAULT_PRESENCE.timeout),
+    rate: v.optional(numberFrom(0.1), DEFAULT_PRESENCE.rate),
   },
   'must be true, false, or an object',
 )
@@ -305,33 +359,26 @@ const challengeSchema = mapping(
       v.pipe(sizeSchema, v.minValue(1, 'must be 1 byte or more; `challenge: false` turns it off')),
       DEFAULT_CHALLENGE.bytesPerHour,
     ),
-    recheckInterval: v.optional(
-      v.pipe(durationSchema, v.minValue(1, 'must be 1 ms or longer')),
-      DEFAULT_CHALLENGE.recheckInterval,
-    ),
+    recheckInterval: v.optional(durationFrom(1, '1 ms'), DEFAULT_CHALLENGE.recheckInterval),
     again: renamed('recheckInterval'),
   },
   'must be true, false, or an object',
 )
 const HOUR_MS = 3_600_000
-/** Timers take no more. */
+/** Longest delay of timers, in whole days. */
 const MAX_TRACE_INTERVAL_MS = 24 * 24 * HOUR_MS
 const tracePathSchema = filePathSchema('must be the path of a file below the root, such as /.trace')
 const traceSchema = mapping(
   {
     path: tracePathSchema,
     interval: v.optional(
-      v.pipe(
-        durationSchema,
-        v.minValue(1000, 'must be 1 s or longer'),
-        v.maxValue(MAX_TRACE_INTERVAL_MS, 'must be 24 days at most'),
-      ),
+      v.pipe(durationFrom(1000, '1 s'), v.maxValue(MAX_TRACE_INTERVAL_MS, 'must be 24 days at most')),
       HOUR_MS,
     ),
   },
   'must be the path of a file, or an object with a path',
 )
-/** The named ranges of `proxy-addr`. */
+/** Names of address ranges in `proxy-addr`. */
 const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
 const proxySchema = v.pipe(
   v.string('must be an address or a subnet'),
@@ -341,16 +388,19 @@ const proxySchema = v.pipe(
       `${JSON.stringify(issue.input)} is no address, no subnet, and none of ${PROXY_NAMES.join(', ')}`,
   ),
 )
-const nearFactorMessage = 'must be a number, 1 or greater'
 const databaseMessage = 'must be the path of a database, a list of paths, or false'
 const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
 const booleanSchema = v.boolean('must be true or false')
 const listOf = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
 
-/** The options of `createOrigin`, key by key; the command line's configuration file has the same. */
+/**
+ * Schemas of the options of `createOrigin`, by name; configuration files of the command have the
+ * same options.
+ */
 export const optionEntries = {
   root: v.pipe(v.string('must be the path of a folder'), v.nonEmpty('must be the path of a folder')),
-  // Chosen by what is given, so that a mistake is named within its mirror and not as "no path, no list".
+  // The schema depends on the value, so that a message names the mistake within a mirror instead
+  // of "no path, no list".
   mirrors: v.optional(
     v.lazy(
       (given): Schema<string | readonly Mirror[]> =>
@@ -400,15 +450,12 @@ export const optionEntries = {
     }),
   ),
   baseUrl: v.optional(baseUrlSchema),
-  mode: v.optional(v.picklist(MODES, `must be one of ${MODES.join(', ')}`), 'decorate'),
+  mode: v.optional(oneOf(MODES), 'decorate'),
   serve: v.optional(booleanSchema, false),
   ignore: v.optional(listOf('glob'), []),
   algorithms: v.optional(
     v.pipe(
-      v.array(
-        v.picklist(ALGORITHMS, `must be one of ${ALGORITHMS.join(', ')}`),
-        'must be a list of algorithms',
-      ),
+      v.array(oneOf(ALGORITHMS), 'must be a list of algorithms'),
       v.minLength(1, 'must name at least one algorithm'),
     ),
     ['sha-256', 'sha-1', 'md5'],
@@ -416,8 +463,8 @@ export const optionEntries = {
   workers: v.optional(wholeNumber(1, 64), () => Math.max(1, Math.min(4, availableParallelism() - 1))),
   settle: v.optional(durationSchema, 500),
   watch: v.optional(v.union([v.boolean(), v.literal('rescan')], "must be true, false or 'rescan'"), true),
-  rescan: v.optional(v.pipe(durationSchema, v.minValue(100, 'must be 100 ms or longer')), 60_000),
-  etag: v.optional(v.picklist(ETAG_POLICIES, `must be one of ${ETAG_POLICIES.join(', ')}`), 'digest'),
+  rescan: v.optional(durationFrom(100, '100 ms'), 60_000),
+  etag: v.optional(oneOf(ETAG_POLICIES), 'digest'),
   strategy: v.optional(
     v.union(
       [v.picklist(STRATEGIES), v.custom<Strategy>((value) => typeof value === 'function')],
@@ -426,20 +473,13 @@ export const optionEntries = {
     'nearest',
   ),
   adaptiveWeights: v.optional(booleanSchema, false),
-  nearFactor: v.optional(
-    v.pipe(v.number(nearFactorMessage), v.finite(nearFactorMessage), v.minValue(1, nearFactorMessage)),
-    1.5,
-  ),
+  nearFactor: v.optional(numberFrom(1), 1.5),
   lookupHosts: v.optional(booleanSchema, true),
   preferSecure: v.optional(booleanSchema, true),
   overrides: v.optional(booleanSchema, true),
-  representations: v.optional(
-    v.array(
-      v.picklist(REPRESENTATION_NAMES, `must be one of ${REPRESENTATION_NAMES.join(', ')}`),
-      'must be a list of representations',
-    ),
-    [...REPRESENTATION_NAMES],
-  ),
+  representations: v.optional(v.array(oneOf(REPRESENTATION_NAMES), 'must be a list of representations'), [
+    ...REPRESENTATION_NAMES,
+  ]),
   maxDuplicates: v.optional(wholeNumber(0, 100), 5),
   maxHeaderBytes: v.optional(sizeSchema, 3500),
   trustProxy: v.optional(v.array(proxySchema, 'must be a list of addresses and subnets'), []),
@@ -453,15 +493,18 @@ export const optionEntries = {
 const optionsSchema = v.strictObject(optionEntries, 'must be an object')
 
 /**
- * Checks the options of `createOrigin` whole.
+ * Checks the options of `createOrigin`, and fills in defaults.
  *
- * @throws MirroredByError ERR_OPTIONS naming every mistake by its path
+ * @throws MirroredByError ERR_OPTIONS, which names every mistake by its path
  */
 export function checkOptions(options: OriginOptions): CheckedOptions {
   return validate(optionsSchema, options, 'createOrigin', 'ERR_OPTIONS')
 }
 
-/** How mirrors are looked through, as all options together say; undefined where they are not. */
+/**
+ * Returns the settings of surveys and checks, which depend on several options; undefined if there
+ * are none.
+ */
 export function presenceSettingsOf(options: CheckedOptions): PresenceSettings | undefined {
   const { probe, presence = probe !== undefined, challenge, privateAddresses } = options
   if (presence === false) return undefined

@@ -1,6 +1,6 @@
 import picomatch from 'picomatch'
 
-/** Ends of names under which a download or an upload is still under way. */
+/** Suffixes of files whose download or upload is not complete. */
 const TEMPORARY_SUFFIXES = [
   '.aria2', // aria2's control file, and its temporary copy
   '.aria2__temp',
@@ -13,26 +13,31 @@ const TEMPORARY_SUFFIXES = [
   '.tmp',
 ]
 
-/** Says whether a path below the root belongs to the repository. */
+/** Returns whether a path below the root belongs to the repository. */
 export type PathFilter = (path: string) => boolean
 
 /**
- * Makes the filter of a repository. Left out are dotfiles (rsync's temporary files among them), the temporary names of
- * download clients, names that no URL of ours could carry back, and whatever matches `ignore`.
+ * Returns the filter of a repository. It leaves out dotfiles (such as the temporary files of
+ * rsync) and temporary files of download clients. It leaves out names that cannot make a round trip
+ * through a URL, and paths that match `ignore`.
  *
- * @param ignore globs of picomatch, relative to the root; one without `/` is held against the base name
+ * @param ignore globs for picomatch, relative to the root; a glob without `/` is matched against
+ * the base name
  */
 export function createPathFilter(ignore: readonly string[]): PathFilter {
   const ignored = ignore.map((glob) => {
     const pattern = glob.replace(/^\//, '').replace(/\/$/, '')
-    // `s`: a name may hold a line feed, and `**` matches that too.
+    // Flag `s`, because a name may contain a line feed, which `**` must match.
     return picomatch(pattern, { basename: !glob.includes('/'), dot: true, flags: 's' })
   })
   return (path) =>
-    !isLeftOut(path.slice(path.lastIndexOf('/') + 1)) && !ignored.some((matches) => matches(path))
+    !isExcluded(path.slice(path.lastIndexOf('/') + 1)) && !ignored.some((matches) => matches(path))
 }
 
-/** The same for every folder on the way: a request may name a file in a folder that the scan never entered. */
+/**
+ * Applies a filter to a path and all of its parent folders. A request may name a file in a folder
+ * that scans leave out.
+ */
 export function includesWholePath(filter: PathFilter, path: string): boolean {
   for (let end = path.indexOf('/'); end !== -1; end = path.indexOf('/', end + 1)) {
     if (!filter(path.slice(0, end))) return false
@@ -40,24 +45,27 @@ export function includesWholePath(filter: PathFilter, path: string): boolean {
   return filter(path)
 }
 
-function isLeftOut(name: string): boolean {
-  // U+FFFD stands for bytes that are not UTF-8: such a name cannot be opened under the string that Node gives.
+function isExcluded(name: string): boolean {
+  // U+FFFD replaces bytes that are not UTF-8: a file cannot be opened by such a string.
   if (name.startsWith('.') || name.includes('\\') || name.includes('\ufffd')) return true
   return TEMPORARY_SUFFIXES.some((suffix) => name.endsWith(suffix))
 }
 
-/** Joins the parts of a repository path; the root is the empty path. */
+/** Joins a folder and a name to a repository path. The root is the empty path. */
 export function joinPath(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`
 }
 
-/** The folder of a repository path, and the name in it. */
+/** Splits a repository path into its folder and its name. */
 export function splitPath(path: string): readonly [folder: string, name: string] {
   const slash = path.lastIndexOf('/')
   return slash === -1 ? ['', path] : [path.slice(0, slash), path.slice(slash + 1)]
 }
 
-/** Whether a path is a folder or lies below it. The folder is named, because both are strings. */
+/**
+ * Returns whether a path is `folder` or lies below it. The folder is named, because both
+ * arguments are strings.
+ */
 export function isWithin(path: string, { folder }: { readonly folder: string }): boolean {
   return folder === '' || path === folder || path.startsWith(`${folder}/`)
 }

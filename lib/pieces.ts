@@ -4,12 +4,12 @@ const MIN_PIECE_BYTES = 256 * 1024
 const MAX_PIECE_BYTES = 4 * 1024 * 1024
 const MAX_PIECES = 2000
 
-/** Bytes of a piece digest. */
 export const SHA256_BYTES = 32
 export const SHA1_BYTES = 20
 
 /**
- * Length of a file's pieces: a power of two from 256 KiB to 4 MiB, the smallest with which there are at most 2,000.
+ * Returns the piece length of a file: the smallest power of two from 256 KiB to 4 MiB that gives
+ * at most 2,000 pieces. A file of more than 8,000 MiB has more pieces, of 4 MiB.
  *
  * @param size of the file, in bytes
  */
@@ -19,7 +19,10 @@ export function pieceLength(size: number): number {
   return length
 }
 
-/** The pieces of a file that has only one: the digests of the file. Not stored, for most files are such. */
+/**
+ * Returns the pieces of a file that has only one piece, from the digests of the file. Such pieces
+ * are not stored, because most files have only one.
+ */
 export function onlyPiece(size: number, digests: Digests): Pieces | undefined {
   const sha256 = digests['sha-256']
   const sha1 = digests['sha-1']

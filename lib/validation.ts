@@ -3,10 +3,13 @@ import * as v from 'valibot'
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml'
 import { type ErrorCode, errorMessage, MirroredByError } from './errors.js'
 
-/** Any schema that can be checked without waiting. */
+/** A schema that is checked synchronously. */
 export type Schema<Output> = v.GenericSchema<unknown, Output>
 
-/** An object with these keys and no others. A list, which valibot would take for an object, is none. */
+/**
+ * Returns the schema of an object with exactly these keys. Refuses arrays, which valibot accepts
+ * as objects.
+ */
 export function mapping<const Entries extends v.ObjectEntries>(entries: Entries, message: string) {
   return v.pipe(
     v.unknown(),
@@ -23,7 +26,10 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 }
 
-/** A number, or a number with one of these units as a text; the number of the smallest comes out. */
+/**
+ * Returns the schema of a number, or a text of a number and a unit. The result is in the unit of
+ * factor 1.
+ */
 export function quantity(units: Readonly<Record<string, number>>, message: string) {
   return v.pipe(
     v.union([v.number(), v.string()], message),
@@ -38,17 +44,17 @@ export function quantity(units: Readonly<Record<string, number>>, message: strin
   )
 }
 
-/** Milliseconds, or a text with a unit: `'90s'`. */
+/** Milliseconds, or a text with a unit, such as `'90s'`. */
 export const durationSchema = quantity(
   DURATION_UNITS,
   "must be milliseconds, or a text such as '90s', '5m' or '12h'",
 )
 
 /**
- * Checks a value whole and gives it back with every default filled in.
+ * Checks a value and returns it with all defaults filled in.
  *
- * @param subject what the value is, for the message: `createOrigin`
- * @throws MirroredByError of that code, naming every mistake by its path
+ * @param subject name of the value for the message, such as `createOrigin`
+ * @throws MirroredByError with the code `code`, which names every mistake by its path
  */
 export function validate<Output>(
   schema: Schema<Output>,
@@ -62,9 +68,11 @@ export function validate<Output>(
 }
 
 /**
- * The same for a YAML file. Mistakes are named as `file:line:column: path: reason`, one a line.
+ * Checks a YAML file and returns its value with all defaults filled in. Mistakes are named as
+ * `file:line:column: path: reason`, one per line.
  *
- * @throws MirroredByError of that code where the file cannot be read, is not YAML, or does not fit
+ * @throws MirroredByError with the code `code` if the file cannot be read, is not YAML, or does
+ * not match the schema
  */
 export function validateYamlFile<Output>(schema: Schema<Output>, file: string, code: ErrorCode): Output {
   let text: string
@@ -76,7 +84,7 @@ export function validateYamlFile<Output>(schema: Schema<Output>, file: string, c
   return validateYaml(schema, text, file, code)
 }
 
-/** The same for YAML at hand. */
+/** Checks the text of a YAML file, as `validateYamlFile` does. */
 export function validateYaml<Output>(
   schema: Schema<Output>,
   text: string,
@@ -115,8 +123,8 @@ function describe(issue: v.BaseIssue<unknown>): string {
   }
   const name = pathName(path)
   const missing = issue.input === undefined && issue.kind === 'schema'
-  const why = missing ? 'is missing' : issue.message
-  return name === '' ? why : `${name}: ${why}`
+  const reason = missing ? 'is missing' : issue.message
+  return name === '' ? reason : `${name}: ${reason}`
 }
 
 function pathName(path: readonly unknown[]): string {
@@ -126,7 +134,10 @@ function pathName(path: readonly unknown[]): string {
   )
 }
 
-/** Where the mistake stands: at the deepest node of its path that is there; at the key where that is what is wrong. */
+/**
+ * Returns the offset of a mistake: of the deepest node of its path that exists, or of the key
+ * that is wrong.
+ */
 function offsetOf(contents: Node | null, path: readonly unknown[]): number {
   let node: unknown = contents
   let offset = contents?.range?.[0] ?? 0
