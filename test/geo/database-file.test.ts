@@ -28,7 +28,7 @@ interface Following {
   /** Returns the country of every address in the file. */
   country(): string | undefined
   /** Polls so often, and returns the messages of refused files. */
-  look(times: number): Promise<string[]>
+  poll(times: number): Promise<string[]>
 }
 
 async function following(context: TestContext): Promise<Following> {
@@ -44,7 +44,7 @@ async function following(context: TestContext): Promise<Following> {
       const address = readAddress('1.2.3.4')
       return address && file.database.find(address).country
     },
-    look: async (times) => {
+    poll: async (times) => {
       const refused: string[] = []
       for (let left = times; left > 0; left -= 1) {
         try {
@@ -63,7 +63,7 @@ async function following(context: TestContext): Promise<Following> {
 test('a file that stays the same is read once', async (context) => {
   const { file } = await following(context)
   const { database } = file
-  for (let look = 0; look < 5; look += 1) assert.equal(await file.poll(), false)
+  for (let poll = 0; poll < 5; poll += 1) assert.equal(await file.poll(), false)
   assert.equal(file.database, database)
 })
 
@@ -88,30 +88,30 @@ for (const [how, replace] of [
   ],
 ] as const) {
   test(`a good file that replaces it ${how} is taken at the second look`, async (context) => {
-    const one = await following(context)
+    const followed = await following(context)
     for (const country of ['FR', 'IT', 'ES']) {
-      const before = one.country()
-      replace(one, country)
-      assert.equal(await one.file.poll(), false)
-      assert.equal(one.country(), before)
-      assert.equal(await one.file.poll(), true)
-      assert.equal(one.country(), country.toLowerCase())
-      assert.equal(await one.file.poll(), false)
+      const before = followed.country()
+      replace(followed, country)
+      assert.equal(await followed.file.poll(), false)
+      assert.equal(followed.country(), before)
+      assert.equal(await followed.file.poll(), true)
+      assert.equal(followed.country(), country.toLowerCase())
+      assert.equal(await followed.file.poll(), false)
     }
   })
 }
 
 test('a file that grows from look to look is left alone until it is whole', async (context) => {
-  const one = await following(context)
+  const followed = await following(context)
   const whole = bytesOf('FR')
-  writeFileSync(one.path, '')
+  writeFileSync(followed.path, '')
   for (let start = 0; start < whole.length; start += 40) {
-    appendFileSync(one.path, whole.subarray(start, start + 40))
-    assert.deepEqual(await one.look(1), [])
-    assert.equal(one.country(), 'de')
+    appendFileSync(followed.path, whole.subarray(start, start + 40))
+    assert.deepEqual(await followed.poll(1), [])
+    assert.equal(followed.country(), 'de')
   }
-  assert.equal(await one.file.poll(), true)
-  assert.equal(one.country(), 'fr')
+  assert.equal(await followed.file.poll(), true)
+  assert.equal(followed.country(), 'fr')
 })
 
 for (const [what, spoil, why] of [
@@ -129,33 +129,33 @@ for (const [what, spoil, why] of [
   ],
 ] as const) {
   test(`a file that is ${what} is refused once, and the one before stays`, async (context) => {
-    const one = await following(context)
-    const { database } = one.file
-    spoil(one.path)
-    const refused = await one.look(5)
+    const followed = await following(context)
+    const { database } = followed.file
+    spoil(followed.path)
+    const refused = await followed.poll(5)
     assert.equal(refused.length, 1)
-    assert.ok(refused[0]?.startsWith(`cannot use ${one.path} as a geo database: `), refused[0])
+    assert.ok(refused[0]?.startsWith(`cannot use ${followed.path} as a geo database: `), refused[0])
     assert.match(refused[0] ?? '', why)
-    assert.equal(one.file.database, database)
-    assert.equal(one.country(), 'de')
-    writeFileSync(one.path, bytesOf('FR'))
-    assert.deepEqual(await one.look(2), [])
-    assert.equal(one.country(), 'fr')
+    assert.equal(followed.file.database, database)
+    assert.equal(followed.country(), 'de')
+    writeFileSync(followed.path, bytesOf('FR'))
+    assert.deepEqual(await followed.poll(2), [])
+    assert.equal(followed.country(), 'fr')
   })
 }
 
 test('a file that is gone, or a folder, is told at each look, and may come back', async (context) => {
-  const one = await following(context)
-  const saved = readFileSync(one.path)
-  unlinkSync(one.path)
-  const gone = await one.look(4)
+  const followed = await following(context)
+  const saved = readFileSync(followed.path)
+  unlinkSync(followed.path)
+  const gone = await followed.poll(4)
   assert.equal(gone.length, 3)
   for (const message of gone) assert.match(message, /ENOENT.*; put it there, or name another by `geo`$/)
-  mkdirSync(one.path)
-  for (const message of await one.look(3)) assert.match(message, /EISDIR.*; let this user read it$/)
-  rmSync(one.path, { recursive: true })
-  assert.equal(one.country(), 'de')
-  writeFileSync(one.path, saved)
-  assert.deepEqual(await one.look(2), [])
-  assert.equal(one.country(), 'de')
+  mkdirSync(followed.path)
+  for (const message of await followed.poll(3)) assert.match(message, /EISDIR.*; let this user read it$/)
+  rmSync(followed.path, { recursive: true })
+  assert.equal(followed.country(), 'de')
+  writeFileSync(followed.path, saved)
+  assert.deepEqual(await followed.poll(2), [])
+  assert.equal(followed.country(), 'de')
 })

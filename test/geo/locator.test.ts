@@ -358,29 +358,29 @@ describe('a locator that follows its file', () => {
   }
 
   test('takes a new database at the second poll, and locates clients in it', async (context) => {
-    const one = await following(context, true)
-    assert.equal(one.country(), 'de')
-    writeFileSync(one.file, bytesOf('FR'))
-    await one.poll(1)
-    assert.equal(one.country(), 'de')
-    await one.poll(1)
-    assert.equal(one.country(), 'fr')
-    assert.deepEqual(one.warnings, [])
+    const followed = await following(context, true)
+    assert.equal(followed.country(), 'de')
+    writeFileSync(followed.file, bytesOf('FR'))
+    await followed.poll(1)
+    assert.equal(followed.country(), 'de')
+    await followed.poll(1)
+    assert.equal(followed.country(), 'fr')
+    assert.deepEqual(followed.warnings, [])
   })
 
   test('warns once of a deleted file, and takes the one that comes back', async (context) => {
-    const one = await following(context, true)
-    unlinkSync(one.file)
-    await one.poll(2)
-    assert.equal(one.warnings.length, 1)
-    assert.match(one.warnings[0]?.message ?? '', /ENOENT.*; the one read before stays in force$/)
-    await one.poll(10)
-    assert.equal(one.warnings.length, 1)
-    assert.equal(one.country(), 'de')
-    writeFileSync(one.file, bytesOf('FR'))
-    await one.poll(2)
-    assert.equal(one.country(), 'fr')
-    assert.equal(one.warnings.length, 1)
+    const followed = await following(context, true)
+    unlinkSync(followed.file)
+    await followed.poll(2)
+    assert.equal(followed.warnings.length, 1)
+    assert.match(followed.warnings[0]?.message ?? '', /ENOENT.*; the one read before stays in force$/)
+    await followed.poll(10)
+    assert.equal(followed.warnings.length, 1)
+    assert.equal(followed.country(), 'de')
+    writeFileSync(followed.file, bytesOf('FR'))
+    await followed.poll(2)
+    assert.equal(followed.country(), 'fr')
+    assert.equal(followed.warnings.length, 1)
   })
 
   test('follows nothing unless it is told to, nor after its end', async (context) => {
@@ -434,6 +434,6 @@ function isInstalled(path: string): boolean {
   }
 }
 
-function bound(one: Locator): Pick<Locator, 'locate'> {
-  return { locate: (address) => one.locate(address) }
+function bound(locator: Locator): Pick<Locator, 'locate'> {
+  return { locate: (address) => locator.locate(address) }
 }

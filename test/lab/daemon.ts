@@ -35,14 +35,14 @@ export async function startDaemon(scope: Scope, daemon: Daemon): Promise<Kill> {
     await once(child, 'exit')
   }
   scope.after(kill)
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text: Buffer) => {
-      said += text.toString()
+      output += text.toString()
     })
   }
   await until(`${program} listens`, () => {
-    assert.equal(child.exitCode, null, `${program} ended: ${said}`)
+    assert.equal(child.exitCode, null, `${program} ended: ${output}`)
     return listens(host, port)
   })
   return kill

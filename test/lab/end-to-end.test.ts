@@ -45,7 +45,7 @@ function flipByte(file: string): void {
 }
 
 /** The mirrors that a response named. */
-interface Told {
+interface NamedMirrors {
   readonly path: string
   /** Milliseconds after the faults began. */
   readonly at: number
@@ -57,15 +57,15 @@ interface Told {
  *
  * @returns ends the requests and returns their responses
  */
-function watchAnswers(port: number): () => Promise<readonly Told[]> {
-  const told: Told[] = []
+function watchAnswers(port: number): () => Promise<readonly NamedMirrors[]> {
+  const responses: NamedMirrors[] = []
   const start = performance.now()
   let ended = false
   const watch = async () => {
     while (!ended) {
       for (const path of PATHS) {
         const at = performance.now() - start
-        told.push({ path, at, ids: await given(port, path) })
+        responses.push({ path, at, ids: await given(port, path) })
       }
       await sleep(20)
     }
@@ -74,7 +74,7 @@ function watchAnswers(port: number): () => Promise<readonly Told[]> {
   return async () => {
     ended = true
     await watching
-    return told
+    return responses
   }
 }
 
@@ -82,8 +82,8 @@ function watchAnswers(port: number): () => Promise<readonly Told[]> {
  * Returns when a response last named a mirror, for one file or for any, in milliseconds after the
  * faults began.
  */
-function lastSent(told: readonly Told[], id: string, path?: string): number {
-  const sent = told.filter(({ ids, ...one }) => ids.includes(id) && (path ?? one.path) === one.path)
+function lastSent(responses: readonly NamedMirrors[], id: string, path?: string): number {
+  const sent = responses.filter(({ ids, ...one }) => ids.includes(id) && (path ?? one.path) === one.path)
   return Math.round(sent.at(-1)?.at ?? 0)
 }
 
@@ -149,11 +149,11 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
     assertDownloaded(await download(`${path}.meta4`), path, content)
   }
   await sleep(SURVEYS_MS)
-  const told = await endWatch()
+  const responses = await endWatch()
   const times = {
-    killed: lastSent(told, 'm0'),
-    stale: lastSent(told, 'm1', 'release.iso'),
-    flipped: lastSent(told, 'm2', 'video.iso'),
+    killed: lastSent(responses, 'm0'),
+    stale: lastSent(responses, 'm1', 'release.iso'),
+    flipped: lastSent(responses, 'm2', 'video.iso'),
   }
   t.diagnostic(`clients were sent there last after, in ms: ${JSON.stringify(times)}`)
   assert.ok(times.killed < PROBES_MS + SPARE_MS, `${times.killed} ms`)

@@ -63,7 +63,7 @@ async function surveyed(
 }
 
 /** Returns, for each file, why responses do not name the mirror; `held` if they do. */
-function known(origin: Origin): Record<string, string> {
+function reasons(origin: Origin): Record<string, string> {
   return Object.fromEntries(
     Object.keys(EXPECTED).map((path) => [
       path,
@@ -74,8 +74,8 @@ function known(origin: Origin): Record<string, string> {
 
 /** Files that the listing leaves open are checked after it. */
 async function assertKnown(origin: Origin): Promise<void> {
-  await until('all is known', () => isDeepStrictEqual(known(origin), EXPECTED), 5000).catch(() => {})
-  assert.deepEqual(known(origin), EXPECTED)
+  await until('all is known', () => isDeepStrictEqual(reasons(origin), EXPECTED), 5000).catch(() => {})
+  assert.deepEqual(reasons(origin), EXPECTED)
 }
 
 function surveyOf(origin: Origin) {

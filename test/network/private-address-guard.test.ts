@@ -19,19 +19,19 @@ import { until } from '../support/until.js'
 const UNKNOWN: HostAddresses = { ipv4: undefined, ipv6: undefined }
 
 /** Returns a resolver that knows these hosts, and records its lookups. */
-function bookOf(hosts: Readonly<Record<string, Partial<HostAddresses>>>) {
-  const asked: string[] = []
+function resolverOf(hosts: Readonly<Record<string, Partial<HostAddresses>>>) {
+  const lookedUp: string[] = []
   const find = async (host: string): Promise<HostAddresses> => {
-    asked.push(host)
+    lookedUp.push(host)
     const found = hosts[host]
     return found === undefined ? UNKNOWN : { ipv4: [], ipv6: [], ...found }
   }
-  return { find, asked }
+  return { find, lookedUp }
 }
 
 async function agentFor(
   scope: Scope,
-  resolver: ReturnType<typeof bookOf>,
+  resolver: ReturnType<typeof resolverOf>,
   options: PrivateAddressGuardOptions = {},
 ) {
   const agent = await guardedAgent(resolver, options)
@@ -41,7 +41,7 @@ async function agentFor(
 
 describe('a guarded agent', { timeout: 30_000 }, () => {
   test('connects to no private address, whoever asks', async (t) => {
-    const resolver = bookOf({ 'mirror.example': { ipv4: ['127.0.0.1'] } })
+    const resolver = resolverOf({ 'mirror.example': { ipv4: ['127.0.0.1'] } })
     const { port, server } = await listen(t, (_, response) => response.end('secret'))
     let connections = 0
     server.on('connection', () => {
@@ -61,7 +61,7 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
   })
 
   test('follows no redirect to a name that leads within', async (t) => {
-    const resolver = bookOf({ 'inside.example': { ipv4: ['127.0.0.1'] } })
+    const resolver = resolverOf({ 'inside.example': { ipv4: ['127.0.0.1'] } })
     const inside = await listen(t, () => assert.fail('it was asked'))
     const { url } = await listen(t, (_, response) => {
       response.writeHead(302, { Location: `http://inside.example:${inside.port}/` }).end()
@@ -72,11 +72,11 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
       state: 'unknown',
       reason: 'its host inside.example has the private address 127.0.0.1',
     })
-    assert.deepEqual(resolver.asked, ['inside.example'])
+    assert.deepEqual(resolver.lookedUp, ['inside.example'])
   })
 
   test('goes where the book says, and asks once a connection', async (t) => {
-    const resolver = bookOf({ 'mirror.example': { ipv4: ['127.0.0.3'], ipv6: [] } })
+    const resolver = resolverOf({ 'mirror.example': { ipv4: ['127.0.0.3'], ipv6: [] } })
     const hosts: (string | undefined)[] = []
     const { port } = await listen(
       t,
@@ -91,12 +91,12 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
       const { body } = await request(`http://mirror.example:${port}/`, { dispatcher })
       assert.equal(await body.text(), 'here')
     }
-    assert.deepEqual(resolver.asked, ['mirror.example'])
+    assert.deepEqual(resolver.lookedUp, ['mirror.example'])
     assert.deepEqual(new Set(hosts), new Set([`mirror.example:${port}`]))
   })
 
   test('goes to a host that says itself where it is', async (t) => {
-    const resolver = bookOf({ localhost: { ipv4: ['127.0.0.1'] } })
+    const resolver = resolverOf({ localhost: { ipv4: ['127.0.0.1'] } })
     const { port } = await listen(t, (_, response) => response.end('here'))
     const dispatcher = await agentFor(t, resolver)
     for (const host of ['127.0.0.1', 'localhost']) {
@@ -112,8 +112,8 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
       open += 1
       waiting.push(() => response.end())
     })
-    const dispatcher = await agentFor(t, bookOf({}))
-    const asked = Array.from({ length: 6 }, () =>
+    const dispatcher = await agentFor(t, resolverOf({}))
+    const requests = Array.from({ length: 6 }, () =>
       request(url, { dispatcher }).then(({ body }) => body.text()),
     )
     await until('4 are there', () => open === 4)
@@ -122,11 +122,11 @@ describe('a guarded agent', { timeout: 30_000 }, () => {
       assert.ok(open - count <= 4, `${open - count} at once`)
       next?.()
     }
-    await Promise.all(asked)
+    await Promise.all(requests)
   })
 
   test('says why there is nowhere to go', async (t) => {
-    const dispatcher = await agentFor(t, bookOf({ 'gone.example': {} }))
+    const dispatcher = await agentFor(t, resolverOf({ 'gone.example': {} }))
     await assert.rejects(request('http://gone.example/', { dispatcher }), {
       message: 'its host gone.example has no address',
     })
@@ -180,7 +180,7 @@ describe('a check of a host', () => {
   ]
   for (const [host, reason] of table)
     test(`finds ${reason ?? 'nothing'} with ${host}`, async () => {
-      const resolver = bookOf(hosts)
+      const resolver = resolverOf(hosts)
       assert.equal(await checkHost(host, resolver, false), reason)
       assert.equal(await checkHost(host, resolver, true), undefined)
     })

@@ -20,9 +20,9 @@ import { freePort } from '../../support/port.js'
 import { until } from '../../support/until.js'
 import { collect, paths } from './collect.js'
 
-const IDLE = 300
+const IDLE_MS = 300
 /** Long enough for 50,000 files on a busy machine; tests of this limit set a shorter one. */
-const TOTAL = 20_000
+const TOTAL_MS = 20_000
 
 interface Expected {
   readonly reason: RegExp
@@ -88,15 +88,15 @@ const HTTP: Readonly<Record<HttpFault, Expected>> = {
 }
 
 function limited(limits: Partial<ListingLimits> = {}): ListingOptions {
-  return { limits: { idleMs: IDLE, totalMs: TOTAL, maxFiles: 50_000, ...limits } }
+  return { limits: { idleMs: IDLE_MS, totalMs: TOTAL_MS, maxFiles: 50_000, ...limits } }
 }
 
 /** Reads a listing that must end by itself. */
 async function ends(listing: Listing, expected: Expected): Promise<void> {
   const { files, outcome } = await until('the listing ends', () => collect(listing))
   assert.match(outcome.reason ?? '', expected.reason)
-  for (const said of [outcome.reason ?? '', ...outcome.problems])
-    assert.doesNotMatch(said, /[\p{Cc}\p{Cf}]/u, JSON.stringify(said))
+  for (const message of [outcome.reason ?? '', ...outcome.problems])
+    assert.doesNotMatch(message, /[\p{Cc}\p{Cf}]/u, JSON.stringify(message))
   assert.equal(outcome.complete, outcome.reason === undefined)
   assert.equal(outcome.files, files.length)
   if (typeof expected.files === 'function') assert.ok(expected.files(files.length), `${files.length} files`)

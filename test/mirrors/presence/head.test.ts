@@ -42,12 +42,12 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       const agent = new Agent()
       t.after(() => agent.destroy())
       for (const [path, { size, mtimeMs }] of filesOnDisk(root)) {
-        const said = await checkFile(url + path.split('/').map(encodeURIComponent).join('/'), {
+        const result = await checkFile(url + path.split('/').map(encodeURIComponent).join('/'), {
           dispatcher: agent,
         })
-        assert.ok(said.state === 'present', `${path}: ${JSON.stringify(said)}`)
+        assert.ok(result.state === 'present', `${path}: ${JSON.stringify(result)}`)
         // Some servers have no ranges of an empty file.
-        const { etag, ranges, digests, ...rest } = said
+        const { etag, ranges, digests, ...rest } = result
         assert.deepEqual(digests, {})
         assert.deepEqual(rest, { state: 'present', size, mtime: mtimeMs }, path)
         assert.match(etag ?? '', /^(W\/)?".+"$/)
@@ -61,7 +61,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
   }
 
   test('tells what the fields say', async (t) => {
-    const said = await check(t, (_, response) => {
+    const result = await check(t, (_, response) => {
       response.writeHead(200, {
         'Content-Length': 5_368_709_120,
         'Last-Modified': MODIFIED,
@@ -78,11 +78,11 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       ranges: true,
       digests: {},
     }
-    assert.deepEqual(said, expected)
+    assert.deepEqual(result, expected)
   })
 
   test('tells nothing of what no field says', async (t) => {
-    const said = await check(t, (_, response) => {
+    const result = await check(t, (_, response) => {
       response.writeHead(200, { 'Last-Modified': 'yesterday', 'Accept-Ranges': 'none' }).end()
     })
     const expected = {
@@ -93,14 +93,14 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       ranges: false,
       digests: {},
     }
-    assert.deepEqual(said, expected)
+    assert.deepEqual(result, expected)
   })
 
   test('does not take the length of another coding for the size', async (t) => {
-    const said = await check(t, (_, response) => {
+    const result = await check(t, (_, response) => {
       response.writeHead(200, { 'Content-Length': 12, 'Content-Encoding': 'gzip' }).end()
     })
-    assert.equal(said.state === 'present' && said.size, undefined)
+    assert.equal(result.state === 'present' && result.size, undefined)
   })
 
   test('tells digests that are of the file, and none of a coding of it', async (t) => {
@@ -126,7 +126,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       }
 
     test(`asks for a byte where HEAD is refused by ${status}`, async (t) => {
-      const said = await check(
+      const result = await check(
         t,
         refusing((_, response) => {
           response.writeHead(206, {
@@ -145,21 +145,21 @@ describe('a check of one file', { timeout: 60_000 }, () => {
         ranges: true,
         digests: {},
       }
-      assert.deepEqual(said, expected)
+      assert.deepEqual(result, expected)
     })
 
     test(`asks so, after ${status}, for a byte of an empty file`, async (t) => {
-      const said = await check(
+      const result = await check(
         t,
         refusing((_, response) => response.writeHead(416, { 'Content-Range': 'bytes */0' }).end()),
       )
-      assert.deepEqual(said.state === 'present' && [said.size, said.ranges], [0, true])
+      assert.deepEqual(result.state === 'present' && [result.size, result.ranges], [0, true])
     })
 
     test(`reads no whole file where a server, after ${status}, knows no ranges`, async (t) => {
       let sent = 0
       let closed = false
-      const said = await check(
+      const result = await check(
         t,
         refusing((_, response) => {
           response.writeHead(200, { 'Content-Length': 1e9 })
@@ -173,7 +173,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
           more()
         }),
       )
-      assert.deepEqual(said.state === 'present' && [said.size, said.ranges], [1e9, false])
+      assert.deepEqual(result.state === 'present' && [result.size, result.ranges], [1e9, false])
       await until('it is closed', () => closed)
       assert.ok(sent < 100e6, `${sent} bytes`)
     })
@@ -186,25 +186,25 @@ describe('a check of one file', { timeout: 60_000 }, () => {
         status,
       })
     for (const status of [204, 400, 401, 403, 429, 500, 503]) {
-      const said = await check(t, (_, response) => response.writeHead(status).end())
-      assert.deepEqual(said, { state: 'unknown', reason: `the answer is ${status}`, status })
+      const result = await check(t, (_, response) => response.writeHead(status).end())
+      assert.deepEqual(result, { state: 'unknown', reason: `the answer is ${status}`, status })
     }
   })
 
   test('follows redirects on the same host', async (t) => {
-    const said = await check(t, (request, response) => {
+    const result = await check(t, (request, response) => {
       if (request.url === '/file') response.writeHead(301, { Location: '/moved' }).end()
       else response.writeHead(200, { 'Content-Length': 7 }).end()
     })
-    assert.equal(said.state === 'present' && said.size, 7)
+    assert.equal(result.state === 'present' && result.size, 7)
   })
 
   test('follows no redirect to another host', async (t) => {
-    let asked = 0
+    let requests = 0
     const other = await listen(
       t,
       (_, response) => {
-        asked += 1
+        requests += 1
         response.end()
       },
       '127.0.0.2',
@@ -215,11 +215,11 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       '//elsewhere.example/',
       'ftp://127.0.0.1/',
     ]) {
-      const said = await check(t, (_, response) => response.writeHead(302, { Location: location }).end())
-      assert.equal(said.state, 'unknown')
-      assert.match(said.state === 'unknown' ? said.reason : '', /redirect to another host/)
+      const result = await check(t, (_, response) => response.writeHead(302, { Location: location }).end())
+      assert.equal(result.state, 'unknown')
+      assert.match(result.state === 'unknown' ? result.reason : '', /redirect to another host/)
     }
-    assert.equal(asked, 0)
+    assert.equal(requests, 0)
   })
 
   test('follows no redirect to nowhere, and none round', async (t) => {
@@ -231,8 +231,8 @@ describe('a check of one file', { timeout: 60_000 }, () => {
 
   test('tells why it cannot be told', async (t) => {
     const unknown = async (url: string, options: CheckOptions = {}): Promise<string> => {
-      const said = await checkFile(url, { timeoutMs: 300, ...options })
-      return said.state === 'unknown' ? said.reason : said.state
+      const result = await checkFile(url, { timeoutMs: 300, ...options })
+      return result.state === 'unknown' ? result.reason : result.state
     }
     assert.match(await unknown(`http://127.0.0.1:${await freePort('127.0.0.1')}/`), /ECONNREFUSED/)
     assert.match(await unknown('garbage'), /not one/)

@@ -6,11 +6,11 @@ import { inParts, parts } from './parts.js'
 
 /** Returns what a reader reports of text that comes in parts. Neighbouring texts are joined. */
 function read(text: readonly string[]): string[] {
-  const said: string[] = []
+  const reported: string[] = []
   let last = ''
   const say = (kind: string, what: string): void => {
-    if (kind === 'text' && last === 'text') said[said.length - 1] += what
-    else said.push(`${kind} ${what}`)
+    if (kind === 'text' && last === 'text') reported[reported.length - 1] += what
+    else reported.push(`${kind} ${what}`)
     last = kind
   }
   const reader = new HtmlReader({
@@ -19,7 +19,7 @@ function read(text: readonly string[]): string[] {
     close: (name) => say('close', name),
   })
   for (const part of text) reader.feed(part)
-  return said
+  return reported
 }
 
 describe('the HTML reader', () => {

@@ -102,9 +102,9 @@ for (const server of SERVERS) {
       symlinkSync('..', join(root, 'real/up'))
       const { url } = await server.start(t, root)
       const { files, outcome } = await collect(listHttp(url))
-      const found = new Set(paths(files))
+      const listedPaths = new Set(paths(files))
       for (const path of ['real/file', 'real/sub/file', 'linked/file', 'linked/sub/file'])
-        assert.ok(found.has(path), path)
+        assert.ok(listedPaths.has(path), path)
       assert.ok(files.length < 500, `${files.length} files`)
       assert.equal(outcome.complete, true)
       assert.match(outcome.problems[0] ?? '', /a link that goes round/)
@@ -152,10 +152,10 @@ function indexOf(...hrefs: readonly string[]): string {
 }
 
 /** Serves pages, and a redirect for each page that begins with `→`. */
-function serve(pages: Readonly<Record<string, string>>, asked: string[] = []): RequestListener {
+function serve(pages: Readonly<Record<string, string>>, requested: string[] = []): RequestListener {
   return (request, response) => {
     const url = request.url ?? ''
-    asked.push(url)
+    requested.push(url)
     const page = pages[url]
     if (page === undefined) response.writeHead(404).end()
     else if (page.startsWith('→')) response.writeHead(301, { Location: page.slice(1) }).end()
@@ -165,7 +165,7 @@ function serve(pages: Readonly<Record<string, string>>, asked: string[] = []): R
 
 describe('a redirect', { timeout: 60_000 }, () => {
   test('is followed within the base, and its files are where it leads', async (t) => {
-    const asked: string[] = []
+    const requested: string[] = []
     const pages = {
       '/repo/': indexOf('old/', 'new/', 'way/', 'file'),
       '/repo/old/': '→/repo/new/',
@@ -173,11 +173,11 @@ describe('a redirect', { timeout: 60_000 }, () => {
       '/repo/way/': '→../r%65al/deep/',
       '/repo/r%65al/deep/': indexOf('found'),
     }
-    const { url } = await listen(t, serve(pages, asked))
+    const { url } = await listen(t, serve(pages, requested))
     const { files, outcome } = await collect(listHttp(`${url}repo/`))
     assert.deepEqual(paths(files), ['file', 'new/inside', 'real/deep/found'])
     assert.equal(outcome.reason, undefined)
-    assert.equal(asked.filter((path) => path === '/repo/new/').length, 1)
+    assert.equal(requested.filter((path) => path === '/repo/new/').length, 1)
     // It is not known whether files are available by the first path, too.
     assert.equal(outcome.links.resolve('old/inside'), undefined)
     assert.equal(outcome.links.resolve('new/inside'), 'new/inside')
@@ -269,10 +269,10 @@ describe('requests to a mirror', { timeout: 60_000 }, () => {
   })
 
   test('are sent again, once, where the connection was closed under them', async (t) => {
-    let asked = 0
+    let requested = 0
     const { url } = await listen(t, (_, response) => {
-      asked += 1
-      if (asked === 1) response.socket?.destroy()
+      requested += 1
+      if (requested === 1) response.socket?.destroy()
       else response.writeHead(200, { 'Content-Type': 'text/html' }).end(indexOf('file'))
     })
     const { files, outcome } = await collect(listHttp(url))

@@ -13,13 +13,13 @@ import { inParts, parts } from './parts.js'
 
 const PAGE = new URL('https://mirror.example/repo/sub/')
 
-interface Said {
+interface PageResult {
   readonly entries: IndexEntry[]
   readonly remarks: string[]
   readonly problem: string | undefined
 }
 
-function read(text: readonly string[], create: (sink: IndexSink) => IndexPageReader): Said {
+function read(text: readonly string[], create: (sink: IndexSink) => IndexPageReader): PageResult {
   const entries: IndexEntry[] = []
   const remarks: string[] = []
   const reader = create({ entry: (entry) => entries.push(entry), remark: (remark) => remarks.push(remark) })
@@ -31,7 +31,7 @@ const html = (sink: IndexSink): IndexPageReader => new HtmlIndex(PAGE, sink)
 const json = (sink: IndexSink): IndexPageReader => new JsonIndex(sink)
 
 /** Returns an entry as a line: kind, name, size with its precision, time with its precision. */
-function lines({ entries }: Said): string[] {
+function lines({ entries }: PageResult): string[] {
   return entries.map(({ name, folder, listed }) => {
     const { size, sizePrecision, mtime, mtimePrecision } = listed
     const time =
@@ -171,10 +171,10 @@ const GOLDEN: readonly (readonly [name: string, page: string, lines: readonly st
 describe('an index in HTML', () => {
   for (const [name, page, expected] of GOLDEN) {
     test(`of ${name} is read`, () => {
-      const said = read([page], html)
-      assert.deepEqual(lines(said), expected)
-      assert.deepEqual(said.remarks, [])
-      assert.equal(said.problem, undefined)
+      const result = read([page], html)
+      assert.deepEqual(lines(result), expected)
+      assert.deepEqual(result.remarks, [])
+      assert.equal(result.problem, undefined)
     })
 
     test(`of ${name} is read in parts of any length`, () => {
@@ -189,9 +189,9 @@ describe('an index in HTML', () => {
     test(`of ${name} is never read as whole when it breaks off, and then never wrongly`, () => {
       const end = page.search(/<\/body>/)
       for (let length = 0; length < end; length += 1) {
-        const said = read([page.slice(0, length)], html)
-        assert.notEqual(said.problem, undefined)
-        assert.deepEqual(lines(said), expected.slice(0, said.entries.length))
+        const result = read([page.slice(0, length)], html)
+        assert.notEqual(result.problem, undefined)
+        assert.deepEqual(lines(result), expected.slice(0, result.entries.length))
       }
     })
   }
@@ -244,10 +244,10 @@ describe('an index in HTML', () => {
       'x'.repeat(9000),
     ]
     const rows = hrefs.map((href) => `<a href="${href}">x</a> 2020-02-03 04:05 1\n`).join('')
-    const said = read([`<html><title>Index of /</title><pre>${rows}</pre></html>`], html)
-    assert.deepEqual(said.entries, [])
-    assert.equal(said.problem, undefined)
-    assert.equal(said.remarks.length, 8)
+    const result = read([`<html><title>Index of /</title><pre>${rows}</pre></html>`], html)
+    assert.deepEqual(result.entries, [])
+    assert.equal(result.problem, undefined)
+    assert.equal(result.remarks.length, 8)
   })
 
   test('may write a step down in any way', () => {
@@ -270,9 +270,9 @@ describe('an index in HTML', () => {
       ['line%0Afeed', 'line\nfeed'],
     ] as const
     for (const [href, name] of hrefs) {
-      const said = read([`<html><title>Index of /</title><a href="${href}">x</a></html>`], html)
+      const result = read([`<html><title>Index of /</title><a href="${href}">x</a></html>`], html)
       assert.deepEqual(
-        said.entries.map((entry) => entry.name),
+        result.entries.map((entry) => entry.name),
         [name],
         href,
       )
@@ -372,9 +372,9 @@ describe('an index in JSON', () => {
     test(`of ${name} is read, in parts of any length`, () => {
       fc.assert(
         fc.property(parts, (lengths) => {
-          const said = read(inParts(page, lengths), json)
-          assert.deepEqual(lines(said), expected)
-          assert.equal(said.problem, undefined)
+          const result = read(inParts(page, lengths), json)
+          assert.deepEqual(lines(result), expected)
+          assert.equal(result.problem, undefined)
         }),
         { numRuns: 100 },
       )
@@ -382,9 +382,9 @@ describe('an index in JSON', () => {
 
     test(`of ${name} is never read as whole when it breaks off`, () => {
       for (let length = 0; length < page.length; length += 1) {
-        const said = read([page.slice(0, length)], json)
-        assert.notEqual(said.problem, undefined)
-        assert.deepEqual(lines(said), expected.slice(0, said.entries.length))
+        const result = read([page.slice(0, length)], json)
+        assert.notEqual(result.problem, undefined)
+        assert.deepEqual(lines(result), expected.slice(0, result.entries.length))
       }
     })
   }
@@ -414,10 +414,10 @@ describe('an index in JSON', () => {
 
   test('names nothing but steps', () => {
     const names = ['..', '.', '', 'a/b', '/etc', 'a\0b', '\ud800', 'x'.repeat(2000)]
-    const said = read([JSON.stringify(names.map((name) => ({ name, type: 'file', size: 1 })))], json)
-    assert.deepEqual(said.entries, [])
-    assert.equal(said.remarks.length, names.length)
-    assert.equal(said.problem, undefined)
+    const result = read([JSON.stringify(names.map((name) => ({ name, type: 'file', size: 1 })))], json)
+    assert.deepEqual(result.entries, [])
+    assert.equal(result.remarks.length, names.length)
+    assert.equal(result.problem, undefined)
   })
 
   test('takes sizes and times for what they are only', () => {
@@ -427,9 +427,9 @@ describe('an index in JSON', () => {
       { name: 'c', type: 'file', size: 1e300, mtime: 'Mon, 31 Feb 2020 04:05:06 GMT' },
       { name: 'd', is_dir: false, size: 1.5, mod_time: '2020-13-03T04:05:06Z' },
     ]
-    const said = read([JSON.stringify(values)], json)
+    const result = read([JSON.stringify(values)], json)
     assert.deepEqual(
-      lines(said),
+      lines(result),
       ['a', 'b', 'c', 'd'].map((name) => `file "${name}" -±0 -`),
     )
   })

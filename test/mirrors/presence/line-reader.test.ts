@@ -15,11 +15,11 @@ describe('lines', () => {
     fc.assert(
       fc.property(text, parts, (whole, lengths) => {
         const lines = new LineReader(1000)
-        const found = inParts(whole, lengths).flatMap((part) => [...lines.feed(part)])
+        const result = inParts(whole, lengths).flatMap((part) => [...lines.feed(part)])
         const expected = whole.split('\n')
         const last = expected.pop()
         assert.deepEqual(
-          found,
+          result,
           expected.map((line) => line.replace(/\r$/, '')),
         )
         assert.equal(lines.endsWithinLine, last !== '')
@@ -29,8 +29,8 @@ describe('lines', () => {
 
   test('that are too long are left out, and counted', () => {
     const lines = new LineReader(3)
-    const found = ['ab\nabc', 'd', 'efg\n', 'abc\n', 'abcd'].flatMap((part) => [...lines.feed(part)])
-    assert.deepEqual(found, ['ab', 'abc'])
+    const result = ['ab\nabc', 'd', 'efg\n', 'abc\n', 'abcd'].flatMap((part) => [...lines.feed(part)])
+    assert.deepEqual(result, ['ab', 'abc'])
     assert.equal(lines.skippedLines, 2)
     assert.equal(lines.endsWithinLine, true)
   })

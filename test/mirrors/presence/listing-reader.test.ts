@@ -13,10 +13,10 @@ import { collect } from './collect.js'
 describe('a listing', () => {
   test('comes in batches, and waits for its reader', async () => {
     let given = 0
-    const listing = createListing({}, async (scan) => {
+    const listing = createListing({}, async (reader) => {
       for (; given < 20_500; given += 1) {
-        scan.addFile(`file ${given}`, UNLISTED)
-        await scan.waitForRoom()
+        reader.addFile(`file ${given}`, UNLISTED)
+        await reader.waitForRoom()
       }
     })
     await sleep(10)
@@ -38,8 +38,8 @@ describe('a listing', () => {
   })
 
   test('gives what there was before it failed', async () => {
-    const listing = createListing({}, async (scan) => {
-      scan.addFile('a', UNLISTED)
+    const listing = createListing({}, async (reader) => {
+      reader.addFile('a', UNLISTED)
       throw new Error('it rained')
     })
     const { files, outcome } = await collect(listing)
@@ -48,10 +48,10 @@ describe('a listing', () => {
   })
 
   test('tells its first trouble, and remembers so many', async () => {
-    const listing = createListing({}, async (scan) => {
-      scan.redact('secret')
-      scan.remark('odd')
-      for (let index = 0; index < 1000; index += 1) scan.markIncomplete(`lost secret ${index}`)
+    const listing = createListing({}, async (reader) => {
+      reader.redact('secret')
+      reader.remark('odd')
+      for (let index = 0; index < 1000; index += 1) reader.markIncomplete(`lost secret ${index}`)
       throw new ListingAborted('ended')
     })
     const { outcome } = await collect(listing)
@@ -62,12 +62,12 @@ describe('a listing', () => {
   })
 
   test('is complete where things were only odd', async () => {
-    const { outcome } = await collect(createListing({}, async (scan) => scan.remark('odd')))
+    const { outcome } = await collect(createListing({}, async (reader) => reader.remark('odd')))
     assert.equal(outcome.complete, true)
   })
 
   test('ends when its time is over', async () => {
-    const listing = createListing({ limits: { totalMs: 50 } }, (scan) => aborted(scan))
+    const listing = createListing({ limits: { totalMs: 50 } }, (reader) => aborted(reader))
     const { outcome } = await collect(listing)
     assert.equal(outcome.reason, 'it took longer than 0.05 s')
   })
@@ -81,11 +81,11 @@ describe('a listing', () => {
 
   test('ends its worker when its reader stops, even one that waits for room', async () => {
     let ended = false
-    const listing = createListing({}, async (scan) => {
+    const listing = createListing({}, async (reader) => {
       try {
         for (let index = 0; ; index += 1) {
-          scan.addFile(`file ${index}`, UNLISTED)
-          await scan.waitForRoom()
+          reader.addFile(`file ${index}`, UNLISTED)
+          await reader.waitForRoom()
         }
       } finally {
         ended = true
@@ -121,9 +121,9 @@ describe('a path in a listing', () => {
   test('is one of the repository, or none', async () => {
     const includes = createPathFilter(['private'])
     await collect(
-      createListing({ includes }, async (scan) => {
-        assert.equal(scan.pathOf('', 'a'), 'a')
-        assert.equal(scan.pathOf('a', 'b'), 'a/b')
+      createListing({ includes }, async (reader) => {
+        assert.equal(reader.pathOf('', 'a'), 'a')
+        assert.equal(reader.pathOf('a', 'b'), 'a/b')
         for (const name of [
           '.hidden',
           'x.part',
@@ -137,9 +137,9 @@ describe('a path in a listing', () => {
           '\ud800',
           'a\\b',
         ])
-          assert.equal(scan.pathOf('a', name), undefined, name)
-        assert.equal(scan.wholePathOf('a/b/c'), 'a/b/c')
-        assert.equal(scan.wholePathOf('c'), 'c')
+          assert.equal(reader.pathOf('a', name), undefined, name)
+        assert.equal(reader.wholePathOf('a/b/c'), 'a/b/c')
+        assert.equal(reader.wholePathOf('c'), 'c')
         for (const path of [
           '',
           '/a',
@@ -153,13 +153,13 @@ describe('a path in a listing', () => {
           'a/.hidden',
           'b/private/c',
         ])
-          assert.equal(scan.wholePathOf(path), undefined, path)
-        assert.equal(scan.wholePathOf('a/d'), 'a/d')
+          assert.equal(reader.wholePathOf(path), undefined, path)
+        assert.equal(reader.wholePathOf('a/d'), 'a/d')
       }),
     )
   })
 })
 
-function aborted(scan: ListingReader): Promise<void> {
-  return new Promise((resolve) => scan.signal.addEventListener('abort', () => resolve()))
+function aborted(reader: ListingReader): Promise<void> {
+  return new Promise((resolve) => reader.signal.addEventListener('abort', () => resolve()))
 }

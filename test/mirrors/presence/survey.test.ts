@@ -73,11 +73,11 @@ type Theirs = Partial<Omit<RemoteFile, 'path'>>
 
 /** Returns a listing that is complete, or that breaks off. */
 function listed(theirs: Readonly<Record<string, Theirs>>, failure?: string): Listing {
-  return createListing({ includes: createPathFilter([]) }, async (scan) => {
+  return createListing({ includes: createPathFilter([]) }, async (reader) => {
     for (const [path, { size, sizePrecision = 0, mtime, mtimePrecision = 'second' }] of Object.entries(
       theirs,
     ))
-      scan.addFile(path, { size, sizePrecision, mtime, mtimePrecision })
+      reader.addFile(path, { size, sizePrecision, mtime, mtimePrecision })
     if (failure !== undefined) throw new Error(failure)
   })
 }
@@ -154,9 +154,9 @@ describe('a survey', () => {
     assert.ok(real)
     // Here, too, one is a link to the other.
     await store.apply([{ kind: 'put', file: { ...real, path: 'latest/x' } }])
-    const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
-      scan.addFile('v1/x', { ...target, sizePrecision: 0, mtimePrecision: 'second' })
-      scan.addLink('latest', 'v1')
+    const listing = createListing({ includes: createPathFilter([]) }, async (reader) => {
+      reader.addFile('v1/x', { ...target, sizePrecision: 0, mtimePrecision: 'second' })
+      reader.addLink('latest', 'v1')
     })
     const { states } = await survey(listing, { isUtc: true })
     assert.deepEqual(states, { 'v1/x': 'held', 'latest/x': 'held', 'latest/y': 'unknown' })
@@ -166,9 +166,9 @@ describe('a survey', () => {
     const { survey, files, numberOf } = world(OURS)
     const numbers = { a: await numberOf('a'), d: await numberOf('d') }
     const { d: _, ...rest } = SAME
-    const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
+    const listing = createListing({ includes: createPathFilter([]) }, async (reader) => {
       for (const [path, { size, mtime }] of Object.entries(rest))
-        scan.addFile(path, { size, mtime, sizePrecision: 0, mtimePrecision: 'second' })
+        reader.addFile(path, { size, mtime, sizePrecision: 0, mtimePrecision: 'second' })
       files.mark(numbers.a, 'absent')
       files.mark(numbers.d, 'held')
     })
@@ -182,9 +182,9 @@ describe('a survey', () => {
       [9, 1],
     ]) {
       const { survey } = world({ a: { size: 1, mtime: NOON } })
-      const listing = createListing({ includes: createPathFilter([]) }, async (scan) => {
+      const listing = createListing({ includes: createPathFilter([]) }, async (reader) => {
         for (const size of order)
-          scan.addFile('a', { size, mtime: NOON, sizePrecision: 0, mtimePrecision: 'second' })
+          reader.addFile('a', { size, mtime: NOON, sizePrecision: 0, mtimePrecision: 'second' })
       })
       assert.deepEqual((await survey(listing, { isUtc: true })).states, { a: 'stale' })
     }

@@ -5,9 +5,9 @@ import { SymlinkMap } from '../../../lib/mirrors/presence/listings/symlinks.js'
 import { createPathFilter } from '../../../lib/paths.js'
 
 function links(targets: Readonly<Record<string, string | undefined>>): SymlinkMap {
-  const found = new SymlinkMap(createPathFilter([]))
-  for (const [path, target] of Object.entries(targets)) found.add(path, target)
-  return found
+  const map = new SymlinkMap(createPathFilter([]))
+  for (const [path, target] of Object.entries(targets)) map.add(path, target)
+  return map
 }
 
 describe('a path over links', () => {
@@ -46,8 +46,8 @@ describe('a path over links', () => {
     const name = fc.constantFrom('a', 'b', 'c', '..', '.', '')
     const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((names) => names.join('/'))
     fc.assert(
-      fc.property(fc.dictionary(path, path, { maxKeys: 8 }), path, (targets, wanted) => {
-        const real = links(targets).resolve(wanted)
+      fc.property(fc.dictionary(path, path, { maxKeys: 8 }), path, (targets, start) => {
+        const real = links(targets).resolve(start)
         if (Object.keys(targets).length > 0 && real !== undefined)
           assert.ok(
             real.split('/').every((part) => part !== '..' && part !== '.'),
