@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 import { mirroredBy, serving, withOwnCache } from '../support/command.js'
-import { refusingUrl, startFaulty } from '../support/faulty-server.js'
+import { refusingUrl, startFaultyServer } from '../support/faulty-server.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { rawRequest, values } from '../support/raw.js'
 import { until } from '../support/until.js'
@@ -44,7 +44,7 @@ async function said(...args: readonly string[]): Promise<string> {
 
 describe('mirrors', { concurrency: true }, () => {
   test('list tells how mirrors fare, before any server ran and after', async (t) => {
-    const up = await startFaulty(t, sevenBytes)
+    const up = await startFaultyServer(t, sevenBytes)
     const { folder, flags } = place(t, { good: up.url, dead: await refusingUrl(t) })
     assert.equal(
       await said('list', ...flags),
@@ -76,7 +76,7 @@ describe('mirrors', { concurrency: true }, () => {
       const time = new Date(Date.now() - count * 3_600_000).toISOString()
       return (_, response) => response.end(time)
     }
-    const [young, old] = [await startFaulty(t, hours(1.75)), await startFaulty(t, hours(3.5))]
+    const [young, old] = [await startFaultyServer(t, hours(1.75)), await startFaultyServer(t, hours(3.5))]
     const { folder, flags } = place(t, {}, 'maxAge: 2h\n')
     const mirror = (id: string, url: string) => `  - { id: ${id}, url: "${url}", trace: /.trace }\n`
     writeFiles(folder, { 'mirrors.yaml': `mirrors:\n${mirror('young', young.url)}${mirror('old', old.url)}` })
@@ -100,7 +100,7 @@ describe('mirrors', { concurrency: true }, () => {
   })
 
   test('disable outlives the server, even one that is killed, until enable', async (t) => {
-    const mirror = await startFaulty(t, sevenBytes)
+    const mirror = await startFaultyServer(t, sevenBytes)
     const { flags } = place(t, { one: mirror.url, two: mirror.url })
     const first = await serving(t, flags)
     assert.equal(await said('disable', 'one', ...flags), 'one is disabled\n')
@@ -120,7 +120,7 @@ describe('mirrors', { concurrency: true }, () => {
   })
 
   test('a running server sees it within two seconds, and rank tells why', async (t) => {
-    const mirror = await startFaulty(t, sevenBytes)
+    const mirror = await startFaultyServer(t, sevenBytes)
     const { flags } = place(t, { one: mirror.url, two: mirror.url })
     const server = await serving(t, flags)
     const links = async () => values(await rawRequest(server.port, 'GET', '/a.txt'), 'X-Mirrored-By').length
@@ -139,10 +139,10 @@ describe('mirrors', { concurrency: true }, () => {
   })
 
   test('check probes a mirror now, and says what it found', async (t) => {
-    const good = await startFaulty(t, (_, response) => {
+    const good = await startFaultyServer(t, (_, response) => {
       response.writeHead(206, { 'Content-Range': 'bytes 0-0/8', 'Content-Length': 1 }).end('c')
     })
-    const whole = await startFaulty(t, 'without Range, of another size')
+    const whole = await startFaultyServer(t, 'without Range, of another size')
     const { flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
     // Without an index, it requests the folder.
     assert.match(await said('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
@@ -165,7 +165,7 @@ describe('mirrors', { concurrency: true }, () => {
   })
 
   test('check asks a running server to look for itself', async (t) => {
-    const mirror = await startFaulty(t, 'good')
+    const mirror = await startFaultyServer(t, 'good')
     const { folder, flags } = place(t, { one: mirror.url }, 'mirrorStates: own.sqlite\n')
     const server = await serving(t, flags)
     await said('check', 'one', ...flags)

@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { MirrorPresence, Origin, OriginOptions } from '../../lib/index.js'
 import { isPrivate, systemResolver } from '../../lib/network/addresses.js'
 import { startFakeMirror } from '../support/fake-mirror.js'
-import { type HttpFault, OUTSIDE } from '../support/faulty-listings.js'
+import { type ListingFault, OUTSIDE } from '../support/faulty-listings.js'
 import { at, given, open, setting, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
 
@@ -84,7 +84,7 @@ describe('a mirror whose host', { concurrency: true }, () => {
 })
 
 describe('a mirror that', { concurrency: true }, () => {
-  const endless: readonly HttpFault[] = [
+  const endless: readonly ListingFault[] = [
     'lists on and on',
     'nests for ever',
     'repeats for ever',

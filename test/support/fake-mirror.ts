@@ -13,7 +13,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import parseRange from 'range-parser'
 import { type Certificate, makeCertificate } from './certificate.js'
-import { HTTP_FAULTS, type HttpFault } from './faulty-listings.js'
+import { LISTING_FAULTS, type ListingFault } from './faulty-listings.js'
 import type { Scope } from './folder.js'
 import { Throttle } from './throttle.js'
 
@@ -57,7 +57,7 @@ export type Fault = { readonly path?: string } /** Takes requests and never resp
   /** Neither serves nor lists it. */
   | { readonly kind: 'lacks' }
   /** Responds to every request with a fault of `LISTING_FAULTS`. */
-  | { readonly kind: 'lists'; readonly how: HttpFault }
+  | { readonly kind: 'lists'; readonly how: ListingFault }
 )
 
 export interface Received {
@@ -233,7 +233,7 @@ class Answer {
         this.#end(200, 'text/html', '<html><title>Welcome</title><p>This domain is for sale</p></html>')
         return true
       case 'lists':
-        HTTP_FAULTS[fault.how](this.#request, this.#response)
+        LISTING_FAULTS[fault.how](this.#request, this.#response)
         return true
       default:
         return false

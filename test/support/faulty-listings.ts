@@ -1,10 +1,10 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
+import { type FaultyServer, startFaultyServer } from './faulty-server.js'
 import type { Scope } from './folder.js'
-import { listen } from './server.js'
 
 /** Faults of a web server that should list folders. */
-export const HTTP_FAULTS = {
+export const LISTING_FAULTS = {
   /** Takes the request and never responds. */
   hangs: () => {},
   /** Lists two files and then sends nothing more. */
@@ -21,7 +21,7 @@ export const HTTP_FAULTS = {
   },
   /** Lists many folders, and fails for each of them. */
   'fails below': (request, response) => {
-    if (request.url !== '/') return HTTP_FAULTS.fails(request, response)
+    if (request.url !== '/') return LISTING_FAULTS.fails(request, response)
     const rows = Array.from({ length: 50 }, (_, index) => row(`folder ${index}/`))
     page(response, `${row('one')}${rows.join('')}`)
   },
@@ -115,26 +115,11 @@ export const HTTP_FAULTS = {
   },
 } satisfies Record<string, RequestListener>
 
-export type HttpFault = keyof typeof HTTP_FAULTS
+export type ListingFault = keyof typeof LISTING_FAULTS
 
 /** Starts a web server with one fault, which records its requests. */
-export async function startFaultyHttp(
-  scope: Scope,
-  fault: HttpFault,
-): Promise<{ readonly url: string; readonly requests: readonly string[]; connections(): Promise<number> }> {
-  const requests: string[] = []
-  const { url, server } = await listen(scope, (request: IncomingMessage, response: ServerResponse) => {
-    requests.push(`${request.method} ${request.url}`)
-    HTTP_FAULTS[fault](request, response)
-  })
-  return {
-    url,
-    requests,
-    connections: () =>
-      new Promise((resolve, reject) =>
-        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
-      ),
-  }
+export function startFaultyListing(scope: Scope, fault: ListingFault): Promise<FaultyServer> {
+  return startFaultyServer(scope, LISTING_FAULTS[fault])
 }
 
 /** Names that lead out of a folder, or would with some client, and names with terminal escapes. */

@@ -1,18 +1,16 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
-import { type Scope, temporaryFolder } from './folder.js'
+import { makeCertificate } from './certificate.js'
+import type { Scope } from './folder.js'
 import { listen } from './server.js'
 
 /** Size of every file, in bytes. */
 export const SIZE = 1_000_000
 
 /** A web server that records its requests. */
-export interface Faulty {
+export interface FaultyServer {
   readonly url: string
   /** `GET /path range`, in order of arrival. */
   readonly requests: readonly string[]
@@ -21,7 +19,7 @@ export interface Faulty {
 }
 
 /** Responses of a web server to a probe, good and bad. */
-export const WAYS = {
+export const RESPONSES = {
   good: (_, response) => part(response),
   'of another size': (_, response) => part(response, SIZE - 1),
   'without Range': (_, response) => {
@@ -90,7 +88,7 @@ export const WAYS = {
   },
 } satisfies Record<string, RequestListener>
 
-export type FaultyWay = keyof typeof WAYS
+export type FaultyResponse = keyof typeof RESPONSES
 
 function part(response: ServerResponse, size = SIZE): void {
   response.writeHead(206, { 'Content-Range': `bytes 0-0/${size}`, 'Content-Length': 1 }).end('x')
@@ -110,13 +108,13 @@ function flood(response: ServerResponse): void {
 }
 
 /** Starts a web server that responds in one way. */
-export async function startFaulty(
+export async function startFaultyServer(
   scope: Scope,
-  endpoint: FaultyWay | RequestListener,
+  endpoint: FaultyResponse | RequestListener,
   host = '127.0.0.1',
-): Promise<Faulty> {
+): Promise<FaultyServer> {
   const requests: string[] = []
-  const answer: RequestListener = typeof endpoint === 'string' ? WAYS[endpoint] : endpoint
+  const answer: RequestListener = typeof endpoint === 'string' ? RESPONSES[endpoint] : endpoint
   let open = 0
   const { url, server } = await listen(
     scope,
@@ -160,14 +158,7 @@ export async function refusingUrl(scope: Scope): Promise<string> {
 
 /** Starts a web server with a self-signed certificate for 127.0.0.1. Needs `openssl`. */
 export async function startSelfSigned(scope: Scope): Promise<string> {
-  const folder = temporaryFolder(scope)
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const name = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
-  execFileSync('openssl', ['req', '-x509', ...kind, '-days', '2', ...name, '-keyout', key, '-out', cert], {
-    stdio: 'pipe',
-  })
-  const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, WAYS.good)
+  const server = createTlsServer(makeCertificate(scope), RESPONSES.good)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   scope.after(() => {

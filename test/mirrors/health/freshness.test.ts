@@ -7,7 +7,7 @@ import { createOrigin, type Mode, memoryStore } from '../../../lib/index.js'
 import { explain } from '../../../lib/mirrors/ranking/rank.js'
 import { memoryStates } from '../../../lib/store/memory-states.js'
 import { FakeClock } from '../../support/fake-clock.js'
-import { startFaulty } from '../../support/faulty-server.js'
+import { startFaultyServer } from '../../support/faulty-server.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { mirror } from '../../support/mirrors.js'
 import { startOrigin } from '../../support/origin.js'
@@ -187,7 +187,7 @@ describe('an origin', { concurrency: true }, () => {
 
   /** Starts a mirror with this trace. */
   async function startTraced(t: TestContext, text: () => string) {
-    const { url } = await startFaulty(t, (request, response) => {
+    const { url } = await startFaultyServer(t, (request, response) => {
       const content = request.url === '/.trace' ? text() : 'xxx'
       const last = Math.min(
         Number(/^bytes=0-(\d+)$/.exec(request.headers.range ?? '')?.[1]),

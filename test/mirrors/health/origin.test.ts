@@ -7,7 +7,7 @@ import Sqlite from 'better-sqlite3'
 import { createOrigin, memoryStore, type Origin, type OriginOptions } from '../../../lib/index.js'
 import { sqliteStates } from '../../../lib/store/sqlite-states.js'
 import type { FakeMirror } from '../../support/fake-mirror.js'
-import { startFaulty } from '../../support/faulty-server.js'
+import { startFaultyServer } from '../../support/faulty-server.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { Member } from '../../support/member.js'
 import { open, setting } from '../../support/mirrored-origin.js'
@@ -156,7 +156,9 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('keeps what operators said when its index is broken and set aside', async (t) => {
-    const { store, options, folder } = await mirrored(t)
+    const { store, options: often, folder } = await mirrored(t)
+    // Seldom, so that no probe fails on a busy machine.
+    const options = { ...often, probe: { interval: 600_000 } }
     const first = await open(t, options)
     await untilAllUp(first.origin)
     await first.origin.close()
@@ -213,11 +215,11 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('asks for a trace where a mirror has one, and for the folder where there is nothing else', async (t) => {
-    const traced = await startFaulty(t, (_, response) => {
+    const traced = await startFaultyServer(t, (_, response) => {
       response.end(`${Math.floor(Date.now() / 1000)}\n`)
     })
-    const bare = await startFaulty(t, 'good', '127.0.0.2')
-    const partial = await startFaulty(t, 'good', '127.0.0.3')
+    const bare = await startFaultyServer(t, 'good', '127.0.0.2')
+    const partial = await startFaultyServer(t, 'good', '127.0.0.3')
     const root = temporaryFolder(t)
     writeFiles(root, { 'x.bin': 'xx', 'y/deep/z 1.bin': 'zz', 'y/empty': '' })
     const mirrors = [
@@ -236,7 +238,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   })
 
   test('is closed at once while a mirror hangs', async (t) => {
-    const mirror = await startFaulty(t, 'hangs')
+    const mirror = await startFaultyServer(t, 'hangs')
     const root = temporaryFolder(t)
     writeFiles(root, FILES)
     const mirrors = [{ id: 'a', url: mirror.url }]

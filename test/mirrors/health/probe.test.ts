@@ -8,10 +8,10 @@ import type { ProbeOutcome } from '../../../lib/mirrors/health/state.js'
 import { type HostAddresses, systemResolver } from '../../../lib/network/addresses.js'
 import { unlessInstalled } from '../../support/client.js'
 import {
-  type FaultyWay,
+  type FaultyResponse,
   refusingUrl,
   SIZE,
-  startFaulty,
+  startFaultyServer,
   startRaw,
   startSelfSigned,
 } from '../../support/faulty-server.js'
@@ -62,7 +62,7 @@ async function noted(url: string, targets = [FILE], timeout = TIMEOUT, choices =
 }
 
 describe('of a file of the index', () => {
-  const TABLE: readonly (readonly [endpoint: FaultyWay, noted: unknown])[] = [
+  const TABLE: readonly (readonly [endpoint: FaultyResponse, noted: unknown])[] = [
     ['good', { ranges: true }],
     ['of another size', { ranges: true, note: 'it has 999999 bytes of iso/disk 1.iso, and not 1000000' }],
     ['without Range', { ranges: false }],
@@ -92,7 +92,7 @@ describe('of a file of the index', () => {
   ]
   for (const [endpoint, expected] of TABLE) {
     test(endpoint, async (t) => {
-      const mirror = await startFaulty(t, endpoint)
+      const mirror = await startFaultyServer(t, endpoint)
       assert.deepEqual(await noted(mirror.url), expected)
       assert.equal(mirror.requests[0], 'GET /iso/disk%201.iso bytes=0-0')
       assert.ok(mirror.requests.length <= 6)
@@ -102,7 +102,7 @@ describe('of a file of the index', () => {
 
   for (const endpoint of ['hangs', 'a part without an end'] as const) {
     test(endpoint, async (t) => {
-      const mirror = await startFaulty(t, endpoint)
+      const mirror = await startFaultyServer(t, endpoint)
       const outcome = await probeUrl(mirror.url, [FILE], SHORT)
       const expected = {
         kind: 'failed',
@@ -117,7 +117,7 @@ describe('of a file of the index', () => {
 
   test('the content of a whole file is not read', async (t) => {
     let bytes = 0
-    const mirror = await startFaulty(t, (_, response) => {
+    const mirror = await startFaultyServer(t, (_, response) => {
       response.writeHead(200, { 'Content-Length': 1e9 })
       const socket = response.socket
       const more = (): void => {
@@ -137,22 +137,22 @@ describe('of a file of the index', () => {
   })
 
   test('the next is asked for where the first is not there', async (t) => {
-    const mirror = await startFaulty(t, (request, response) => {
+    const mirror = await startFaultyServer(t, (request, response) => {
       if (request.url === '/other') response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}` }).end('x')
       else response.writeHead(404).end()
     })
     assert.deepEqual(await noted(mirror.url, [FILE, OTHER]), { ranges: true })
-    const empty = await startFaulty(t, 'missing')
+    const empty = await startFaultyServer(t, 'missing')
     assert.equal(await noted(empty.url, [FILE, OTHER]), 'the answer is 404 for iso/disk 1.iso')
     assert.equal(empty.requests.length, 2)
-    const broken = await startFaulty(t, 'failing')
+    const broken = await startFaultyServer(t, 'failing')
     assert.equal(await noted(broken.url, [FILE, OTHER]), 'the answer is 500 for iso/disk 1.iso')
     assert.equal(broken.requests.length, 1)
   })
 })
 
 test('a page of the index may be one of HTML', async (t) => {
-  const mirror = await startFaulty(t, 'HTML for everything')
+  const mirror = await startFaultyServer(t, 'HTML for everything')
   assert.deepEqual(await noted(mirror.url, [{ ...FILE, path: 'a.html', isPage: true }]), { ranges: false })
 })
 
@@ -192,7 +192,7 @@ describe('of a trace', () => {
   const ONE = 'GET /repo/trace bytes=0-0'
   const TABLE: readonly (readonly [
     what: string,
-    endpoint: FaultyWay | RequestListener,
+    endpoint: FaultyResponse | RequestListener,
     noted: unknown,
     byte?: 1,
   ])[] = [
@@ -220,7 +220,7 @@ describe('of a trace', () => {
   ]
   for (const [what, endpoint, expected, byte] of TABLE) {
     test(what, async (t) => {
-      const mirror = await startFaulty(t, endpoint)
+      const mirror = await startFaultyServer(t, endpoint)
       assert.deepEqual(await noted(`${mirror.url}repo/`, [TRACE]), expected)
       assert.deepEqual(mirror.requests, byte === undefined ? [ALL] : [ALL, ONE])
       await until('its connections are closed', () => mirror.connections() === 0)
@@ -228,7 +228,7 @@ describe('of a trace', () => {
   }
 
   test('that fails when a byte of it is asked for', async (t) => {
-    const mirror = await startFaulty(t, (request, response) => {
+    const mirror = await startFaultyServer(t, (request, response) => {
       if (request.headers.range === 'bytes=0-0') response.writeHead(500).end()
       else response.writeHead(200).end(TEXT)
     })
@@ -236,7 +236,7 @@ describe('of a trace', () => {
   })
 
   test('where redirects lead, both times', async (t) => {
-    const mirror = await startFaulty(t, (request, response) => {
+    const mirror = await startFaultyServer(t, (request, response) => {
       if (request.url === '/new/trace') inPartsOrWhole(TEXT)(request, response)
       else response.writeHead(302, { Location: '/new/trace' }).end()
     })
@@ -246,7 +246,7 @@ describe('of a trace', () => {
 })
 
 describe('of the folder where a copy begins', () => {
-  const TABLE: readonly (readonly [endpoint: FaultyWay, noted: unknown])[] = [
+  const TABLE: readonly (readonly [endpoint: FaultyResponse, noted: unknown])[] = [
     ['good', {}],
     ['without Range', {}],
     ['HTML for everything', {}],
@@ -258,7 +258,7 @@ describe('of the folder where a copy begins', () => {
   ]
   for (const [endpoint, expected] of TABLE) {
     test(endpoint, async (t) => {
-      const mirror = await startFaulty(t, endpoint)
+      const mirror = await startFaultyServer(t, endpoint)
       assert.deepEqual(await noted(`${mirror.url}repo/`, [BASE]), expected)
       assert.deepEqual(mirror.requests, ['GET /repo/ bytes=0-0'])
     })
@@ -267,14 +267,14 @@ describe('of the folder where a copy begins', () => {
 
 describe('redirects', () => {
   test('within the mirror are followed and noted', async (t) => {
-    const mirror = await startFaulty(t, 'redirects within')
+    const mirror = await startFaultyServer(t, 'redirects within')
     const redirect = `${mirror.url}new/iso/disk%201.iso`
     assert.deepEqual(await noted(mirror.url), { ranges: true, redirect })
   })
 
   async function twoHosts(t: TestContext) {
-    const elsewhere = await startFaulty(t, 'good', '127.0.0.2')
-    const mirror = await startFaulty(t, (_, response) => {
+    const elsewhere = await startFaultyServer(t, 'good', '127.0.0.2')
+    const mirror = await startFaultyServer(t, (_, response) => {
       response.writeHead(302, { Location: `${elsewhere.url}x` }).end()
     })
     return { elsewhere, mirror, host: new URL(elsewhere.url).host }
@@ -306,7 +306,7 @@ describe('redirects', () => {
   })
 
   test('to hosts that are nowhere are refused', async (t) => {
-    const mirror = await startFaulty(t, (_, response) => {
+    const mirror = await startFaultyServer(t, (_, response) => {
       response.writeHead(302, { Location: 'http://nowhere.invalid/' }).end()
     })
     const expected = 'it redirects to nowhere.invalid, which has no address'
@@ -314,8 +314,8 @@ describe('redirects', () => {
   })
 
   test('to another port of the same host are within', async (t) => {
-    const other = await startFaulty(t, 'good')
-    const mirror = await startFaulty(t, (_, response) => {
+    const other = await startFaultyServer(t, 'good')
+    const mirror = await startFaultyServer(t, (_, response) => {
       response.writeHead(307, { Location: other.url }).end()
     })
     assert.deepEqual(await noted(mirror.url), { ranges: true, redirect: other.url })
@@ -338,7 +338,7 @@ describe('below HTTP', () => {
     const addresses = ['127.0.0.1', '127.0.0.2']
     const outcome = await probeUrl(url.replace('127.0.0.1', 'some.example'), [FILE], TIMEOUT, { addresses })
     assert.equal(outcome.kind === 'failed' && outcome.weight, 'refused')
-    const mirror = await startFaulty(t, 'good', '127.0.0.2')
+    const mirror = await startFaultyServer(t, 'good', '127.0.0.2')
     const named = mirror.url.replace('127.0.0.2', 'some.example')
     assert.deepEqual(await noted(named, [FILE], TIMEOUT, { addresses }), { ranges: true })
   })
@@ -389,13 +389,13 @@ describe('below HTTP', () => {
   })
 
   test('https at a port of http', async (t) => {
-    const mirror = await startFaulty(t, 'good')
+    const mirror = await startFaultyServer(t, 'good')
     assert.equal(await noted(mirror.url.replace('http:', 'https:')), 'TLS: no handshake')
   })
 })
 
 test('a probe that is ended says nothing, at once', async (t) => {
-  const mirror = await startFaulty(t, 'hangs')
+  const mirror = await startFaultyServer(t, 'hangs')
   const controller = new AbortController()
   const endpoint = { url: mirror.url, family: 'ipv4', addresses: ['127.0.0.1'], redirects: false } as const
   const running = probe({ ...endpoint, targets: [FILE] }, PARTS, TIMEOUT, controller.signal)

@@ -14,7 +14,7 @@ import type {
 import { listRsync } from '../../../lib/mirrors/presence/listings/rsync.js'
 import { type FtpBehaviour, startMlsdServer } from '../../lab/mlsd.js'
 import { run, unlessInstalled } from '../../support/client.js'
-import { type HttpFault, startFaultyHttp } from '../../support/faulty-listings.js'
+import { type ListingFault, startFaultyListing } from '../../support/faulty-listings.js'
 import { type Scope, temporaryFolder, writeFiles } from '../../support/folder.js'
 import { freePort } from '../../support/port.js'
 import { until } from '../../support/until.js'
@@ -37,7 +37,7 @@ interface Expected {
   readonly base?: string
 }
 
-const HTTP: Readonly<Record<HttpFault, Expected>> = {
+const HTTP: Readonly<Record<ListingFault, Expected>> = {
   hangs: { reason: /the root: nothing came for 0\.3 s/ },
   'hangs in a page': { reason: /the root: nothing came for 0\.3 s/, files: ['one'] },
   drips: { reason: /it took longer than 1 s/, files: (count) => count <= 2, limits: { totalMs: 1000 } },
@@ -104,9 +104,9 @@ async function ends(listing: Listing, expected: Expected): Promise<void> {
 }
 
 describe('a web server that', { timeout: 60_000 }, () => {
-  for (const [fault, expected] of Object.entries(HTTP) as [HttpFault, Expected][]) {
+  for (const [fault, expected] of Object.entries(HTTP) as [ListingFault, Expected][]) {
     test(`${fault} costs no more than its listing`, async (t) => {
-      const server = await startFaultyHttp(t, fault)
+      const server = await startFaultyListing(t, fault)
       await ends(listHttp(server.url + (expected.base ?? ''), limited(expected.limits)), expected)
       await until('no connection is left', async () => (await server.connections()) === 0)
       assert.ok(expected.requests?.(server.requests.length) ?? true, `${server.requests.length} requests`)
@@ -119,14 +119,14 @@ describe('a web server that', { timeout: 60_000 }, () => {
   })
 
   test('sends more than the limit is read no further', async (t) => {
-    const server = await startFaultyHttp(t, 'lists for ever')
+    const server = await startFaultyListing(t, 'lists for ever')
     const { outcome } = await collect(listHttp(server.url, limited({ maxBytes: 100_000 })))
     assert.equal(outcome.reason, 'it sends more than 100000 bytes')
     assert.ok(outcome.bytes < 1_000_000)
   })
 
   test('lists more folders than the limit is read no further', async (t) => {
-    const server = await startFaultyHttp(t, 'repeats for ever')
+    const server = await startFaultyListing(t, 'repeats for ever')
     const { outcome } = await collect(listHttp(server.url, limited({ maxFolders: 25 })))
     assert.equal(outcome.reason, 'it lists more than 25 folders')
   })
@@ -176,7 +176,7 @@ describe('an FTP server that', { timeout: 60_000 }, () => {
 })
 
 test('memory does not grow with a listing', { timeout: 60_000 }, async (t) => {
-  const server = await startFaultyHttp(t, 'lists for ever')
+  const server = await startFaultyListing(t, 'lists for ever')
   const before = process.memoryUsage().heapUsed
   let most = 0
   let count = 0
@@ -320,11 +320,11 @@ describe('an rsync that', { timeout: 60_000 }, () => {
 describe('an abort', { timeout: 60_000 }, () => {
   const starts: Readonly<Record<string, (scope: Scope, options: ListingOptions) => Promise<Listing>>> = {
     'of HTTP that waits': async (scope, options) =>
-      listHttp((await startFaultyHttp(scope, 'hangs')).url, options),
+      listHttp((await startFaultyListing(scope, 'hangs')).url, options),
     'of HTTP within a page': async (scope, options) =>
-      listHttp((await startFaultyHttp(scope, 'lists for ever')).url, options),
+      listHttp((await startFaultyListing(scope, 'lists for ever')).url, options),
     'of HTTP over many pages': async (scope, options) =>
-      listHttp((await startFaultyHttp(scope, 'nests for ever')).url, options),
+      listHttp((await startFaultyListing(scope, 'nests for ever')).url, options),
     'of FTP that waits': async (scope, options) =>
       listFtp(
         (await startMlsdServer(scope, temporaryFolder(scope), 'hangs before its greeting')).url,
@@ -364,7 +364,7 @@ describe('an abort', { timeout: 60_000 }, () => {
   }
 
   test('of the reader ends it too', async (t) => {
-    const server = await startFaultyHttp(t, 'lists for ever')
+    const server = await startFaultyListing(t, 'lists for ever')
     const listing = listHttp(server.url)
     for await (const batch of listing) {
       assert.ok(batch.length > 0)
@@ -379,7 +379,7 @@ describe('an abort', { timeout: 60_000 }, () => {
 describe('a listing that has ended', () => {
   test('leaves no timer and no socket behind', async (t) => {
     // Runs in a process of its own, which must end by itself as soon as the listings have ended.
-    const server = await startFaultyHttp(t, 'ends too soon')
+    const server = await startFaultyListing(t, 'ends too soon')
     const root = temporaryFolder(t)
     writeFiles(root, { a: '' })
     const ftp = await startMlsdServer(t, root)

@@ -8,7 +8,7 @@ import { startApache } from '../../lab/apache.js'
 import { startLighttpd } from '../../lab/lighttpd.js'
 import { startNginx } from '../../lab/nginx.js'
 import { unlessInstalled } from '../../support/client.js'
-import { startFaultyHttp } from '../../support/faulty-listings.js'
+import { startFaultyListing } from '../../support/faulty-listings.js'
 import { type Scope, temporaryFolder } from '../../support/folder.js'
 import { filesOnDisk, writeOddTree } from '../../support/odd-tree.js'
 import { freePort } from '../../support/port.js'
@@ -237,7 +237,7 @@ describe('a check of one file', { timeout: 60_000 }, () => {
     assert.match(await unknown(`http://127.0.0.1:${await freePort('127.0.0.1')}/`), /ECONNREFUSED/)
     assert.match(await unknown('garbage'), /not one/)
     assert.match(await unknown('ftp://127.0.0.1/file'), /./)
-    const mute = await startFaultyHttp(t, 'hangs')
+    const mute = await startFaultyListing(t, 'hangs')
     assert.equal(await unknown(mute.url), 'no answer within 0.3 s')
     assert.equal(await unknown(mute.url, { signal: AbortSignal.abort() }), 'it was aborted')
     const controller = new AbortController()
