@@ -65,10 +65,10 @@ async function firstMessage<T>(child: ChildProcess, script: string): Promise<T> 
   const gone = new AbortController()
   try {
     const exited = once(child, 'exit', { signal: gone.signal }).then(([code]) => {
-      throw new Error(`${script} ended with ${code} before it said anything`)
+      throw new Error(`${script} ended with ${code} before it sent a result`)
     })
     const [message]: T[] = await Promise.race([once(child, 'message', { signal: gone.signal }), exited])
-    if (message === undefined) throw new Error(`${script} said nothing`)
+    if (message === undefined) throw new Error(`${script} sent no result`)
     return message
   } finally {
     gone.abort()

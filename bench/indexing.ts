@@ -40,10 +40,10 @@ async function measure(scale: Scale['indexing']): Promise<Line[]> {
   const first = await interleave(scale.rounds, [indexAnew(ORIGIN), indexAnew(LOOP)])
   requireHashed(first.flat(), files)
   // Use our last index, because each run changes a file.
-  const known = join(path, `index-${stores - 2}.sqlite`)
-  requireSameIndex(known, join(path, `index-${stores - 1}.sqlite`), files)
+  const index = join(path, `index-${stores - 2}.sqlite`)
+  requireSameIndex(index, join(path, `index-${stores - 1}.sqlite`), files)
 
-  const next = await interleave(scale.rounds, [() => indexInto(ORIGIN, known), () => indexInto(WALK, known)])
+  const next = await interleave(scale.rounds, [() => indexInto(ORIGIN, index), () => indexInto(WALK, index)])
   requireHashed(next.flat(), 0)
   return [
     { ...timeLine(`first index of ${files} files`, first), aim: { atMost: 2 } },

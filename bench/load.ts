@@ -40,7 +40,7 @@ export async function load({ url, method, seconds, folder, requests }: Load): Pr
   const { stdout } = await run('wrk', args, { timeout: (seconds + 20) * 1000 })
   const [, count, microseconds, errors] = /^measured (\d+) (\d+) (\d+)$/m.exec(stdout) ?? []
   if (errors !== '0') throw new Error(`wrk of ${method} ${url} had errors:\n${stdout}`)
-  if (!(Number(count) > 0)) throw new Error(`wrk of ${method} ${url} got no answer:\n${stdout}`)
+  if (!(Number(count) > 0)) throw new Error(`wrk of ${method} ${url} got no response:\n${stdout}`)
   return Number(count) / (Number(microseconds) / 1e6)
 }
 
@@ -58,14 +58,14 @@ end
 /** Formats all requests in advance, so that wrk has no more work than with a single request. */
 function turnsOf(method: string, requests: readonly LoadRequest[]): string {
   const rows = requests.map(({ path, address }) => `  { '${path}', '${address}' },`).join('\n')
-  return `local asked = {
+  return `local rows = {
 ${rows}
 }
 local requests = {}
 local turn = 0
 function init()
-  for index, one in ipairs(asked) do
-    requests[index] = wrk.format('${method}', one[1], { ['X-Forwarded-For'] = one[2], ['Host'] = 'origin.example' })
+  for index, row in ipairs(rows) do
+    requests[index] = wrk.format('${method}', row[1], { ['X-Forwarded-For'] = row[2], ['Host'] = 'origin.example' })
   end
 end
 function request()

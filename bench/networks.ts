@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Mirror, Mode } from '../lib/index.js'
 import { randomAddresses, seeded } from '../test/support/random.js'
-import { ask, requireAlike, requireDecorated } from './answers.js'
 import { type Server, startServer } from './child.js'
 import { compare, interleave } from './compare.js'
 import { type LoadRequest, load, wrkVersion } from './load.js'
 import { sample } from './network.js'
 import type { Line, Measurement } from './report.js'
+import { capture, requireAlike, requireDecorated } from './responses.js'
 import type { Scale } from './scale.js'
 import type { FixedSetup } from './servers/fixed.js'
 import type { NetworkSetup } from './servers/network-koa.js'
@@ -67,12 +67,12 @@ async function measure(what: Case, scale: Scale['loads'], world: World): Promise
     for (const count of COUNTS) servers.push(await startServer('./servers/network-koa.js', setupFor(count)))
     const [few] = servers
     if (few === undefined) throw new RangeError('there is a smallest network')
-    const example = await ask(urlOf(few), what.method)
+    const example = await capture(urlOf(few), what.method)
     requireDecorated(example)
     const fixedSetup: FixedSetup = { root, status: example.status, fields: [...example.fields] }
     const fixed = await startServer(what.reference, fixedSetup)
     servers.push(fixed)
-    requireAlike(example, await ask(urlOf(fixed), what.method))
+    requireAlike(example, await capture(urlOf(fixed), what.method))
     return linesOf(what.name, await rates(what.method, scale, servers, folder.path))
   } finally {
     for (const server of servers) server[Symbol.dispose]()
@@ -101,14 +101,14 @@ async function rates(
 function linesOf(name: string, all: readonly number[][]): Line[] {
   const reference = all.at(-1) ?? []
   const networks = all.slice(0, -1)
-  const [few = [], most = []] = [networks.at(0), networks.at(-1)]
+  const [smallest = [], largest = []] = [networks.at(0), networks.at(-1)]
   const unit = 'requests/s'
   const lines = networks.map((rates, index): Line => {
     const line = { name: `${name}, ${COUNTS[index]} mirrors`, unit, ...compare(rates, reference) } as const
     return index === 0 ? { ...line, aim: { atLeast: 0.75 } } : line
   })
   const growth = `  ${COUNTS.at(-1)} mirrors to ${COUNTS.at(0)}`
-  return [...lines, { name: growth, unit, aim: { atLeast: 0.9 }, ...compare(most, few) }]
+  return [...lines, { name: growth, unit, aim: { atLeast: 0.9 }, ...compare(largest, smallest) }]
 }
 
 function urlOf({ port }: Server): string {

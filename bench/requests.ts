@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ask, requireAlike, requireDecorated } from './answers.js'
 import { type Server, startServer } from './child.js'
 import { compare, interleave } from './compare.js'
 import { load, wrkVersion } from './load.js'
 import type { Aim, Line, Measurement } from './report.js'
+import { capture, requireAlike, requireDecorated } from './responses.js'
 import type { Scale } from './scale.js'
 import type { FixedSetup } from './servers/fixed.js'
 import type { OriginSetup } from './servers/origin.js'
@@ -76,7 +76,7 @@ async function measure(what: Case, { pairs, seconds, warmUp }: Scale['loads']): 
 
   const originSetup: OriginSetup = { root, store: join(folder.path, 'index.sqlite'), mode: what.mode }
   using ours = await startServer(what.ours, originSetup)
-  const example = await ask(urlOf(ours), what.method)
+  const example = await capture(urlOf(ours), what.method)
   if (example.status !== what.status) throw new Error(`${what.name} gave ${example.status}`)
   requireDecorated(example)
 
@@ -85,7 +85,7 @@ async function measure(what: Case, { pairs, seconds, warmUp }: Scale['loads']): 
   using reference = await startServer(what.reference, fixedSetup)
   const servers = [ours, reference]
   const requireSame = async () =>
-    requireAlike(await ask(urlOf(ours), what.method), await ask(urlOf(reference), what.method))
+    requireAlike(await capture(urlOf(ours), what.method), await capture(urlOf(reference), what.method))
 
   await requireSame()
   const loadFor = (server: Server, time: number) =>

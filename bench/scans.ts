@@ -177,18 +177,18 @@ async function prepare(path: string, files: number): Promise<Place> {
   for (let folder = 0; folder < files / FILES_A_FOLDER; folder += 1)
     mkdirSync(join(root, folderOf(folder)), { recursive: true })
   for (let file = 0; file < files; file += 1) writeFileSync(join(root, pathOf(file)), 'x'.repeat(file % 100))
-  const file = join(path, 'index.sqlite')
-  const store = sqliteStore(file)
+  const index = join(path, 'index.sqlite')
+  const store = sqliteStore(index)
   for (const listing of walk(root, '', createPathFilter([]))) {
-    const changes = listing.files.map((found) => ({
+    const changes = listing.files.map((file) => ({
       kind: 'put' as const,
       file: {
-        ...found,
+        ...file,
         digests: { 'sha-256': randomBytes(32), 'sha-1': randomBytes(20), md5: randomBytes(16) },
       },
     }))
     await store.apply(changes)
   }
   await store.close()
-  return { path, root, store: file, files }
+  return { path, root, store: index, files }
 }

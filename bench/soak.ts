@@ -55,7 +55,7 @@ const agent = new Agent({ keepAlive: true })
 
 const end = performance.now() + minutes * 60_000
 let changes = 0
-let answers = 0
+let responses = 0
 
 async function change(): Promise<void> {
   while (performance.now() < end) {
@@ -79,21 +79,21 @@ async function change(): Promise<void> {
 async function ask(): Promise<void> {
   const targets = [anyFile, () => `${anyFile()}.meta4`, () => `nothing-${Math.random()}`]
   while (performance.now() < end) {
-    const path = `/${targets[answers % targets.length]?.()}`
+    const path = `/${targets[responses % targets.length]?.()}`
     await new Promise<void>((resolve) => {
-      const outgoing = request({ agent, port, path, method: answers % 2 ? 'HEAD' : 'GET' }, (response) => {
+      const outgoing = request({ agent, port, path, method: responses % 2 ? 'HEAD' : 'GET' }, (response) => {
         response.resume()
         response.on('close', resolve)
       })
       outgoing.on('error', () => resolve())
       outgoing.end()
     })
-    answers += 1
+    responses += 1
   }
 }
 
 async function sample(): Promise<void> {
-  console.log(`${machine()}\n\nminute  RSS MiB  heap MiB  descriptors  answers  changes`)
+  console.log(`${machine()}\n\nminute  RSS MiB  heap MiB  descriptors  responses  changes`)
   const seen: { rss: number; descriptors: number }[] = []
   for (let at = 1; at <= SAMPLES; at += 1) {
     await sleep((minutes * 60_000) / SAMPLES - 10)
@@ -106,17 +106,19 @@ async function sample(): Promise<void> {
       mib(rss),
       mib(heapUsed),
       descriptors,
-      answers,
+      responses,
       changes,
     ]
     console.log(
-      row.map((value, column) => String(value).padStart([6, 9, 10, 13, 9, 9][column] ?? 9)).join(''),
+      row.map((value, column) => String(value).padStart([6, 9, 10, 13, 11, 9][column] ?? 9)).join(''),
     )
   }
   const warm = seen.slice(WARM_UP_SAMPLES)
   const range = (values: readonly number[]) => `${Math.min(...values)} to ${Math.max(...values)}`
-  const rss = range(warm.map((one) => Math.round(one.rss / 1024 ** 2)))
-  console.log(`\nafter the warm-up: RSS ${rss} MiB, descriptors ${range(warm.map((one) => one.descriptors))}`)
+  const rss = range(warm.map(({ rss }) => Math.round(rss / 1024 ** 2)))
+  console.log(
+    `\nafter the warm-up: RSS ${rss} MiB, descriptors ${range(warm.map(({ descriptors }) => descriptors))}`,
+  )
 }
 
 await Promise.all([change(), sample(), ...Array.from({ length: CLIENTS }, ask)])
@@ -125,5 +127,5 @@ server.close()
 server.closeAllConnections()
 await origin.close()
 console.log(
-  `${answers} answers, ${changes} changes, ${warnings} warnings; closed, and nothing is left running`,
+  `${responses} responses, ${changes} changes, ${warnings} warnings; closed, and nothing is left running`,
 )

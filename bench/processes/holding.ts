@@ -45,13 +45,14 @@ const random = seeded(1)
 const blocks = new BlockPool()
 const before = await memory()
 const start = performance.now()
-const known = statSync(given.states, { throwIfNoEntry: false }) === undefined ? await make() : await read()
+const filesOfMirrors =
+  statSync(given.states, { throwIfNoEntry: false }) === undefined ? await make() : await read()
 const seconds = (performance.now() - start) / 1000
 const result: HoldingResult = {
   seconds,
   memory: ((await memory()) - before) / MIB,
   stored: statSync(given.states).size / MIB,
-  lookUp: lookUp([...known.values()]),
+  lookUp: lookUp([...filesOfMirrors.values()]),
 }
 tell(result)
 process.disconnect()

@@ -36,7 +36,7 @@ const sevenBytes: RequestListener = (_, response) => {
   response.writeHead(206, { 'Content-Range': 'bytes 0-0/7', 'Content-Length': 1 }).end('c')
 }
 
-async function said(...args: readonly string[]): Promise<string> {
+async function stdoutOf(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await mirroredBy(['mirrors', ...args])
   assert.deepEqual([status, stderr], [0, ''])
   return stdout
@@ -47,20 +47,20 @@ describe('mirrors', { concurrency: true }, () => {
     const up = await startFaultyServer(t, sevenBytes)
     const { folder, flags } = place(t, { good: up.url, dead: await refusingUrl(t) })
     assert.equal(
-      await said('list', ...flags),
+      await stdoutOf('list', ...flags),
       'ID    STATE    SINCE  RTT  AGE  FILES    REASON\ngood  unknown  -      -    -    assumed\ndead  unknown  -      -    -    assumed\n',
     )
     assert.equal(existsSync(join(folder, 'index.mirrors.sqlite')), false)
 
     const server = await serving(t, flags)
-    await until('they are probed', async () => /^dead +down/m.test(await said('list', ...flags)))
+    await until('they are probed', async () => /^dead +down/m.test(await stdoutOf('list', ...flags)))
     server.child.kill('SIGTERM')
     await server.ended
     const time = String.raw`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`
-    const text = await said('list', ...flags)
+    const text = await stdoutOf('list', ...flags)
     assert.match(text, /^ID +STATE +SINCE +RTT +AGE +FILES +REASON\n/)
     assert.match(text, new RegExp(`^dead +down +${time} +- +- +assumed +connection refused$`, 'm'))
-    const list = JSON.parse(await said('list', '--json', ...flags))
+    const list = JSON.parse(await stdoutOf('list', '--json', ...flags))
     assert.deepEqual(
       list.map(({ id }: { id: string }) => id),
       ['good', 'dead'],
@@ -81,21 +81,21 @@ describe('mirrors', { concurrency: true }, () => {
     const mirror = (id: string, url: string) => `  - { id: ${id}, url: "${url}", trace: /.trace }\n`
     writeFiles(folder, { 'mirrors.yaml': `mirrors:\n${mirror('young', young.url)}${mirror('old', old.url)}` })
     const server = await serving(t, flags)
-    await until('they are probed', async () => !/unknown/.test(await said('list', ...flags)))
+    await until('they are probed', async () => !/unknown/.test(await stdoutOf('list', ...flags)))
     server.child.kill('SIGTERM')
     await server.ended
-    const text = await said('list', ...flags)
+    const text = await stdoutOf('list', ...flags)
     assert.match(text, /^young +up +\S+ +\S+ ms +105 min +assumed +it ignores Range$/m)
     assert.match(
       text,
       /^old +up +\S+ +\S+ ms +3 h +assumed +it ignores Range; its copy is from 20\S+Z, older than it may be$/m,
     )
-    const list = JSON.parse(await said('list', '--json', ...flags))
+    const list = JSON.parse(await stdoutOf('list', '--json', ...flags))
     assert.match(list[1].traced, /^20\d\d-\S+Z$/)
     const { stdout } = await mirroredBy(['rank', 'a.txt', '--ip', '198.51.100.1', ...flags])
     assert.match(stdout, /^1 +young/m)
     assert.match(stdout, /^old +its copy is from 20\S+Z, before the file changed$/m)
-    const check = await said('check', 'old', ...flags)
+    const check = await stdoutOf('check', 'old', ...flags)
     assert.match(check, /answered +\S+ ms +it ignores Range; its copy is from 20\S+Z$/m)
   })
 
@@ -103,20 +103,20 @@ describe('mirrors', { concurrency: true }, () => {
     const mirror = await startFaultyServer(t, sevenBytes)
     const { flags } = place(t, { one: mirror.url, two: mirror.url })
     const first = await serving(t, flags)
-    assert.equal(await said('disable', 'one', ...flags), 'one is disabled\n')
-    assert.equal(await said('disable', 'one', ...flags), 'one is disabled already\n')
+    assert.equal(await stdoutOf('disable', 'one', ...flags), 'one is disabled\n')
+    assert.equal(await stdoutOf('disable', 'one', ...flags), 'one is disabled already\n')
     first.child.kill('SIGKILL')
     await first.ended
     assert.match(
-      await said('list', ...flags),
+      await stdoutOf('list', ...flags),
       /^one +disabled +20\S+Z +\S.* +- +assumed +its operator disabled it$/m,
     )
     const second = await serving(t, flags)
     const answer = await rawRequest(second.port, 'GET', '/a.txt')
     assert.deepEqual(values(answer, 'X-Mirrored-By').length, 1)
-    assert.equal(await said('enable', 'one', ...flags), 'one is enabled\n')
-    assert.equal(await said('enable', 'one', ...flags), 'one is not disabled\n')
-    await until('it is up', async () => /^one +up +20\S+Z +\d/m.test(await said('list', ...flags)))
+    assert.equal(await stdoutOf('enable', 'one', ...flags), 'one is enabled\n')
+    assert.equal(await stdoutOf('enable', 'one', ...flags), 'one is not disabled\n')
+    await until('it is up', async () => /^one +up +20\S+Z +\d/m.test(await stdoutOf('list', ...flags)))
   })
 
   test('a running server sees it within two seconds, and rank tells why', async (t) => {
@@ -129,7 +129,7 @@ describe('mirrors', { concurrency: true }, () => {
       ['disable', 1],
       ['enable', 2],
     ] as const) {
-      await said(command, 'one', ...flags)
+      await stdoutOf(command, 'one', ...flags)
       const start = performance.now()
       await until(`${count} are named`, async () => (await links()) === count)
       assert.ok(performance.now() - start < 2000)
@@ -145,17 +145,17 @@ describe('mirrors', { concurrency: true }, () => {
     const whole = await startFaultyServer(t, 'without Range, of another size')
     const { flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
     // Without an index, it requests the folder.
-    assert.match(await said('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
+    assert.match(await stdoutOf('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
     assert.equal(good.requests[0], 'GET / bytes=0-0')
     const index = await mirroredBy(['index', ...flags])
     assert.equal(index.status, 0, index.stderr)
     assert.match(
-      await said('check', 'good', ...flags),
+      await stdoutOf('check', 'good', ...flags),
       /^http:\S+ +IPv4 +answered +\d+(\.\d)? ms +it has 8 bytes of a\.txt, and not 7$/m,
     )
     assert.equal(good.requests[1], 'GET /a.txt bytes=0-0')
     assert.match(
-      await said('check', 'whole', ...flags),
+      await stdoutOf('check', 'whole', ...flags),
       /it ignores Range; it has 5 bytes of a\.txt, and not 7$/m,
     )
     const dead = await mirroredBy(['mirrors', 'check', 'dead', '--json', ...flags])
@@ -168,7 +168,7 @@ describe('mirrors', { concurrency: true }, () => {
     const mirror = await startFaultyServer(t, 'good')
     const { folder, flags } = place(t, { one: mirror.url }, 'mirrorStates: own.sqlite\n')
     const server = await serving(t, flags)
-    await said('check', 'one', ...flags)
+    await stdoutOf('check', 'one', ...flags)
     const states = sqliteStates(join(folder, 'own.sqlite'))
     const { requestedProbes } = await states.read()
     await states.close()
@@ -187,7 +187,7 @@ describe('mirrors', { concurrency: true }, () => {
       )
     }
     const flagless = ['--root', join(folder, 'root')]
-    assert.equal(await said('list', ...flagless), 'no mirrors\n')
+    assert.equal(await stdoutOf('list', ...flagless), 'no mirrors\n')
     const { status, stderr } = await mirroredBy(['mirrors', 'disable', 'one', ...flagless])
     assert.equal(status, 2)
     assert.match(
@@ -198,9 +198,9 @@ describe('mirrors', { concurrency: true }, () => {
 
   test('without a list, those are known of which a server has stored something', async (t) => {
     const { folder, flags } = place(t, { one: 'http://a.invalid/', two: 'http://b.invalid/' })
-    await said('disable', 'two', ...flags)
+    await stdoutOf('disable', 'two', ...flags)
     const store = ['--store', join(folder, 'index.sqlite')]
-    assert.match(await said('list', ...store), /^two +disabled/m)
-    assert.equal(await said('enable', 'two', ...store), 'two is enabled\n')
+    assert.match(await stdoutOf('list', ...store), /^two +disabled/m)
+    assert.equal(await stdoutOf('enable', 'two', ...store), 'two is enabled\n')
   })
 })

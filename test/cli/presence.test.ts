@@ -19,14 +19,14 @@ function configured(folder: string, options: OriginOptions): readonly string[] {
   return ['--config', join(folder, 'config.yaml')]
 }
 
-async function said(...args: readonly string[]): Promise<string> {
+async function stdoutOf(...args: readonly string[]): Promise<string> {
   const { status, stdout, stderr } = await mirroredBy(args)
   assert.deepEqual([status, stderr], [0, ''])
   return stdout
 }
 
 async function rank(path: string, flags: readonly string[]): Promise<string> {
-  return said('rank', path, '--ip', '198.51.100.1', ...flags)
+  return stdoutOf('rank', path, '--ip', '198.51.100.1', ...flags)
 }
 
 describe('what mirrors hold', { concurrency: true }, () => {
@@ -48,7 +48,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     assert.equal(existsSync(join(folder, 'index.sqlite')), false, 'it makes no index')
 
     const server = await serving(t, flags)
-    const list = () => said('mirrors', 'list', ...flags)
+    const list = () => stdoutOf('mirrors', 'list', ...flags)
     await until('all is known', async () => {
       const text = await list()
       return ['^m0 .* 2$', '^m1 .* 2 +last', '^m2 .* 1 corrupt file$'].every((line) =>
@@ -63,7 +63,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     assert.match(text, /^m3 +up .* assumed$/m)
     assert.match(text, /^m4 +unknown .* assumed +it is not to be probed$/m)
 
-    const data = JSON.parse(await said('mirrors', 'list', '--json', ...flags))
+    const data = JSON.parse(await stdoutOf('mirrors', 'list', '--json', ...flags))
     const [first, , third, fourth] = data
     const { survey, ...rest } = first.presence
     assert.deepEqual(rest, { kind: 'checked', held: 2, stale: 0, absent: 1, corrupt: [] })
@@ -72,7 +72,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     assert.deepEqual([third.presence.corrupt[0].mirror, third.presence.corrupt[0].path], ['m2', 'b.bin'])
     assert.deepEqual(fourth.presence, { kind: 'assumed' })
 
-    const unlisted = await said('mirrors', 'list', '--store', join(folder, 'index.sqlite'))
+    const unlisted = await stdoutOf('mirrors', 'list', '--store', join(folder, 'index.sqlite'))
     assert.match(unlisted, /^m0 +up .* 2$/m)
 
     assert.match(await rank('a.bin', flags), /^m0 +it does not have the file$/m)
@@ -81,7 +81,7 @@ describe('what mirrors hold', { concurrency: true }, () => {
     assert.match(await rank('sub/c.bin', flags), /^4 +m4 /m)
 
     const careless = configured(folder, { ...options, mirrors, presence: false, challenge: false })
-    assert.match(await said('mirrors', 'list', ...careless), /^m0 +up .* assumed$/m)
+    assert.match(await stdoutOf('mirrors', 'list', ...careless), /^m0 +up .* assumed$/m)
     assert.match(await rank('a.bin', careless), /^5 +m4 /m)
   })
 
@@ -92,10 +92,10 @@ describe('what mirrors hold', { concurrency: true }, () => {
     await serving(t, flags)
     const surveys = () =>
       mirror.requests.filter(({ method, path }) => method === 'GET' && path === '/').length
-    await until('it is surveyed', async () => / 3$/m.test(await said('mirrors', 'list', ...flags)))
+    await until('it is surveyed', async () => / 3$/m.test(await stdoutOf('mirrors', 'list', ...flags)))
     const before = surveys()
     const start = performance.now()
-    await said('mirrors', 'check', 'm0', ...flags)
+    await stdoutOf('mirrors', 'check', 'm0', ...flags)
     await until('it is surveyed once more', () => surveys() > before)
     assert.ok(performance.now() - start < 20_000, 'long before its time')
   })

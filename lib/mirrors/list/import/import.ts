@@ -75,7 +75,7 @@ export function importMirrors(
       mirrors.push({ ...mirror, id })
     }
     // Sort by line; remarks on the whole file come last.
-    fileRemarks.sort((one, other) => (one.line ?? Number.MAX_VALUE) - (other.line ?? Number.MAX_VALUE))
+    fileRemarks.sort((a, b) => (a.line ?? Number.MAX_VALUE) - (b.line ?? Number.MAX_VALUE))
     for (const remark of fileRemarks) remarks.push(remark)
   }
   return { mirrors, remarks }

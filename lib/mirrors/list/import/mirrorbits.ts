@@ -90,7 +90,7 @@ function readTable(lines: readonly string[], header: number): Reading {
 function columnsOf(header: string): ReadonlyMap<string, readonly [number, number | undefined]> {
   const line = expandTabs(header)
   const starts = COLUMNS.map((name) => ({ name, start: line.search(new RegExp(`\\b${name}\\b`)) }))
-  const present = starts.filter(({ start }) => start !== -1).sort((one, other) => one.start - other.start)
+  const present = starts.filter(({ start }) => start !== -1).sort((a, b) => a.start - b.start)
   return new Map(present.map(({ name, start }, index) => [name, [start, present[index + 1]?.start]]))
 }
 

@@ -99,7 +99,7 @@ function mirrorIn(group: readonly UrlLine[]): ListedMirror {
   const [first] = group
   const urls = group
     .filter(({ scheme }) => scheme !== 'rsync:')
-    .sort((one, other) => SCHEMES.indexOf(one.scheme) - SCHEMES.indexOf(other.scheme))
+    .sort((a, b) => SCHEMES.indexOf(a.scheme) - SCHEMES.indexOf(b.scheme))
   return {
     line: first?.line,
     urls: urls.map(({ url }) => url),

@@ -20,9 +20,9 @@ const NEUTRAL_WEIGHT = 100
 export function mirrorbits(nearFactor: number): Strategy {
   return (mirrors, place): Choice => {
     if (place.coordinates === undefined) return { tiers: shuffled(mirrors), maxMirrors: MAX_MIRRORS }
-    const known = mirrors.flatMap(({ distance }) => distance ?? [])
-    const closest = Math.min(...known)
-    const farthest = Math.max(0, ...known)
+    const distances = mirrors.flatMap(({ distance }) => distance ?? [])
+    const closest = Math.min(...distances)
+    const farthest = Math.max(0, ...distances)
     const base = Math.trunc(farthest)
     const scored = mirrors
       .map((proximity) => ({ proximity, share: score(proximity, closest, farthest, nearFactor) - base }))

@@ -47,18 +47,18 @@ function byNearness(
   place: Place,
   nearFactor: number,
 ): readonly ChosenTier[] {
-  const known = mirrors.filter(({ distance }) => distance !== undefined)
-  const unknown = mirrors.filter(({ distance }) => distance === undefined)
+  const located = mirrors.filter(({ distance }) => distance !== undefined)
+  const unlocated = mirrors.filter(({ distance }) => distance === undefined)
   // With only the country known, the client's distance to mirrors of the country is unknown.
-  if (known.length === 0 || (place.approximate === true && name !== 'continent' && name !== 'world'))
+  if (located.length === 0 || (place.approximate === true && name !== 'continent' && name !== 'world'))
     return [byShare(name, mirrors)]
-  const closest = Math.min(...known.map(({ distance = 0 }) => distance))
+  const closest = Math.min(...located.map(({ distance = 0 }) => distance))
   const limit = Math.max(closest * nearFactor, SAME_PLACE_KM)
-  const near = known.filter(({ distance = 0 }) => distance <= limit)
-  const far = known.filter(({ distance = 0 }) => distance > limit).toSorted(byDistance)
+  const near = located.filter(({ distance = 0 }) => distance <= limit)
+  const far = located.filter(({ distance = 0 }) => distance > limit).toSorted(byDistance)
   return [
     byShare(name, near),
     ...(far.length > 0 ? [{ name, mirrors: far }] : []),
-    ...(unknown.length > 0 ? [byShare(name, unknown)] : []),
+    ...(unlocated.length > 0 ? [byShare(name, unlocated)] : []),
   ]
 }

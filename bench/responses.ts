@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Field } from '../lib/index.js'
 
-export interface Answer {
+export interface CapturedResponse {
   readonly status: number
   readonly fields: readonly Field[]
   readonly body: string
@@ -12,11 +12,11 @@ export interface Answer {
 const NODE_FIELDS = ['Date', 'Connection', 'Keep-Alive']
 
 /** Returns a server's response, with field lines in order, without the fields that Node adds. */
-export async function ask(url: string, method: string): Promise<Answer> {
+export async function capture(url: string, method: string): Promise<CapturedResponse> {
   // Use keep-alive, as wrk does.
   const sent = request(url, { method, headers: { Connection: 'keep-alive', Host: 'origin.example' } }).end()
   const [response]: IncomingMessage[] = await once(sent, 'response')
-  if (response === undefined) throw new Error(`no answer of ${url}`)
+  if (response === undefined) throw new Error(`no response of ${url}`)
   const chunks: Buffer[] = []
   for await (const chunk of response) chunks.push(chunk)
   const fields: Field[] = []
@@ -31,9 +31,9 @@ export async function ask(url: string, method: string): Promise<Answer> {
  * Throws unless two responses are alike, so that both servers do the same work: status, names of
  * field lines in order, body, and values. The order of mirrors may differ, because it is random.
  */
-export function requireAlike(ours: Answer, reference: Answer): void {
+export function requireAlike(ours: CapturedResponse, reference: CapturedResponse): void {
   const [a, b] = [comparable(ours), comparable(reference)]
-  if (a !== b) throw new Error(`not the same answer; ours:\n${a}\nreference:\n${b}`)
+  if (a !== b) throw new Error(`the responses differ; ours:\n${a}\nreference:\n${b}`)
 }
 
 /** Whether a line depends on the random order of mirrors. */
@@ -43,7 +43,7 @@ function isRandom([name, value]: Field): boolean {
   )
 }
 
-function comparable({ status, fields, body }: Answer): string {
+function comparable({ status, fields, body }: CapturedResponse): string {
   const inOrder = fields.map((field) => (isRandom(field) ? `${field[0]}: …` : field.join(': ')))
   const drawn = fields
     .filter((field) => isRandom(field) && field[0] !== 'Location')
@@ -52,9 +52,9 @@ function comparable({ status, fields, body }: Answer): string {
 }
 
 /** Throws unless a response has all our fields: a bare response would measure nothing. */
-export function requireDecorated({ fields }: Answer): void {
+export function requireDecorated({ fields }: CapturedResponse): void {
   const names = new Set(fields.map(([name]: Field) => name))
   for (const name of ['Link', 'Digest', 'Repr-Digest', 'X-Mirrored-By', 'X-MD5', 'ETag']) {
-    if (!names.has(name)) throw new Error(`our answer has no ${name}: ${JSON.stringify(fields)}`)
+    if (!names.has(name)) throw new Error(`our response has no ${name}: ${JSON.stringify(fields)}`)
   }
 }
