@@ -174,7 +174,7 @@ describe('an origin', { concurrency: true }, () => {
   /** Later than every file here; no clock is that far behind. */
   const fresh = () => new Date(Date.now() + HOUR).toISOString()
 
-  /** A file from before the time of a trace, and one from after it. */
+  /** Creates one file before the time of a trace, and one after it. */
   async function files(t: TestContext) {
     const root = temporaryFolder(t)
     writeFiles(root, { 'old.bin': 'old' })

@@ -261,7 +261,7 @@ test('of several processes that share the states one probes, and when it is kill
   const requests = mirrors[0]?.requests.length ?? 0
   const start = performance.now()
   await until('four probes more', () => (mirrors[0]?.requests.length ?? 0) >= requests + 4)
-  // One process needs at least 2.7 s for three pauses between probes, three processes 1.4 s.
+  // Three pauses between probes last at least 2.7 s with one process, and 1.4 s with three.
   const took = performance.now() - start
   assert.ok(took > 2000, `four probes in ${took} ms`)
 

@@ -64,7 +64,7 @@ describe('the choice', () => {
     let now = 0
     let samples = 0
     const counting = {
-      get: store.get,
+      get: (path: string) => store.get(path),
       sample: (...args: Parameters<typeof store.sample>) => {
         samples += 1
         return store.sample(...args)

@@ -106,11 +106,11 @@ describe('whatever is told', () => {
           const [before, after] = [all[at - 1], all[at]]
           if (before?.condition === after?.condition || outcomes[at] === '!') continue
           if ((before?.condition ?? 'unknown') === 'unknown' && outcomes[at] === '+') continue
-          // The last outcome before that told something was the same.
-          const told = outcomes.slice(0, at).replaceAll('?', '').at(-1)
+          // An outcome that says nothing does not interrupt a streak.
+          const previous = outcomes.slice(0, at).replaceAll('?', '').at(-1)
           const isFailure = (letter: string | undefined) => letter === '-' || letter === 'r'
-          if (after?.condition === 'down') assert.ok(isFailure(told) && isFailure(outcomes[at]), outcomes)
-          else if (after !== undefined && before !== undefined) assert.equal(told, '+', outcomes)
+          if (after?.condition === 'down') assert.ok(isFailure(previous) && isFailure(outcomes[at]), outcomes)
+          else if (after !== undefined && before !== undefined) assert.equal(previous, '+', outcomes)
         }
       }),
     )

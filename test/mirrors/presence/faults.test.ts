@@ -21,7 +21,9 @@ import { until } from '../../support/until.js'
 import { collect, paths } from './collect.js'
 
 const IDLE_MS = 300
-/** Long enough for 50,000 files on a busy machine; tests of this limit set a shorter one. */
+/**
+ * Long enough for 50,000 files on a busy machine. Tests of the timeout itself set a shorter one.
+ */
 const TOTAL_MS = 20_000
 
 interface Expected {
@@ -91,7 +93,7 @@ function limited(limits: Partial<ListingLimits> = {}): ListingOptions {
   return { limits: { idleMs: IDLE_MS, totalMs: TOTAL_MS, maxFiles: 50_000, ...limits } }
 }
 
-/** Reads a listing that must end by itself. */
+/** Reads a listing that must end without an abort. */
 async function ends(listing: Listing, expected: Expected): Promise<void> {
   const { files, outcome } = await until('the listing ends', () => collect(listing))
   assert.match(outcome.reason ?? '', expected.reason)
@@ -397,7 +399,7 @@ describe('a listing that has ended', () => {
       for (const listing of listings) for await (const batch of listing) batch.length
       await checkFile('${server.url}')
       await challenge({ url: '${server.url}', size: 1, piece: 0, length: 1, sha256: new Uint8Array(32) })
-      // What is on its way out is given a turn or two.
+      // Handles that are closing get a few turns of the event loop.
       await new Promise((resolve) => setTimeout(resolve, 50))
       console.log(process.getActiveResourcesInfo().filter((name) => !name.startsWith('Pipe')).join())
     `

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Schedule } from '../../../lib/mirrors/presence/schedule.js'
 
-test('whoever asks for surveys, a mirror has a 36th of the interval between two of them', () => {
+test('however often surveys are requested, a 36th of the interval passes between two of a mirror', () => {
   const schedule = new Schedule(36_000, () => 0)
   schedule.add('a', 0, 0)
   const take = (now: number) => {
@@ -23,7 +23,7 @@ test('whoever asks for surveys, a mirror has a 36th of the interval between two 
 const INTERVAL = 36_000
 const ready = () => true
 
-test('surveys come at once where there was none, else an interval after the last', () => {
+test('surveys start at once the first time, then an interval after the last', () => {
   const schedule = new Schedule(INTERVAL, () => 0)
   schedule.add('never', 0, undefined)
   schedule.add('lately', 0, INTERVAL / 2)
@@ -40,7 +40,7 @@ test('surveys come at once where there was none, else an interval after the last
   assert.deepEqual(schedule.take(INTERVAL + 10, ready), ['never'])
 })
 
-test('two surveys go on at a time, and more only where these are slow', () => {
+test('two surveys run at the same time, and more only if these are slow', () => {
   const schedule = new Schedule(INTERVAL, () => 0)
   const ids = Array.from({ length: 12 }, (_, index) => `m${index}`)
   for (const id of ids) schedule.add(id, 0, undefined)
@@ -54,7 +54,7 @@ test('two surveys go on at a time, and more only where these are slow', () => {
   assert.equal(begun, 5, 'eight in all')
 })
 
-test('surveys wait for mirrors that are down, and those that are gone hold up no others', () => {
+test('surveys wait for mirrors that are down, and removed mirrors do not block others', () => {
   const schedule = new Schedule(INTERVAL, () => 0)
   for (const id of ['a', 'b', 'c']) schedule.add(id, 0, undefined)
   assert.deepEqual(

@@ -8,51 +8,51 @@ import { checkAll } from '../../../lib/mirrors/presence/sweep.js'
 const INTERVAL = 360_000
 
 describe('new files', () => {
-  test('are looked for at once, and again a few times, with growing pauses', () => {
-    const newcomers = new NewFileQueue(INTERVAL)
-    newcomers.add('a', 0)
-    const looked: number[] = []
-    for (let now = 0; now <= INTERVAL; now += 500) if (newcomers.take(now, 1).length > 0) looked.push(now)
-    assert.deepEqual(looked, [0, 1000, 6000, 21_000, 81_000])
-    assert.equal(newcomers.size, 0)
+  test('are checked at once, and again a few times, with growing pauses', () => {
+    const newFiles = new NewFileQueue(INTERVAL)
+    newFiles.add('a', 0)
+    const checkedAt: number[] = []
+    for (let now = 0; now <= INTERVAL; now += 500) if (newFiles.take(now, 1).length > 0) checkedAt.push(now)
+    assert.deepEqual(checkedAt, [0, 1000, 6000, 21_000, 81_000])
+    assert.equal(newFiles.size, 0)
   })
 
-  test('that are asked for most come first', () => {
-    const newcomers = new NewFileQueue(INTERVAL)
-    for (const path of ['a', 'b', 'c']) newcomers.add(path, 0)
-    for (const path of ['b', 'c', 'b', 'x']) newcomers.countRequest(path)
-    assert.deepEqual(newcomers.take(0, 2), ['b', 'c'])
-    assert.deepEqual(newcomers.take(0, 2), ['a'])
-    assert.deepEqual(newcomers.take(0, 2), [])
+  test('that are requested most come first', () => {
+    const newFiles = new NewFileQueue(INTERVAL)
+    for (const path of ['a', 'b', 'c']) newFiles.add(path, 0)
+    for (const path of ['b', 'c', 'b', 'x']) newFiles.countRequest(path)
+    assert.deepEqual(newFiles.take(0, 2), ['b', 'c'])
+    assert.deepEqual(newFiles.take(0, 2), ['a'])
+    assert.deepEqual(newFiles.take(0, 2), [])
   })
 
-  test('that change again begin again, and those found everywhere are done', () => {
-    const newcomers = new NewFileQueue(INTERVAL)
-    newcomers.add('a', 0)
-    newcomers.take(0, 1)
-    newcomers.add('a', 10)
-    assert.deepEqual(newcomers.take(10, 1), ['a'])
-    newcomers.remove('a')
-    assert.deepEqual(newcomers.take(INTERVAL, 1), [])
+  test('that change again start again, and those held everywhere are done', () => {
+    const newFiles = new NewFileQueue(INTERVAL)
+    newFiles.add('a', 0)
+    newFiles.take(0, 1)
+    newFiles.add('a', 10)
+    assert.deepEqual(newFiles.take(10, 1), ['a'])
+    newFiles.remove('a')
+    assert.deepEqual(newFiles.take(INTERVAL, 1), [])
   })
 
-  test('that are too many are told', () => {
-    const newcomers = new NewFileQueue(INTERVAL)
+  test('that are too many are refused', () => {
+    const newFiles = new NewFileQueue(INTERVAL)
     const paths = Array.from({ length: 1001 }, (_, index) => `f${index}`)
     assert.deepEqual(
-      paths.filter((path) => !newcomers.add(path, 0)),
+      paths.filter((path) => !newFiles.add(path, 0)),
       ['f1000'],
     )
-    assert.ok(newcomers.add('f0', 1), 'it is there already')
+    assert.ok(newFiles.add('f0', 1), 'it is there already')
   })
 })
 
-describe('single looks', () => {
-  /** Checks that end when the test tells them to. */
+describe('checks of single files', () => {
+  /** Creates a queue whose checks end on command. */
   function queue() {
     const begun: string[] = []
     const ends = new Map<string, () => void>()
-    const looks = new CheckQueue(({ mirror, path }: QueuedCheck) => {
+    const checks = new CheckQueue(({ mirror, path }: QueuedCheck) => {
       begun.push(`${mirror} ${path}`)
       return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
     })
@@ -60,45 +60,45 @@ describe('single looks', () => {
       ends.get(what)?.()
       await new Promise((resolve) => setImmediate(resolve))
     }
-    return { looks, begun, end }
+    return { checks, begun, end }
   }
 
   test('are done once each, two at a mirror, eight in all', async () => {
-    const { looks, begun, end } = queue()
+    const { checks, begun, end } = queue()
     for (const mirror of ['a', 'b', 'c', 'd', 'e'])
-      for (const path of ['1', '2', '3', '1']) assert.ok(looks.add({ mirror, path }, false))
+      for (const path of ['1', '2', '3', '1']) assert.ok(checks.add({ mirror, path }, false))
     assert.deepEqual(begun, ['a 1', 'a 2', 'b 1', 'b 2', 'c 1', 'c 2', 'd 1', 'd 2'])
     await end('a 2')
     assert.deepEqual(begun.slice(8), ['a 3'])
     await end('a 1')
     await end('a 3')
     assert.deepEqual(begun.slice(9), ['e 1', 'e 2'])
-    assert.equal(looks.size, 12)
+    assert.equal(checks.size, 12)
   })
 
-  test('that somebody waits for come first', async () => {
-    const { looks, begun, end } = queue()
-    for (const path of ['1', '2', '3', '4']) looks.add({ mirror: 'a', path }, false)
-    looks.add({ mirror: 'a', path: '4' }, true)
+  test('that clients wait for come first', async () => {
+    const { checks, begun, end } = queue()
+    for (const path of ['1', '2', '3', '4']) checks.add({ mirror: 'a', path }, false)
+    checks.add({ mirror: 'a', path: '4' }, true)
     await end('a 1')
     assert.deepEqual(begun, ['a 1', 'a 2', 'a 4'])
-    assert.equal(looks.size, 3)
+    assert.equal(checks.size, 3)
   })
 
   test('are bounded, and end', async () => {
-    const { looks, begun, end } = queue()
+    const { checks, begun, end } = queue()
     const taken = Array.from({ length: 3000 }, (_, index) =>
-      looks.add({ mirror: 'a', path: `${index}` }, true),
+      checks.add({ mirror: 'a', path: `${index}` }, true),
     )
     assert.equal(taken.filter(Boolean).length, 2002)
-    looks.close()
+    checks.close()
     await end('a 0')
     assert.deepEqual(begun, ['a 0', 'a 1'])
-    assert.equal(looks.add({ mirror: 'b', path: '1' }, true), false)
+    assert.equal(checks.add({ mirror: 'b', path: '1' }, true), false)
   })
 })
 
-describe('asking for many files', () => {
+describe('a sweep', () => {
   const clock = {
     steady: () => 0,
     after: (_: number, action: () => void) => {
@@ -117,7 +117,7 @@ describe('asking for many files', () => {
   }
   const { signal } = new AbortController()
 
-  test('asks for each that is wanted, and counts those that are there', async () => {
+  test('checks each wanted file, and counts those that are held', async () => {
     const asked: number[] = []
     const result = await checkAll(
       pages(25),
@@ -132,7 +132,7 @@ describe('asking for many files', () => {
     assert.deepEqual(asked, [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24])
   })
 
-  test('waits, so as not to be faster than it may', async () => {
+  test('waits, so that it keeps its rate', async () => {
     const waits: number[] = []
     const slow = {
       steady: () => 0,
@@ -151,7 +151,7 @@ describe('asking for many files', () => {
     assert.deepEqual(waits, [100, 200])
   })
 
-  test('says what was not told, and gives up on a mirror that tells nothing', async () => {
+  test('reports files without a result, and ends after too many of them in a row', async () => {
     const parts = { rate: 1000, clock, signal }
     const odd = await checkAll(
       pages(30),
@@ -174,7 +174,7 @@ describe('asking for many files', () => {
     assert.ok(asked <= 12)
   })
 
-  test('ends when it is told to', async () => {
+  test('ends when it is aborted', async () => {
     const controller = new AbortController()
     const parts = { rate: 1000, clock, signal: controller.signal }
     const result = await checkAll(
