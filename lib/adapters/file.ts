@@ -106,10 +106,10 @@ function hasBody(response: FileResponse): response is ResponseWithBody {
 function bodyOf(handle: FileHandle, response: ResponseWithBody): Readable {
   const parts =
     'parts' in response ? response.parts : response.ranges.map((range) => ({ ...range, head: '' }))
-  const body = Readable.from(read(handle, parts, 'parts' in response ? response.end : ''), {
+  const body = Readable.from(readParts(handle, parts, 'parts' in response ? response.end : ''), {
     objectMode: false,
   })
-  // Not in `read`, which never runs if the client is gone before the first byte.
+  // Not in `readParts`, which never runs if the client is gone before the first byte.
   body.once('close', () => void handle.close().catch(() => {}))
   return body
 }
@@ -117,7 +117,11 @@ function bodyOf(handle: FileHandle, response: ResponseWithBody): Readable {
 /** Bytes of one read. */
 const CHUNK_BYTES = 256 * 1024
 
-async function* read(handle: FileHandle, parts: readonly RangePart[], end: string): AsyncGenerator<Buffer> {
+async function* readParts(
+  handle: FileHandle,
+  parts: readonly RangePart[],
+  end: string,
+): AsyncGenerator<Buffer> {
   for (const part of parts) {
     if (part.head !== '') yield Buffer.from(part.head, 'latin1')
     let bytesLeft = part.end - part.start + 1

@@ -32,7 +32,7 @@ export function decoration(
 ): Decoration | undefined {
   const { file, fields, etag } = plan
   if (present === undefined || !sameIdentity(present, file.identity)) return undefined
-  if (!isOfFile(response, file.identity, etag)) return undefined
+  if (!carriesFile(response, file.identity, etag)) return undefined
   if (response.header('etag') !== undefined) return { fields, notModified: false }
   if (etag === undefined) return { fields, notModified: false }
   const notModified =
@@ -45,7 +45,7 @@ export function decoration(
   return { fields: [...fields, ['ETag', etag]], notModified }
 }
 
-function isOfFile(response: ResponseView, identity: Identity, etag: string | undefined): boolean {
+function carriesFile(response: ResponseView, identity: Identity, etag: string | undefined): boolean {
   const coding = response.header('content-encoding')
   if (coding !== undefined && coding !== 'identity') return false
   const modified = response.header('last-modified')

@@ -61,26 +61,27 @@ export function fileResponse(
   const modified = lastModified(identity)
   // §8.8.2.1: never later than the response. Such a date meets no condition, because the date of
   // the file is later.
-  const shown = mtimeIn(identity, SECOND_NS) * 1000n > now ? new Date(now).toUTCString() : modified
+  const sentDate = mtimeIn(identity, SECOND_NS) * 1000n > now ? new Date(now).toUTCString() : modified
   const validators: Field[] = [
-    ['Last-Modified', shown],
+    ['Last-Modified', sentDate],
     ...(etag === undefined ? [] : [['ETag', etag] as const]),
   ]
   const common: Field[] = [['Accept-Ranges', 'bytes'], ...validators]
 
-  if (!matches(request, identity, etag)) return { status: 412, fields: common }
+  if (!meetsMatch(request, identity, etag)) return { status: 412, fields: common }
   if (isFresh(request, modified, etag)) return { status: 304, fields: common }
 
-  const typed: Field[] = [['Content-Type', type]]
+  const typeField: Field[] = [['Content-Type', type]]
   const whole: FileResponse = {
     status: 200,
-    fields: [...typed, ['Content-Length', String(size)], ...common],
+    fields: [...typeField, ['Content-Length', String(size)], ...common],
     ranges: size === 0 ? [] : [{ start: 0, end: size - 1 }],
   }
   const header = request.header('range')
   // Range is defined for GET only (§14.2).
-  if (header === undefined || request.method !== 'GET' || !ifRange(request, identity, etag, now)) return whole
-  const ranges = parseRange(size, fittingSuffixes(header, size), { combine: true })
+  if (header === undefined || request.method !== 'GET' || !meetsIfRange(request, identity, etag, now))
+    return whole
+  const ranges = parseRange(size, shortenSuffixes(header, size), { combine: true })
   if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return whole
 
@@ -89,17 +90,17 @@ export function fileResponse(
   if (others.length === 0) {
     const length = first.end - first.start + 1
     const fields: Field[] = [
-      ...typed,
+      ...typeField,
       ['Content-Length', String(length)],
       ['Content-Range', contentRange(first, size)],
       ...common,
     ]
     return { status: 206, fields, ranges: [first] }
   }
-  return severalRanges(ranges, size, type, common, boundary())
+  return multipartResponse(ranges, size, type, common, boundary())
 }
 
-function severalRanges(
+function multipartResponse(
   ranges: readonly ByteRange[],
   size: number,
   type: string,
@@ -125,7 +126,7 @@ function severalRanges(
  * Shortens suffix ranges to the length of the file. A longer suffix means the whole file (§14.1.2),
  * but `range-parser` takes it for unsatisfiable.
  */
-function fittingSuffixes(header: string, size: number): string {
+function shortenSuffixes(header: string, size: number): string {
   return header.replace(/([=,]\s*-)(\d+)/g, (_, before: string, length: string) => {
     return `${before}${Math.min(Number(length), size)}`
   })
@@ -136,7 +137,7 @@ function contentRange({ start, end }: ByteRange, size: number): string {
 }
 
 /** Evaluates If-Match, or else If-Unmodified-Since (§13.1.1, §13.1.4). */
-function matches(request: RequestView, identity: Identity, etag: string | undefined): boolean {
+function meetsMatch(request: RequestView, identity: Identity, etag: string | undefined): boolean {
   const ifMatch = request.header('if-match')
   if (ifMatch !== undefined) {
     if (ifMatch.trim() === '*') return true
@@ -163,7 +164,12 @@ function isFresh(request: RequestView, modified: string, etag: string | undefine
  * Returns true if If-Range is absent, or met by a strong tag or a date that is a strong validator
  * (§13.1.5).
  */
-function ifRange(request: RequestView, identity: Identity, etag: string | undefined, now: number): boolean {
+function meetsIfRange(
+  request: RequestView,
+  identity: Identity,
+  etag: string | undefined,
+  now: number,
+): boolean {
   const value = request.header('if-range')?.trim()
   if (value === undefined) return true
   if (value.endsWith('"')) return value === etag

@@ -39,21 +39,21 @@ export function requestContextOf(
   locate: (address: string) => Client,
   overrides: boolean,
 ): RequestContext {
-  const broken = view.header('x-broken-mirrors')
-  if (broken === undefined && !PARAMETERS.test(query))
+  const brokenList = view.header('x-broken-mirrors')
+  if (brokenList === undefined && !PARAMETERS.test(query))
     return { client: locate(view.address), secure: view.secure, avoid: undefined, invalidOverride: undefined }
   const parameters = new URLSearchParams(query)
-  const lists = [...parameters.getAll('avoid'), ...(broken === undefined ? [] : [broken])]
+  const lists = [...parameters.getAll('avoid'), ...(brokenList === undefined ? [] : [brokenList])]
   const { client, invalidOverride } = overrides
-    ? override(parameters, view, locate)
+    ? overriddenClient(parameters, view, locate)
     : { client: locate(view.address), invalidOverride: undefined }
   const secure = view.secure || parameters.get('https') === '1'
-  const reported = broken === undefined ? undefined : avoided(broken)
+  const reportedBroken = brokenList === undefined ? undefined : avoidedNames(brokenList)
   return {
     client,
     secure,
-    avoid: avoided(lists.join(',')),
-    ...(reported && { reportedBroken: reported }),
+    avoid: avoidedNames(lists.join(',')),
+    ...(reportedBroken && { reportedBroken }),
     invalidOverride,
   }
 }
@@ -63,7 +63,7 @@ interface Override {
   readonly invalidOverride: string | undefined
 }
 
-function override(
+function overriddenClient(
   parameters: URLSearchParams,
   view: RequestView,
   locate: (address: string) => Client,
@@ -77,8 +77,8 @@ function override(
     else mistakes.push(`ip=${quoted(ip)} is no address`)
   }
   if (country !== undefined) {
-    const place = countryPlace(country, familyOf(client))
-    if (place !== undefined) client = place
+    const moved = clientIn(country, familyOf(client))
+    if (moved !== undefined) client = moved
     else mistakes.push(`country=${quoted(country)} is no country of ISO 3166-1`)
   }
   if (asn !== undefined) {
@@ -99,7 +99,7 @@ function quoted(text: string): string {
 }
 
 /** Returns a client in a country, of which only the address family of the request is known. */
-function countryPlace(text: string, family: Family | undefined): Client | undefined {
+function clientIn(text: string, family: Family | undefined): Client | undefined {
   const country = text.toLowerCase()
   const continent = continentOf(country)
   if (continent === undefined) return undefined
@@ -115,7 +115,7 @@ function asnOf(text: string): number | undefined {
 }
 
 /** Reads ids, hosts or URLs, separated by commas or spaces. */
-function avoided(list: string): ReadonlySet<string> | undefined {
+function avoidedNames(list: string): ReadonlySet<string> | undefined {
   const names = list.slice(0, MAX_LIST_CHARACTERS).split(/[\s,]+/)
   // A name that was cut off could be the name of another mirror.
   if (list.length > MAX_LIST_CHARACTERS) names.pop()

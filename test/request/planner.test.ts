@@ -559,7 +559,7 @@ test('a store that fails by promise fails the plan, and leaves nothing unhandled
   await new Promise(setImmediate)
 })
 
-describe('mirrors that fare badly', () => {
+describe('mirrors with a bad status', () => {
   const DOWN: MirrorStatus = {
     downFor: DOWN_FOR_ALL,
     reason: 'down',
@@ -609,7 +609,7 @@ describe('mirrors that fare badly', () => {
     assert.match(linesOf(redirect, 'Link').at(-2) ?? '', /plain\.example.*pri=1/)
   })
 
-  test('are told of by clients, on whatever is answered with mirrors', async () => {
+  test('are reported by clients, with every request whose response lists mirrors', async () => {
     const one = planner({})
     const fields = { 'x-broken-mirrors': 'HEAVY, https://Light.example/repo/a.bin' }
     for (const target of ['/a.bin', '/a.bin.meta4']) await one.plan(request(target, fields))
