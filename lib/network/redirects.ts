@@ -12,5 +12,12 @@ export const MAX_REDIRECTS = 5
  * @returns undefined if the field is missing or no URL
  */
 export function nextLocation(from: URL, location: string | undefined): URL | undefined {
-  return location !== undefined && URL.canParse(location, from.href) ? new URL(location, from) : undefined
+  if (location === undefined) return undefined
+  try {
+    // Not `URL.canParse`: in Node 20, once it is called often, it returns true for invalid text
+    // beyond ASCII.
+    return new URL(location, from)
+  } catch {
+    return undefined
+  }
 }

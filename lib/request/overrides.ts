@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { centroidOf, continentOf } from '../geo/countries.js'
+import { MAX_ASN } from '../geo/schema.js'
 import { familyOf } from '../mirrors/ranking/proximity.js'
 import type { Client, Family } from '../model.js'
 import type { RequestView } from './view.js'
@@ -24,7 +25,6 @@ const MAX_LIST_CHARACTERS = 8192
 const MAX_QUOTED_CHARACTERS = 40
 /** Matches a query with at least one of the parameters. Other queries are not parsed. */
 const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
-const MAX_ASN = 4_294_967_295
 
 /**
  * Reads the client that a request is for: its sender, unless the query overrides that (`?country=`,

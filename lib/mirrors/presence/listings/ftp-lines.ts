@@ -1,18 +1,9 @@
 import { monthOf, utc } from '../../../dates.js'
 import { UNLISTED } from './columns.js'
-import type { Listed } from './listing.js'
-
-/** An entry of an FTP listing. */
-export interface FtpEntry {
-  readonly kind: 'file' | 'folder' | 'link' | 'other'
-  readonly name: string
-  /** Target of a link; undefined if the server does not name it. */
-  readonly target: string | undefined
-  readonly listed: Listed
-}
+import type { FolderEntry } from './folder-page.js'
 
 /** A valid line; `nothing` for lines without an entry, such as the folder itself or a total. */
-export type FtpLine = FtpEntry | 'nothing'
+export type FtpLine = FolderEntry | 'nothing'
 
 /**
  * Reads a line of MLSD (RFC 3659 §7): `type=file;size=5;modify=20240203040506; name`.
@@ -54,7 +45,7 @@ const UNIX_MODE = /^([-dlbcps])[-rwxsStTlL]{9}[.+@]? +/
  */
 const UNIX_REST =
   / (\d{1,16}) +(?:([A-Za-z]{3}) +(\d{1,2}) +(?:(\d{1,2}):(\d{2})|(\d{4}))|(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2})) (.+)$/s
-const UNIX_KINDS: Readonly<Record<string, FtpEntry['kind']>> = { '-': 'file', d: 'folder', l: 'link' }
+const UNIX_KINDS: Readonly<Record<string, FolderEntry['kind']>> = { '-': 'file', d: 'folder', l: 'link' }
 const DOS = /^(\d{2})-(\d{2})-(\d{2}|\d{4}) +(\d{2}):(\d{2})([AP]M)? +(<DIR>|\d{1,16}) +(.+)$/is
 const ARROW = ' -> '
 /** Characters before the size. In a line of `ls` they are few. */
@@ -73,7 +64,7 @@ export function parseListLine(line: string, now: number): FtpLine | undefined {
   return parseUnixLine(line, now) ?? parseDosLine(line)
 }
 
-function parseUnixLine(line: string, now: number): FtpEntry | undefined {
+function parseUnixLine(line: string, now: number): FolderEntry | undefined {
   const mode = UNIX_MODE.exec(line)
   if (mode === null) return undefined
   // Owners and groups may be missing, or hold spaces. They end at the first size with a date
@@ -134,7 +125,7 @@ function splitLink(text: string): readonly [name: string, target: string | undef
   return arrow <= 0 ? [text, undefined] : [text.slice(0, arrow), text.slice(arrow + ARROW.length)]
 }
 
-function parseDosLine(line: string): FtpEntry | undefined {
+function parseDosLine(line: string): FolderEntry | undefined {
   const match = DOS.exec(line)
   if (match === null) return undefined
   const [, month, day, yearDigits = '', hours, minute, meridiem, size = '', name = ''] = match

@@ -2,11 +2,10 @@ import { FTPError } from 'basic-ftp'
 import { errorMessage } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
 import { hostOf } from '../../../network/addresses.js'
-import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
 import { quoteFolder } from './file-names.js'
-import { Fingerprint } from './fingerprint.js'
-import { type FtpEntry, type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
+import { type Folder, FolderPage, ROOT } from './folder-page.js'
+import { type FtpLine, parseListLine, parseMlsdLine } from './ftp-lines.js'
 import { FtpSession, type FtpSource } from './ftp-session.js'
 import { LineReader } from './line-reader.js'
 import type { Listing, ListingOptions } from './listing.js'
@@ -62,19 +61,11 @@ function sourceOf(text: string, options: FtpListingOptions): FtpSource {
   }
 }
 
-/** A folder to be listed. */
-interface Folder {
-  /** Repository path; empty for the root. */
-  readonly path: string
-  /** Fingerprints of the folders above. */
-  readonly ancestors: readonly string[]
-}
-
 class Walk {
   readonly #reader: ListingReader
   readonly #session: FtpSession
   readonly #now: () => number
-  readonly #pending: Folder[] = [{ path: '', ancestors: [] }]
+  readonly #pending: Folder[] = [ROOT]
   #usesMlsd = false
   /**
    * Absolute path of the repository on the server; empty if the repository is the server's root.
@@ -122,7 +113,7 @@ class Walk {
   }
 
   async #read(folder: Folder, command: 'MLSD' | 'LIST'): Promise<void> {
-    const page = new Page(this.#reader, folder, this.#base)
+    const page = new FolderPage(this.#reader, folder)
     const now = this.#now()
     const parse = command === 'MLSD' ? parseMlsdLine : (line: string) => parseListLine(line, now)
     const lines = new LineReader(MAX_LINE_LENGTH)
@@ -133,67 +124,32 @@ class Walk {
         for (const line of lines.feed(text.decode(chunk, { stream: true }))) {
           const pause = yieldToRequests()
           if (pause !== undefined) await pause
-          page.addLine(line, parse(line))
+          this.#addLine(page, folder, line, parse(line))
         }
         await this.#reader.waitForRoom()
       }
     } finally {
-      this.#descend(folder, page)
+      for (const subfolder of page.subfolders()) this.#pending.push(subfolder)
     }
     if (lines.skippedLines > 0) throw new Error('it has lines of absurd length')
     if (lines.endsWithinLine) throw new Error('the listing ends within a line')
   }
 
-  #descend(folder: Folder, page: Page): void {
-    const ancestors = page.fingerprint.checkDescent(this.#reader, folder.path, folder.ancestors)
-    if (ancestors === undefined) return
-    for (const name of page.folders) this.#pending.push({ path: joinPath(folder.path, name), ancestors })
-  }
-}
-
-/** Passes the files of one folder to the reader, and collects its subfolders. */
-class Page {
-  readonly folders: string[] = []
-  readonly fingerprint = new Fingerprint()
-  readonly #reader: ListingReader
-  readonly #folder: Folder
-  readonly #base: string
-
-  constructor(reader: ListingReader, folder: Folder, base: string) {
-    this.#reader = reader
-    this.#folder = folder
-    this.#base = base
-  }
-
-  addLine(line: string, entry: FtpLine | undefined): void {
+  #addLine(page: FolderPage, folder: Folder, line: string, entry: FtpLine | undefined): void {
     if (entry === 'nothing' || line.trim() === '') return
-    if (entry === undefined)
-      this.#reader.markIncomplete(
-        `${quoteFolder(this.#folder.path)}: a line is not understood: ${quote(line)}`,
-      )
-    else if (entry.name !== '.' && entry.name !== '..') this.#addEntry(entry)
-  }
-
-  #addEntry(entry: FtpEntry): void {
-    const { kind, name, target, listed } = entry
-    const path = this.#reader.pathOf(this.#folder.path, name)
-    if (path === undefined) return
-    this.fingerprint.add({ name, folder: kind === 'folder', listed })
-    if (kind === 'file') this.#reader.addFile(path, listed)
-    if (kind === 'link') this.#reader.addLink(path, this.#relativeTarget(target))
-    if (kind !== 'folder') return
-    this.#reader.addFolder()
-    this.folders.push(name)
+    if (entry === undefined) page.markIncomplete(`a line is not understood: ${quote(line)}`)
+    else if (entry.name !== '.' && entry.name !== '..')
+      page.add({ ...entry, target: this.#relativeTarget(folder.path, entry.target) })
   }
 
   /**
-   * Makes an absolute target within the repository relative, because absolute targets start at the
-   * root of the server.
+   * Makes an absolute target within the repository relative to the link's folder, because absolute
+   * targets start at the root of the server.
    */
-  #relativeTarget(target: string | undefined): string | undefined {
+  #relativeTarget(folder: string, target: string | undefined): string | undefined {
     const base = `${this.#base}/`
     if (target === undefined || !target.startsWith(base)) return target
-    const up = this.#folder.path === '' ? '' : '../'.repeat(this.#folder.path.split('/').length)
+    const up = folder === '' ? '' : '../'.repeat(folder.split('/').length)
     return up + target.slice(base.length)
   }
 }

@@ -3,13 +3,12 @@ import { errorMessage, systemCode } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
 import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
-import { joinPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
 import { nameProblem, quoteFolder } from './file-names.js'
-import { Fingerprint } from './fingerprint.js'
+import { type Folder, FolderPage, ROOT } from './folder-page.js'
 import { HtmlIndex } from './html-index.js'
 import { decodeStep, pathBelow } from './index-link.js'
-import type { IndexEntry, IndexPageReader, IndexSink } from './index-page.js'
+import type { IndexPageReader, IndexSink } from './index-page.js'
 import { JsonIndex } from './json-index.js'
 import type { Listing, ListingOptions } from './listing.js'
 import { createListing, ListingAborted, type ListingReader } from './listing-reader.js'
@@ -74,18 +73,14 @@ async function createAgent(reader: ListingReader): Promise<Agent> {
   return new undici.Agent({ connect: { timeout: idleMs }, headersTimeout: idleMs, bodyTimeout: idleMs })
 }
 
-/** A folder to be listed. */
-interface Folder {
-  /** Repository path; empty for the root. */
-  readonly path: string
+/** A folder to be listed by its URL. */
+interface HttpFolder extends Folder {
   readonly url: URL
-  /** Fingerprints of the folders above. */
-  readonly ancestors: readonly string[]
 }
 
 /** The response for a folder, and the folder that it lists: another one after a redirect. */
 interface FolderResponse {
-  readonly folder: Folder
+  readonly folder: HttpFolder
   readonly response: Dispatcher.ResponseData
 }
 
@@ -97,7 +92,7 @@ class Walk {
   readonly #base: URL
   readonly #dispatcher: Dispatcher
   /** A stack, so that few folders of a wide tree wait at any time. */
-  readonly #pending: Folder[] = []
+  readonly #pending: HttpFolder[] = []
   /** Paths of all folders ever pending. A redirect may lead to one of them. */
   readonly #enqueuedPaths = new Set<string>()
   #failuresInRow = 0
@@ -110,7 +105,7 @@ class Walk {
 
   /** Lists the tree. Resolves when no folder is pending and no request is running. */
   async run(concurrency: number): Promise<void> {
-    this.#enqueue({ path: '', url: this.#base, ancestors: [] })
+    this.#enqueue({ ...ROOT, url: this.#base })
     let running = 0
     await new Promise<void>((resolve) => {
       const fill = (): void => {
@@ -129,7 +124,7 @@ class Walk {
     })
   }
 
-  #enqueue(folder: Folder): void {
+  #enqueue(folder: HttpFolder): void {
     if (this.#enqueuedPaths.has(folder.path)) return
     this.#enqueuedPaths.add(folder.path)
     this.#pending.push(folder)
@@ -139,7 +134,7 @@ class Walk {
    * Lists one folder. Never rejects: an unreadable folder makes the listing incomplete, and an
    * abort stops the other requests too.
    */
-  async #visit(folder: Folder): Promise<void> {
+  async #visit(folder: HttpFolder): Promise<void> {
     try {
       await this.#list(folder)
       this.#failuresInRow = 0
@@ -157,12 +152,16 @@ class Walk {
   }
 
   /** @throws UnreadableFolder, ListingAborted, or an error of the HTTP client */
-  async #list(requested: Folder): Promise<void> {
+  async #list(requested: HttpFolder): Promise<void> {
     const opened = await this.#open(requested)
     if (opened === undefined) return
     const { folder, response } = opened
-    const page = new Page(this.#reader, folder)
-    const pageReader = pageReaderFor(response, folder.url, page)
+    const page = new FolderPage(this.#reader, folder)
+    const pageReader = pageReaderFor(response, folder.url, {
+      entry: ({ name, folder: isFolder, listed }) =>
+        page.add({ kind: isFolder ? 'folder' : 'file', name, target: undefined, listed }),
+      remark: (problem) => page.remark(problem),
+    })
     if (typeof pageReader === 'string') return this.#refuse(response, pageReader)
     const text = new TextDecoder()
     try {
@@ -178,7 +177,8 @@ class Walk {
       }
     } finally {
       // Folders listed before a page broke off exist.
-      this.#descend(folder, page)
+      for (const { name, path, ancestors } of page.subfolders())
+        this.#enqueue({ path, ancestors, url: new URL(`${encodeURIComponent(name)}/`, folder.url) })
     }
     const problem = pageReader.end()
     if (problem !== undefined) throw new UnreadableFolder(problem)
@@ -194,15 +194,6 @@ class Walk {
     throw new UnreadableFolder(reason)
   }
 
-  #descend(folder: Folder, page: Page): void {
-    const ancestors = page.fingerprint.checkDescent(this.#reader, folder.path, folder.ancestors)
-    if (ancestors === undefined) return
-    for (const name of page.folders) {
-      const url = new URL(`${encodeURIComponent(name)}/`, folder.url)
-      this.#enqueue({ path: joinPath(folder.path, name), url, ancestors })
-    }
-  }
-
   /**
    * Requests a folder, and follows redirects within the repository. Files of a redirected folder
    * are listed below the target's path. Whether they exist below the first path too is unknown, so
@@ -210,7 +201,7 @@ class Walk {
    *
    * @returns undefined if the target belongs to another visit, or not to the repository
    */
-  async #open(folder: Folder): Promise<FolderResponse | undefined> {
+  async #open(folder: HttpFolder): Promise<FolderResponse | undefined> {
     let current = folder
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
       const response = await this.#request(current.url)
@@ -233,7 +224,7 @@ class Walk {
   }
 
   /** Returns the target of a redirect, which must be a folder within the mirror's base URL. */
-  #redirectTarget(folder: Folder, response: Dispatcher.ResponseData): URL {
+  #redirectTarget(folder: HttpFolder, response: Dispatcher.ResponseData): URL {
     const { location } = response.headers
     const url = nextLocation(folder.url, typeof location === 'string' ? location : undefined)
     if (url === undefined) throw new UnreadableFolder('the answer is a redirect to nowhere')
@@ -288,34 +279,4 @@ function pageReaderFor(
   if (type === 'application/json') return new JsonIndex(sink)
   if (type === 'text/html' || type === 'application/xhtml+xml') return new HtmlIndex(url, sink)
   return `the answer is of type ${quote(contentType)}`
-}
-
-/** Passes the files of one page to the reader, and collects its subfolders. */
-class Page implements IndexSink {
-  readonly folders: string[] = []
-  readonly fingerprint = new Fingerprint()
-  readonly #reader: ListingReader
-  readonly #folder: Folder
-
-  constructor(reader: ListingReader, folder: Folder) {
-    this.#reader = reader
-    this.#folder = folder
-  }
-
-  entry(entry: IndexEntry): void {
-    const { name, folder, listed } = entry
-    const path = this.#reader.pathOf(this.#folder.path, name)
-    if (path === undefined) return
-    this.fingerprint.add(entry)
-    if (!folder) {
-      this.#reader.addFile(path, listed)
-      return
-    }
-    this.#reader.addFolder()
-    this.folders.push(name)
-  }
-
-  remark(problem: string): void {
-    this.#reader.remark(`${quoteFolder(this.#folder.path)}: ${problem}`)
-  }
 }
