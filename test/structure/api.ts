@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { type ParseResult, parseSync } from 'oxc-parser'
 
-/** Where a name leads: to another file, or to a package. */
+/** A name in another file, or in a package. */
 interface Reference {
   /** A path, or the name of a package. */
   readonly module: string
@@ -14,11 +14,11 @@ interface Reference {
 interface DeclarationFile {
   /** Declarations by name; overloads of one function stand together. */
   readonly declarations: ReadonlyMap<string, readonly Declaration[]>
-  /** What each name of the file means that it takes from elsewhere. */
+  /** What each imported name refers to. */
   readonly imports: ReadonlyMap<string, Reference>
-  /** What each exported name means; a name of this file has the module `''`. */
+  /** What each exported name refers to; a name that the file declares has the module `''`. */
   readonly exports: ReadonlyMap<string, Reference>
-  /** Modules that are exported again whole. */
+  /** Modules of `export * from`. */
   readonly stars: readonly string[]
 }
 
@@ -75,18 +75,18 @@ class Api {
   exportsOf(path: string): readonly Reported[] {
     const names = [...this.#namesOf(path)].sort()
     return names.map((name) => {
-      const found = this.#resolve({ module: path, name })
-      this.#exported.push(found)
-      const key = keyOf(found)
-      const isKnown = this.#reported.has(key)
+      const declared = this.#resolve({ module: path, name })
+      this.#exported.push(declared)
+      const key = keyOf(declared)
+      const isRepeated = this.#reported.has(key)
       this.#reported.add(key)
-      return { name, text: isKnown ? 'as above' : this.#textOf(found) }
+      return { name, text: isRepeated ? 'as above' : this.#textOf(declared) }
     })
   }
 
-  /** Declarations that the exported ones name, directly or through each other. */
+  /** Declarations that exported declarations name, directly or through each other. */
   namedOnly(): readonly Reported[] {
-    const found: Reported[] = []
+    const reported: Reported[] = []
     const queue = [...this.#exported]
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const { module } = next
@@ -96,11 +96,11 @@ class Api {
         const key = keyOf(named)
         if (this.#reported.has(key) || this.#declarationsOf(named).length === 0) continue
         this.#reported.add(key)
-        found.push({ name: named.name, text: this.#textOf(named) })
+        reported.push({ name: named.name, text: this.#textOf(named) })
         queue.push(named)
       }
     }
-    return found.sort((one, other) => (one.name + one.text < other.name + other.text ? -1 : 1))
+    return reported.sort((one, other) => (one.name + one.text < other.name + other.text ? -1 : 1))
   }
 
   #namesOf(path: string): ReadonlySet<string> {
@@ -144,8 +144,8 @@ class Api {
   }
 
   #file(path: string): DeclarationFile {
-    const known = this.#files.get(path)
-    if (known !== undefined) return known
+    const cached = this.#files.get(path)
+    if (cached !== undefined) return cached
     const file = parse(path, this.#read(path))
     this.#files.set(path, file)
     return file
