@@ -4,21 +4,21 @@ import Sqlite, { type Database } from 'better-sqlite3'
 import { errorMessage, MirroredByError, systemCode } from '../errors.js'
 import { type DatabaseSchema, migrate } from './migrations.js'
 
-/** How long to wait for other processes that use the file, in milliseconds. */
+/** Time to wait for other processes that use the file while it is opened. */
 const BUSY_TIMEOUT_MS = 5000
 
-/** Pause before a statement is tried again that found the file locked. */
+/** Pause between two attempts. */
 const RETRY_MS = 5
 
-/** The same once the file is open, for then the whole server waits. */
+/** Time to wait once the file is open. Short, because the whole server waits. */
 const SHORT_BUSY_TIMEOUT_MS = 50
 
 /**
- * Opens a SQLite file, brought to its present schema, for `use`.
+ * Opens a SQLite file, migrates it to the current schema, and returns what `use` makes of it.
  *
- * @param file created with its folders where it is missing
- * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
- * mirrored-by wrote it
+ * @param file created, with its folders, if it is missing
+ * @throws MirroredByError ERR_STORE if the file cannot be opened or written, ERR_STORE_VERSION if
+ * a newer mirrored-by wrote it
  */
 export function openDatabase<T>(file: string, schema: DatabaseSchema, use: (database: Database) => T): T {
   try {
@@ -36,10 +36,11 @@ function open(file: string, schema: DatabaseSchema): Database {
   const database = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS })
   try {
     useWriteAheadLog(database)
-    // In WAL mode this loses nothing but to a power cut, and then only whole transactions, which are hashed again.
+    // In WAL mode, only a power cut can lose data, and only whole transactions. Their files are
+    // hashed again.
     database.pragma('synchronous = NORMAL')
     migrate(database, file, schema)
-    // From here on requests would wait too: who is refused comes again.
+    // From here on, requests wait too. Callers try again if the file is busy.
     database.pragma(`busy_timeout = ${SHORT_BUSY_TIMEOUT_MS}`)
     return database
   } catch (error) {
@@ -49,15 +50,16 @@ function open(file: string, schema: DatabaseSchema): Database {
 }
 
 /**
- * SQLite waits for locks by itself, but not for this one: two that turn the same new file to WAL mode would wait for each
- * other, so one of them is told at once that the file is locked, and has to come again.
+ * Switches a database to WAL mode. SQLite does not wait for this lock: two processes that switch
+ * the same new file would wait for each other, so one of them fails at once and has to try again.
  */
 function useWriteAheadLog(database: Database): void {
   retryWhileBusy(() => database.pragma('journal_mode = WAL'))
 }
 
 /**
- * Tries again, for up to 5 s, while another process has locked the database. Blocks the thread meanwhile.
+ * Repeats an attempt for up to 5 s while another process has locked the database. Blocks the
+ * thread meanwhile.
  *
  * @throws the error of the last attempt
  */

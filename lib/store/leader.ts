@@ -4,17 +4,17 @@ import { type Clock, SYSTEM_CLOCK } from '../clock.js'
 import { systemCode } from '../errors.js'
 import type { Lease, Store } from './store.js'
 
-/** Milliseconds between two looks at the lease, and at what the leader changed. */
+/** Interval at which the lease, and the version of the store, are read. */
 const POLL_MS = 500
-/** Milliseconds after which another takes over from a leader that keeps silent. */
+/** Time without a renewal after which another process takes the lease. */
 const LEASE_MS = 3000
 
 export interface LeaderEvents {
-  /** This process indexes from now on. */
+  /** This process leads from now on: it indexes. */
   lead(): void
-  /** Another one does: what it stores is read. */
+  /** Another process leads: its changes are read. */
   follow(): void
-  /** The leader, another process, has completed its first pass. */
+  /** The leader is another process, and has completed its first pass. */
   complete(): void
   /** Another process has changed the index. */
   changed(): void
@@ -25,33 +25,37 @@ export interface LeaderEvents {
 type Clocks = Pick<Clock, 'wall' | 'steady'>
 
 /**
- * Decides which of the processes that share a store indexes. A leader that dies is known by its process number on the
- * same machine, and by its silence elsewhere: for as long as a lease lasts it has not renewed it. That is told by the
- * steady clock of whoever waits, so that a clock that is set forward deposes no leader, and one that is set back does not
- * keep a dead one in force. The time in the lease is believed once only: a process that starts and finds a lease which ran
- * out need not wait. Where it was wrong, by clocks that differ, the other one notices that it leads no more.
+ * Elects the leader among the processes that share a store. A dead leader on the same machine is
+ * recognized by its process id; elsewhere, by a lease that was not renewed for `LEASE_MS`.
+ * Followers measure that by their steady clock. So a wall clock that is set forward does not
+ * depose a leader; a wall clock that is set back does not keep a dead leader in force.
+ *
+ * `expires` is compared with the wall clock only once, at the start: a lease that has run out can
+ * be taken at once. If that was wrong, because clocks differ, the former leader notices at its
+ * next renewal that it follows.
  */
 export class Leader {
   readonly #store: Pick<Store, 'lease' | 'version'>
   readonly #events: LeaderEvents
   readonly #clocks: Clocks
   readonly #holder = `${hostname()}/${process.pid}/${randomUUID()}`
-  /** The other's lease as it was last renewed, and since when it is so, by the steady clock. */
-  #others: { readonly holder: string; readonly expires: number; readonly since: number } | undefined
+  /** The last renewal by another process, and when it was first seen, by the steady clock. */
+  #renewal: { readonly holder: string; readonly expires: number; readonly seenAt: number } | undefined
   #expires = 0
-  readonly #since: number
+  readonly #startedAt: number
   #timer: NodeJS.Timeout | undefined
+  /** Undefined until the store has decided. */
   #leads: boolean | undefined
   #complete = false
   #version: number | undefined
-  #looking: Promise<void> = Promise.resolve()
+  #polling: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(store: Pick<Store, 'lease' | 'version'>, events: LeaderEvents, clocks: Clocks = SYSTEM_CLOCK) {
     this.#store = store
     this.#events = events
     this.#clocks = clocks
-    this.#since = clocks.steady()
+    this.#startedAt = clocks.steady()
   }
 
   /** Whether this process leads. */
@@ -59,65 +63,67 @@ export class Leader {
     return this.#leads === true
   }
 
-  /** Takes the lease or waits for it, from now on. */
+  /** Starts to take or to wait for the lease. */
   async start(): Promise<void> {
     if (this.#closed) return
-    this.#timer = setInterval(() => void this.look(), POLL_MS)
-    await this.look()
+    this.#timer = setInterval(() => void this.poll(), POLL_MS)
+    await this.poll()
   }
 
-  /** Tells the others that the first pass is complete. */
+  /** Notes in the lease that the first pass is complete. */
   completed(): Promise<void> {
     this.#complete = true
-    return this.look()
+    return this.poll()
   }
 
-  /** Looks now, after any look that is going on. */
-  look(): Promise<void> {
-    this.#looking = this.#looking.then(async () => {
+  /** Reads the lease and the version of the store, after a poll that is running. */
+  poll(): Promise<void> {
+    this.#polling = this.#polling.then(async () => {
       if (this.#closed) return
       try {
-        this.#decide(await this.#ask())
+        this.#decide(await this.#requestLease())
         if (this.#leads === false) await this.#compareVersion()
       } catch (error) {
         this.#events.failed(error)
-        // Without a word of the store, somebody has to: two that index at once do twice the work and no harm. But it may
-        // only have been busy, with the others that start.
-        if (this.#leads === undefined && this.#clocks.steady() - this.#since > LEASE_MS) this.#lead()
+        // Lead if the store keeps failing: two processes that index at once do twice the work,
+        // but no harm. Wait for `LEASE_MS`, because the store may just be busy with other
+        // processes that start.
+        if (this.#leads === undefined && this.#clocks.steady() - this.#startedAt > LEASE_MS) this.#lead()
       }
     })
-    return this.#looking
+    return this.#polling
   }
 
   /** Gives the lease back. */
   async close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
-    await this.#looking
+    await this.#polling
     try {
       if (this.#leads) await this.#store.lease(this.#holder, 0, this.#complete)
     } catch {
-      // It runs out by itself.
+      // The lease runs out by itself.
     }
   }
 
-  async #ask(): Promise<Lease> {
+  async #requestLease(): Promise<Lease> {
     const expires = this.#clocks.wall() + LEASE_MS
-    // Another one each time, whatever becomes of the clock: it is how the others know that we are there.
+    // Different at each renewal, even if the clock stands still, because other processes see
+    // renewals by it.
     this.#expires = expires === this.#expires ? expires + 1 : expires
     const lease = await this.#store.lease(this.#holder, this.#expires, this.#complete)
-    if (lease.held || !this.#isOver(lease)) return lease
+    if (lease.held || !this.#isExpired(lease)) return lease
     return this.#store.lease(this.#holder, this.#expires, this.#complete, lease)
   }
 
-  /** Whether nobody keeps another's lease any more. */
-  #isOver({ holder, expires }: Lease): boolean {
+  /** Returns whether the holder of a lease is dead, or has not renewed it for `LEASE_MS`. */
+  #isExpired({ holder, expires }: Lease): boolean {
     if (isDead(holder)) return true
     const { wall, steady } = this.#clocks
-    const known = this.#others
-    if (known?.holder === holder && known.expires === expires) return steady() - known.since > LEASE_MS
-    this.#others = { holder, expires, since: steady() }
-    return known === undefined && expires <= wall()
+    const renewal = this.#renewal
+    if (renewal?.holder === holder && renewal.expires === expires) return steady() - renewal.seenAt > LEASE_MS
+    this.#renewal = { holder, expires, seenAt: steady() }
+    return renewal === undefined && expires <= wall()
   }
 
   #decide({ held, complete }: Lease): void {
@@ -145,6 +151,7 @@ export class Leader {
   }
 }
 
+/** Returns whether a holder was a process of this machine that has ended. */
 function isDead(holder: string): boolean {
   const [host, pid] = holder.split('/')
   if (host !== hostname()) return false

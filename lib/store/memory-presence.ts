@@ -11,16 +11,16 @@ import {
 } from './states.js'
 
 interface Block extends StoredBlock {
-  /** In which it was put or removed. */
+  /** Version in which the block was put or removed. */
   readonly version: number
 }
 
-/** What mirrors hold, gone with the process. */
+/** Inventories of mirrors, kept in memory. */
 export class MemoryPresence {
   readonly #blocks = new Map<string, Block>()
-  readonly #scans = new Map<string, StoredSurvey>()
+  readonly #surveys = new Map<string, StoredSurvey>()
   readonly #corrupt = new Map<string, StoredCorruptFile>()
-  #wanted: readonly RequestedCheck[] = []
+  #requestedChecks: readonly RequestedCheck[] = []
   #version = 1
 
   read(after: number): StoredPresence {
@@ -32,16 +32,16 @@ export class MemoryPresence {
       version: this.#version,
       whole,
       blocks: blocks.map(({ mirror, set, block, content }) => ({ mirror, set, block, content })),
-      surveys: [...this.#scans.values()],
+      surveys: [...this.#surveys.values()],
       corrupt: [...this.#corrupt.values()],
-      requestedChecks: this.#wanted,
+      requestedChecks: this.#requestedChecks,
     }
   }
 
   apply(changes: readonly PresenceChange[]): void {
     this.#version += 1
     for (const change of changes) this.#applyOne(change)
-    this.#wanted = this.#wanted.slice(-MAX_REQUESTED_CHECKS)
+    this.#requestedChecks = this.#requestedChecks.slice(-MAX_REQUESTED_CHECKS)
     for (const [key, { content, version }] of this.#blocks) {
       if (content === undefined && version <= this.#version - KEPT_VERSIONS) this.#blocks.delete(key)
     }
@@ -53,7 +53,7 @@ export class MemoryPresence {
         this.#put(change)
         break
       case 'survey':
-        this.#scans.set(change.mirror, { ...change.survey, mirror: change.mirror })
+        this.#surveys.set(change.mirror, { ...change.survey, mirror: change.mirror })
         break
       case 'corrupt':
         this.#corrupt.set(corruptKey(change.corrupt), change.corrupt)
@@ -62,10 +62,10 @@ export class MemoryPresence {
         this.#corrupt.delete(corruptKey(change))
         break
       case 'requestCheck':
-        this.#wanted = [...this.#without(change), wantedFile(change)].sort(byTime)
+        this.#requestedChecks = [...this.#without(change), requestOf(change)].sort(byTime)
         break
       case 'removeRequest':
-        this.#wanted = this.#without(change)
+        this.#requestedChecks = this.#without(change)
         break
       case 'forget':
         this.#forget(change.mirror)
@@ -78,22 +78,22 @@ export class MemoryPresence {
     const stored = this.#blocks.get(key)?.content
     if (content === undefined && stored === undefined) return
     if (content !== undefined && stored !== undefined && Buffer.compare(content, stored) === 0) return
-    // A copy, for who has put it may go on changing it.
-    const kept = content && new Uint8Array(content)
-    this.#blocks.set(key, { mirror, set, block, content: kept, version: this.#version })
+    // A copy, because the caller may go on changing its array.
+    const copy = content && new Uint8Array(content)
+    this.#blocks.set(key, { mirror, set, block, content: copy, version: this.#version })
   }
 
   #forget(mirror: string): void {
     for (const block of [...this.#blocks.values()]) {
       if (block.mirror === mirror) this.#put({ ...block, content: undefined })
     }
-    this.#scans.delete(mirror)
-    this.#wanted = this.#wanted.filter((wanted) => wanted.mirror !== mirror)
+    this.#surveys.delete(mirror)
+    this.#requestedChecks = this.#requestedChecks.filter((request) => request.mirror !== mirror)
     for (const [key, corrupt] of this.#corrupt) if (corrupt.mirror === mirror) this.#corrupt.delete(key)
   }
 
   #without({ mirror, path }: Pick<RequestedCheck, 'mirror' | 'path'>): readonly RequestedCheck[] {
-    return this.#wanted.filter((wanted) => wanted.mirror !== mirror || wanted.path !== path)
+    return this.#requestedChecks.filter((request) => request.mirror !== mirror || request.path !== path)
   }
 }
 
@@ -101,7 +101,7 @@ function corruptKey({ mirror, number }: Pick<StoredCorruptFile, 'mirror' | 'numb
   return `${mirror} ${number}`
 }
 
-function wantedFile({ mirror, path, at }: RequestedCheck): RequestedCheck {
+function requestOf({ mirror, path, at }: RequestedCheck): RequestedCheck {
   return { mirror, path, at }
 }
 

@@ -9,7 +9,10 @@ interface Entry {
   readonly pieces: Pieces | undefined
 }
 
-/** Returns a store that keeps the index in memory: for tests, for small repositories, and for hosts without a disk. */
+/**
+ * Returns a store that keeps the index in memory: for tests, for small repositories, and for
+ * hosts without a disk.
+ */
 export function memoryStore(): Store {
   return new MemoryStore()
 }
@@ -21,8 +24,9 @@ class MemoryStore implements Store {
   readonly #nameOrders = new Map<string, readonly string[]>()
   #files = 0
   #bytes = 0
-  // Numbers start at a random place, because numbers of a lost index must stay unused. There is room for 2^20 numbers
-  // up to the next such place, and for far more before integers cease to be safe.
+  // Numbers start at a random place, because numbers of a lost index must stay unused. There is
+  // room for 2^20 numbers up to the next such place, and for far more before integers cease to be
+  // safe.
   #nextNumber = randomInt(2 ** 31) * 2 ** 20
 
   get(path: string): IndexedFile | undefined {

@@ -1,15 +1,15 @@
 import type { Database } from 'better-sqlite3'
 import { MirroredByError } from '../errors.js'
 
-/** What is in a file of ours. */
+/** The schema of a kind of database file. */
 export interface DatabaseSchema {
   /** What the file is, for messages. */
   readonly what: string
-  /** The option that names another. */
+  /** The option that names another file. */
   readonly option: string
   /**
-   * Step N takes a database of version N to N + 1; a step is never edited once released, a new one is added. The version is
-   * SQLite's own `user_version`.
+   * Migrations: step N takes a database from version N to N + 1. Never edit a released step; add
+   * a new one. The version is SQLite's `user_version`.
    */
   readonly steps: readonly string[]
 }
@@ -50,8 +50,9 @@ const INDEX_MIGRATIONS: readonly string[] = [
      complete   INTEGER NOT NULL
    ) STRICT;`,
 
-  // Numbers begin where no other index is likely to have been: those of one that was lost stay unused. There is room for
-  // 2^20 before the next such place, and for far more before integers cease to be safe.
+  // Numbers start at a random place, because numbers of a lost index must stay unused. There is
+  // room for 2^20 numbers up to the next such place, and for far more before integers cease to be
+  // safe.
   `CREATE TABLE counter (
      only INTEGER PRIMARY KEY CHECK (only = 1),
      next INTEGER NOT NULL
@@ -123,8 +124,8 @@ const STATES_MIGRATIONS: readonly string[] = [
      at_ms  INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
 
-  // Versions begin where those of no other file are likely to have been: who comes with one from a file that was lost is
-  // known by it.
+  // Versions start at a random place, so that the version of a reader shows whether it read a
+  // file that was lost.
   `CREATE TABLE presence (
      only    INTEGER PRIMARY KEY CHECK (only = 1),
      version INTEGER NOT NULL
@@ -197,14 +198,14 @@ export const STATES_SCHEMA: DatabaseSchema = {
   steps: STATES_MIGRATIONS,
 }
 
-/** The version of the index that this code reads and writes. */
+/** Version of the index schema that this code reads and writes. */
 export const SCHEMA_VERSION = INDEX_MIGRATIONS.length
 
 /**
- * Brings a database to the last step of its schema. Processes that start together may race: the write lock lets one through, and
- * the others find the work done.
+ * Migrates a database to the current version of its schema. If processes start together, the
+ * write lock lets one of them migrate, and the others find the migration done.
  *
- * @throws MirroredByError ERR_STORE_VERSION where a newer mirrored-by wrote it
+ * @throws MirroredByError ERR_STORE_VERSION if a newer mirrored-by wrote the database
  */
 export function migrate(database: Database, file: string, { what, option, steps }: DatabaseSchema): void {
   const upgrade = database.transaction(() => {

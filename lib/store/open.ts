@@ -7,7 +7,7 @@ import type { RecoveryEvents } from './recovery.js'
 import type { MirrorStateStore } from './states.js'
 import type { Store } from './store.js'
 
-/** A kind of store: how it is opened, and what replaces it. */
+/** A kind of store: how to open it in a file and in memory. */
 interface StoreKind<S> {
   /** Subject and verb of the warning: what is kept in memory. */
   readonly kept: string

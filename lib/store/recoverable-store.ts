@@ -5,46 +5,46 @@ import type { MirrorStateStore } from './states.js'
 import type { Store } from './store.js'
 
 /**
- * The index in a SQLite file that is set aside and begun anew where it is broken.
+ * Opens the index in a SQLite file. A broken file is set aside and replaced by a new one.
  *
- * @throws MirroredByError as `sqliteStore` does, but for broken files
+ * @throws MirroredByError as `sqliteStore` does, except for broken files
  */
 export function recoverableStore(file: string, events: RecoveryEvents): Store {
-  const guard = new Recovery(file, sqliteStore, ['the index', 'is built anew'], events)
+  const recovery = new Recovery(file, sqliteStore, ['the index', 'is built again'], events)
   return {
-    get: (path) => guard.ask((store) => store.get(path)),
-    pieces: (path) => guard.ask((store) => store.pieces(path)),
-    list: (folder) => guard.ask((store) => store.list(folder)),
-    folders: (within) => guard.ask((store) => store.folders(within)),
-    sample: (...asked) => guard.ask((store) => store.sample(...asked)),
-    totals: () => guard.ask((store) => store.totals()),
-    apply: (changes) => guard.ask((store) => store.apply(changes)),
-    lease: (...asked) => {
-      guard.followFile()
-      return guard.ask((store) => store.lease(...asked))
+    get: (path) => recovery.use((store) => store.get(path)),
+    pieces: (path) => recovery.use((store) => store.pieces(path)),
+    list: (folder) => recovery.use((store) => store.list(folder)),
+    folders: (within) => recovery.use((store) => store.folders(within)),
+    sample: (...args) => recovery.use((store) => store.sample(...args)),
+    totals: () => recovery.use((store) => store.totals()),
+    apply: (changes) => recovery.use((store) => store.apply(changes)),
+    lease: (...args) => {
+      recovery.followFile()
+      return recovery.use((store) => store.lease(...args))
     },
-    version: () => guard.ask((store) => store.version()),
-    close: () => guard.close(),
+    version: () => recovery.use((store) => store.version()),
+    close: () => recovery.close(),
   }
 }
 
 /**
- * The same for the states of mirrors.
+ * Opens the mirror states in a SQLite file. A broken file is set aside and replaced by a new one.
  *
- * @throws MirroredByError as `sqliteStates` does, but for broken files
+ * @throws MirroredByError as `sqliteStates` does, except for broken files
  */
 export function recoverableStates(file: string, events: RecoveryEvents): MirrorStateStore {
   const loss = 'mirrors count as up until they are probed'
-  const guard = new Recovery(file, sqliteStates, ['the states of mirrors', loss], events)
+  const recovery = new Recovery(file, sqliteStates, ['the states of mirrors', loss], events)
   return {
-    read: () => guard.ask((store) => store.read()),
-    events: (after) => guard.ask((store) => store.events(after)),
-    presence: (after) => guard.ask((store) => store.presence(after)),
-    apply: (changes) => guard.ask((store) => store.apply(changes)),
+    read: () => recovery.use((store) => store.read()),
+    events: (after) => recovery.use((store) => store.events(after)),
+    presence: (after) => recovery.use((store) => store.presence(after)),
+    apply: (changes) => recovery.use((store) => store.apply(changes)),
     version: () => {
-      guard.followFile()
-      return guard.ask((store) => store.version())
+      recovery.followFile()
+      return recovery.use((store) => store.version())
     },
-    close: () => guard.close(),
+    close: () => recovery.close(),
   }
 }

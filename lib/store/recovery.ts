@@ -3,17 +3,25 @@ import { errorMessage, MirroredByError, systemCode } from '../errors.js'
 import type { Awaitable } from '../model.js'
 
 export interface RecoveryEvents {
-  /** The file was unreadable and has been set aside, or it is gone: what was in it is to be made anew. */
+  /** The file was broken and has been set aside, or is gone: the new file is empty. */
   rebuilt(): void
   warning(error: MirroredByError): void
 }
 
-/** What SQLite says of a file that is not, or no longer, one of its own. */
-const BROKEN = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_CORRUPT_VTAB', 'SQLITE_CORRUPT_INDEX'])
-/** A database file, and the two that SQLite keeps beside it. */
-const PARTS = ['', '-wal', '-shm']
+/** Codes of SQLite for a file that is not a database, or is damaged. */
+const BROKEN_CODES = new Set([
+  'SQLITE_CORRUPT',
+  'SQLITE_NOTADB',
+  'SQLITE_CORRUPT_VTAB',
+  'SQLITE_CORRUPT_INDEX',
+])
+/** Suffixes of a database file and of the two files that SQLite keeps beside it. */
+const SUFFIXES = ['', '-wal', '-shm']
 
-/** A store in a SQLite file: one that turns out to be broken, now or later, is set aside as `<file>.corrupt-<time>` and begun anew. */
+/**
+ * A store in a SQLite file. When the file turns out to be broken, it is set aside as
+ * `<file>.corrupt-<time>` and replaced.
+ */
 export class Recovery<S extends { close(): Awaitable<void> }> {
   readonly #file: string
   readonly #open: (file: string) => S
@@ -23,8 +31,8 @@ export class Recovery<S extends { close(): Awaitable<void> }> {
   #inode: bigint | undefined
 
   /**
-   * @param what the file is, and what comes of its loss, for the warning
-   * @throws MirroredByError as `open` does, but for broken files
+   * @param names what the file is, and the consequence of its loss, for the warning
+   * @throws MirroredByError as `open` does, except for broken files
    */
   constructor(
     file: string,
@@ -40,26 +48,26 @@ export class Recovery<S extends { close(): Awaitable<void> }> {
       this.#store = open(file)
     } catch (error) {
       if (!isBroken(error)) throw error
-      this.#store = this.#begin(error)
+      this.#store = this.#replaceFile(error)
     }
     this.#inode = inodeOf(file)
   }
 
-  /** The answer of the store; of a new one where the old one is broken. */
-  ask<T>(question: (store: S) => T): T {
+  /** Returns the result of a query; repeats the query with a new store if the file is broken. */
+  use<T>(query: (store: S) => T): T {
     try {
-      return question(this.#store)
+      return query(this.#store)
     } catch (error) {
       if (!isBroken(error)) throw error
       this.#replace(error)
-      return question(this.#store)
+      return query(this.#store)
     }
   }
 
-  /** Another process may have set the file aside, or somebody deleted it: what is open then is nobody else's. */
+  /** Opens the file again if another process has replaced it, or an operator has deleted it. */
   followFile(): void {
     if (inodeOf(this.#file) === this.#inode) return
-    this.#giveUp()
+    this.#closeStore()
     this.#store = this.#open(this.#file)
     this.#inode = inodeOf(this.#file)
     this.#events.rebuilt()
@@ -70,23 +78,23 @@ export class Recovery<S extends { close(): Awaitable<void> }> {
   }
 
   #replace(error: unknown): void {
-    this.#giveUp()
-    this.#store = this.#begin(error)
+    this.#closeStore()
+    this.#store = this.#replaceFile(error)
     this.#inode = inodeOf(this.#file)
     this.#events.rebuilt()
   }
 
-  #giveUp(): void {
+  #closeStore(): void {
     try {
       void this.#store.close()
     } catch {
-      // It is of no use any more.
+      // The file is not used any more.
     }
   }
 
-  #begin(error: unknown): S {
+  #replaceFile(error: unknown): S {
     const aside = `${this.#file}.corrupt-${new Date().toISOString().replaceAll(':', '')}`
-    for (const part of PARTS) {
+    for (const part of SUFFIXES) {
       if (existsSync(this.#file + part)) renameSync(this.#file + part, aside + part)
     }
     const store = this.#open(this.#file)
@@ -102,5 +110,5 @@ function inodeOf(file: string): bigint | undefined {
 
 function isBroken(error: unknown): boolean {
   const cause = error instanceof MirroredByError ? error.cause : error
-  return BROKEN.has(systemCode(cause) ?? '')
+  return BROKEN_CODES.has(systemCode(cause) ?? '')
 }

@@ -13,17 +13,18 @@ import {
   type StoredSurvey,
 } from './states.js'
 
-// The rows below come from tables that are STRICT and have CHECKs: SQLite itself vouches for each column.
+// The rows below come from STRICT tables with CHECKs: SQLite guarantees the values of each
+// column.
 
 interface BlockRow {
   readonly mirror: string
   readonly set: SetName
   readonly block: number
-  /** Of its content. */
+  /** Id of the content; null if the block was removed. */
   readonly id: number | null
 }
 
-interface ScanRow {
+interface SurveyRow {
   readonly mirror: string
   readonly source: string
   readonly at: number
@@ -34,7 +35,7 @@ interface ScanRow {
   readonly completed: number | null
 }
 
-/** What mirrors hold, in the SQLite file of their states. */
+/** Inventories of mirrors, in the SQLite file of mirror states. */
 export class SqlitePresence {
   readonly #version: Statement<[], number>
   readonly #nextVersion: Statement<[], number>
@@ -47,18 +48,18 @@ export class SqlitePresence {
   readonly #removeBlock: Statement<[number, string, string, number]>
   readonly #removeBlocks: Statement<[number, string]>
   readonly #forgetRemoved: Statement<[number]>
-  readonly #scans: Statement<[], ScanRow>
-  readonly #putScan: Statement<[ScanRow]>
-  readonly #removeScan: Statement<[string]>
+  readonly #surveys: Statement<[], SurveyRow>
+  readonly #putSurvey: Statement<[SurveyRow]>
+  readonly #removeSurvey: Statement<[string]>
   readonly #corrupt: Statement<[], StoredCorruptFile>
   readonly #putCorrupt: Statement<[StoredCorruptFile]>
   readonly #removeCorrupt: Statement<[string, number]>
   readonly #removeCorruptOf: Statement<[string]>
-  readonly #wanted: Statement<[], RequestedCheck>
-  readonly #want: Statement<[string, string, number]>
-  readonly #unwant: Statement<[string, string]>
-  readonly #unwantAll: Statement<[string]>
-  readonly #boundWanted: Statement<[number]>
+  readonly #requestedChecks: Statement<[], RequestedCheck>
+  readonly #requestCheck: Statement<[string, string, number]>
+  readonly #removeRequest: Statement<[string, string]>
+  readonly #removeRequests: Statement<[string]>
+  readonly #limitRequests: Statement<[number]>
   readonly #read: (after: number) => StoredPresence
 
   constructor(database: Database) {
@@ -74,7 +75,7 @@ export class SqlitePresence {
       .prepare<[Uint8Array], number>('SELECT id FROM content WHERE sha256 = ?')
       .pluck()
     this.#putContent = database.prepare('INSERT INTO content (sha256, bytes) VALUES (?, ?)')
-    // Replaced rows would pass by the trigger that removes contents which nobody has any more; so they are updated.
+    // Update rows: replacing them would bypass the trigger that removes unused contents.
     this.#putBlock = database.prepare(
       `INSERT INTO block (mirror, set_name, block, content, version) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET content = excluded.content, version = excluded.version
@@ -84,15 +85,15 @@ export class SqlitePresence {
     this.#removeBlock = database.prepare(`${remove} AND set_name = ? AND block = ?`)
     this.#removeBlocks = database.prepare(remove)
     this.#forgetRemoved = database.prepare('DELETE FROM block WHERE content IS NULL AND version <= ?')
-    this.#scans = database.prepare(
+    this.#surveys = database.prepare(
       `SELECT mirror, source, at_ms AS at, complete, reason, files, offset_ms AS offset, completed_ms AS completed
        FROM scan`,
     )
-    this.#putScan = database.prepare(
+    this.#putSurvey = database.prepare(
       `INSERT OR REPLACE INTO scan (mirror, source, at_ms, complete, reason, files, offset_ms, completed_ms)
        VALUES (@mirror, @source, @at, @complete, @reason, @files, @offset, @completed)`,
     )
-    this.#removeScan = database.prepare('DELETE FROM scan WHERE mirror = ?')
+    this.#removeSurvey = database.prepare('DELETE FROM scan WHERE mirror = ?')
     this.#corrupt = database.prepare(
       `SELECT mirror, number, path, piece, at_ms AS at, url, expected, got, first_byte AS start, last_byte AS "end"
        FROM corrupt`,
@@ -104,13 +105,15 @@ export class SqlitePresence {
     )
     this.#removeCorrupt = database.prepare('DELETE FROM corrupt WHERE mirror = ? AND number = ?')
     this.#removeCorruptOf = database.prepare('DELETE FROM corrupt WHERE mirror = ?')
-    this.#wanted = database.prepare(
+    this.#requestedChecks = database.prepare(
       'SELECT mirror, path, at_ms AS at FROM wanted ORDER BY at_ms, path, mirror',
     )
-    this.#want = database.prepare('INSERT OR REPLACE INTO wanted (mirror, path, at_ms) VALUES (?, ?, ?)')
-    this.#unwant = database.prepare('DELETE FROM wanted WHERE mirror = ? AND path = ?')
-    this.#unwantAll = database.prepare('DELETE FROM wanted WHERE mirror = ?')
-    this.#boundWanted = database.prepare(
+    this.#requestCheck = database.prepare(
+      'INSERT OR REPLACE INTO wanted (mirror, path, at_ms) VALUES (?, ?, ?)',
+    )
+    this.#removeRequest = database.prepare('DELETE FROM wanted WHERE mirror = ? AND path = ?')
+    this.#removeRequests = database.prepare('DELETE FROM wanted WHERE mirror = ?')
+    this.#limitRequests = database.prepare(
       `DELETE FROM wanted WHERE (mirror, path) IN
          (SELECT mirror, path FROM wanted ORDER BY at_ms DESC, path DESC, mirror DESC LIMIT -1 OFFSET ?)`,
     )
@@ -121,36 +124,39 @@ export class SqlitePresence {
     return this.#read(after)
   }
 
-  /** To be called within a transaction. */
+  /** Applies changes. Call it within a transaction. */
   apply(changes: readonly PresenceChange[]): void {
     const version = this.#nextVersion.get()
-    if (version === undefined) throw lost('version')
+    if (version === undefined) throw damaged('version')
     for (const change of changes) this.#applyOne(change, version)
-    if (changes.some(({ kind }) => kind === 'requestCheck')) this.#boundWanted.run(MAX_REQUESTED_CHECKS)
+    if (changes.some(({ kind }) => kind === 'requestCheck')) this.#limitRequests.run(MAX_REQUESTED_CHECKS)
     this.#forgetRemoved.run(version - KEPT_VERSIONS)
   }
 
   #readAll(after: number): StoredPresence {
     const version = this.#version.get()
-    if (version === undefined) throw lost('version')
+    if (version === undefined) throw damaged('version')
     const whole = needsWhole(after, version)
     return {
       version,
       whole,
       blocks: this.#withContents(whole ? this.#allBlocks.all() : this.#blocksAfter.all(after)),
-      surveys: this.#scans.all().map(scanOf),
+      surveys: this.#surveys.all().map(surveyOf),
       corrupt: this.#corrupt.all(),
-      requestedChecks: this.#wanted.all(),
+      requestedChecks: this.#requestedChecks.all(),
     }
   }
 
-  /** Reads each content once, so that it is shared in memory as it is in the file. */
+  /**
+   * Adds contents to blocks. Reads each content once, so that blocks share it in memory as in the
+   * file.
+   */
   #withContents(rows: readonly BlockRow[]): readonly StoredBlock[] {
     const contents = new Map<number, Uint8Array>()
     for (const { id } of rows) {
       if (id === null || contents.has(id)) continue
       const content = this.#content.get(id)
-      if (content === undefined) throw lost('content of a block')
+      if (content === undefined) throw damaged('content of a block')
       contents.set(id, content)
     }
     return rows.map(({ id, ...block }) => ({
@@ -168,7 +174,7 @@ export class SqlitePresence {
         break
       }
       case 'survey':
-        this.#putScan.run(rowOf({ ...change.survey, mirror: change.mirror }))
+        this.#putSurvey.run(rowOf({ ...change.survey, mirror: change.mirror }))
         break
       case 'corrupt':
         this.#putCorrupt.run(change.corrupt)
@@ -177,34 +183,35 @@ export class SqlitePresence {
         this.#removeCorrupt.run(change.mirror, change.number)
         break
       case 'requestCheck':
-        this.#want.run(change.mirror, change.path, change.at)
+        this.#requestCheck.run(change.mirror, change.path, change.at)
         break
       case 'removeRequest':
-        this.#unwant.run(change.mirror, change.path)
+        this.#removeRequest.run(change.mirror, change.path)
         break
       case 'forget':
         this.#removeBlocks.run(version, change.mirror)
-        this.#removeScan.run(change.mirror)
+        this.#removeSurvey.run(change.mirror)
         this.#removeCorruptOf.run(change.mirror)
-        this.#unwantAll.run(change.mirror)
+        this.#removeRequests.run(change.mirror)
         break
     }
   }
 
-  /** Of a content, which is stored unless it is there. */
+  /** Returns the id of a content, and stores the content if it is new. */
   #idOf(content: Uint8Array): number | bigint {
     const sha256 = createHash('sha256').update(content).digest()
     return this.#contentId.get(sha256) ?? this.#putContent.run(sha256, content).lastInsertRowid
   }
 }
 
-function lost(what: string): Error {
-  return new Sqlite.SqliteError(`the ${what} is not there`, 'SQLITE_CORRUPT')
+/** Returns the error for a row that must exist: the file is damaged. */
+function damaged(what: string): Error {
+  return new Sqlite.SqliteError(`the ${what} is missing`, 'SQLITE_CORRUPT')
 }
 
-function scanOf({ complete, reason, offset, completed, ...scan }: ScanRow): StoredSurvey {
+function surveyOf({ complete, reason, offset, completed, ...survey }: SurveyRow): StoredSurvey {
   return {
-    ...scan,
+    ...survey,
     complete: complete === 1,
     ...(reason === null ? {} : { reason }),
     ...(offset === null ? {} : { offset }),
@@ -212,9 +219,9 @@ function scanOf({ complete, reason, offset, completed, ...scan }: ScanRow): Stor
   }
 }
 
-function rowOf({ complete, reason, offset, completed, ...scan }: StoredSurvey): ScanRow {
+function rowOf({ complete, reason, offset, completed, ...survey }: StoredSurvey): SurveyRow {
   return {
-    ...scan,
+    ...survey,
     complete: Number(complete),
     reason: reason ?? null,
     offset: offset ?? null,

@@ -14,18 +14,19 @@ import {
 } from './states.js'
 
 /**
- * The states of mirrors in a SQLite file of their own. What was applied survives the death of the process at any moment;
- * what an operator said, a power cut too.
+ * Opens the mirror states in a SQLite file of their own. Applied changes survive the death of the
+ * process at any moment; changes by an operator survive a power cut too.
  *
- * @param file created with its folders where it is missing
- * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
- * mirrored-by wrote it
+ * @param file created, with its folders, if it is missing
+ * @throws MirroredByError ERR_STORE if the file cannot be opened or written, ERR_STORE_VERSION if
+ * a newer mirrored-by wrote it
  */
 export function sqliteStates(file: string): MirrorStateStore {
   return openDatabase(file, STATES_SCHEMA, (database) => new SqliteStates(database))
 }
 
-// The rows below come from tables that are STRICT and have CHECKs: SQLite itself vouches for each column.
+// The rows below come from STRICT tables with CHECKs: SQLite guarantees the values of each
+// column.
 
 interface EndpointRow {
   readonly mirror: string
@@ -56,7 +57,7 @@ interface EventRow extends MomentRow {
   readonly reason: string
 }
 
-/** Columns of a way, by the names of its properties. */
+/** Columns of an endpoint, by property. Columns keep the names of the first schema. */
 const COLUMNS = {
   mirror: 'mirror',
   url: 'url',
@@ -88,7 +89,7 @@ class SqliteStates implements MirrorStateStore {
   readonly #removeEvents: Statement<[string, string, number]>
   readonly #disable: Statement<[string, number]>
   readonly #enable: Statement<[string]>
-  readonly #ask: Statement<[string, number]>
+  readonly #putRequestedProbe: Statement<[string, number]>
   readonly #read: () => Awaited<ReturnType<MirrorStateStore['read']>>
   readonly #apply: (changes: readonly StateChange[]) => void
 
@@ -116,7 +117,7 @@ class SqliteStates implements MirrorStateStore {
     )
     this.#disable = database.prepare('INSERT OR REPLACE INTO disabled (mirror, at_ms) VALUES (?, ?)')
     this.#enable = database.prepare('DELETE FROM disabled WHERE mirror = ?')
-    this.#ask = database.prepare('INSERT OR REPLACE INTO asked (mirror, at_ms) VALUES (?, ?)')
+    this.#putRequestedProbe = database.prepare('INSERT OR REPLACE INTO asked (mirror, at_ms) VALUES (?, ?)')
     this.#read = database.transaction(() => ({
       endpoints: this.#endpoints.all().map(endpointOf),
       disabled: momentsOf(this.#disabled.all()),
@@ -138,13 +139,14 @@ class SqliteStates implements MirrorStateStore {
   }
 
   apply(changes: readonly StateChange[]): void {
-    // Nobody says a second time what an operator said; what probes tell is soon told again.
-    const isSaid = changes.some(({ kind }) => kind === 'disable')
-    if (isSaid) this.#database.pragma('synchronous = FULL')
+    // A change by an operator must not be lost, because it would not be repeated. Probe results
+    // are.
+    const isByOperator = changes.some(({ kind }) => kind === 'disable')
+    if (isByOperator) this.#database.pragma('synchronous = FULL')
     try {
       this.#apply(changes)
     } finally {
-      if (isSaid) this.#database.pragma('synchronous = NORMAL')
+      if (isByOperator) this.#database.pragma('synchronous = NORMAL')
     }
   }
 
@@ -157,7 +159,7 @@ class SqliteStates implements MirrorStateStore {
   }
 
   #applyAll(changes: readonly StateChange[]): void {
-    const ofPresence: PresenceChange[] = []
+    const presenceChanges: PresenceChange[] = []
     for (const change of changes) {
       switch (change.kind) {
         case 'endpoint':
@@ -177,13 +179,13 @@ class SqliteStates implements MirrorStateStore {
           else this.#disable.run(change.mirror, change.at)
           break
         case 'requestProbe':
-          this.#ask.run(change.mirror, change.at)
+          this.#putRequestedProbe.run(change.mirror, change.at)
           break
         default:
-          ofPresence.push(change)
+          presenceChanges.push(change)
       }
     }
-    if (ofPresence.length > 0) this.#presence.apply(ofPresence)
+    if (presenceChanges.length > 0) this.#presence.apply(presenceChanges)
   }
 }
 

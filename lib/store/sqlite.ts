@@ -16,22 +16,22 @@ const COLUMN: { readonly [A in Algorithm]: string } = {
   crc32c: 'crc32c',
 }
 const DIGEST_COLUMNS = ALGORITHMS.map((algorithm) => COLUMN[algorithm]).join(', ')
-/** One bit an algorithm, in the order of `ALGORITHMS`: which digests a row has, without reading them. */
+/** Bits for the digests that a row has, in the order of `ALGORITHMS`; does not read the digests. */
 const DIGEST_MASK = ALGORITHMS.map((algorithm, bit) => `((${COLUMN[algorithm]} IS NOT NULL) << ${bit})`).join(
   ' | ',
 )
 
-/** 64-bit integers come back as bigint: nanoseconds and inode numbers do not fit a double. */
+/** Integers are read as bigint, because nanoseconds and inode numbers do not fit a double. */
 type IdentityRow = readonly [size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint]
 type DigestRow = readonly (Buffer | null)[]
 
 /**
- * The default store: one SQLite file beside its write-ahead log. What was applied survives the death of the process at
- * any moment.
+ * Opens the default store: a SQLite file with a write-ahead log. Applied changes survive the
+ * death of the process at any moment.
  *
- * @param file created with its folders where it is missing
- * @throws MirroredByError ERR_STORE where the file cannot be opened or written, ERR_STORE_VERSION where a newer
- * mirrored-by wrote it
+ * @param file created, with its folders, if it is missing
+ * @throws MirroredByError ERR_STORE if the file cannot be opened or written, ERR_STORE_VERSION if
+ * a newer mirrored-by wrote it
  */
 export function sqliteStore(file: string): Store {
   return openDatabase(file, INDEX_SCHEMA, (database) => new SqliteStore(database))
@@ -48,8 +48,8 @@ class SqliteStore implements Store {
   readonly #content: Statement<[string, string], readonly unknown[]>
   readonly #getCounter: Statement<[], number>
   readonly #putCounter: Statement<[number]>
-  /** The next number, while changes are applied. */
-  #next = 0
+  /** The next free number, while changes are applied. */
+  #nextNumber = 0
   readonly #putFile: Statement<unknown[]>
   readonly #putPieces: Statement<unknown[]>
   readonly #removals: readonly Statement<[string, string]>[]
@@ -57,7 +57,7 @@ class SqliteStore implements Store {
   readonly #clear: () => void
   readonly #getLease: Statement<[], LeaseRow>
   readonly #putLease: Statement<[string, number, number]>
-  readonly #lease: (...asked: Parameters<Store['lease']>) => Lease
+  readonly #lease: (...args: Parameters<Store['lease']>) => Lease
   readonly #apply: (changes: readonly Change[]) => void
 
   constructor(database: Database) {
@@ -70,7 +70,7 @@ class SqliteStore implements Store {
     )
     this.#pieces = prepareRows('SELECT length, sha256, sha1, seal FROM pieces WHERE folder = ? AND name = ?')
     this.#list = prepareRows(`SELECT ${identity}, number, name, ${DIGEST_MASK} FROM file WHERE folder = ?`)
-    // From each folder to the next by the index, however many files they hold: DISTINCT would read every row.
+    // Steps from each folder to the next by the primary key; `DISTINCT` would read every row.
     this.#folders = database
       .prepare<[string, string, string], unknown>(
         `WITH RECURSIVE known (folder) AS (
@@ -104,7 +104,7 @@ class SqliteStore implements Store {
     this.#removals = tables.map((table) =>
       database.prepare(`DELETE FROM ${table} WHERE folder = ? AND name = ?`),
     )
-    // '0' is the character after '/': between the two lies every folder below, and nothing else.
+    // '0' is the character after '/': exactly the folders below sort between the two.
     this.#folderRemovals = tables.map((table) =>
       database.prepare(`DELETE FROM ${table} WHERE folder = ? OR (folder >= ? || '/' AND folder < ? || '0')`),
     )
@@ -112,10 +112,8 @@ class SqliteStore implements Store {
     this.#putLease = database.prepare(
       'INSERT OR REPLACE INTO lease (only, holder, expires_ms, complete) VALUES (1, ?, ?, ?)',
     )
-    this.#lease = (...asked) => takeLease.immediate(...asked)
-    const takeLease = database.transaction((...asked: Parameters<Store['lease']>) =>
-      this.#takeLease(...asked),
-    )
+    this.#lease = (...args) => takeLease.immediate(...args)
+    const takeLease = database.transaction((...args: Parameters<Store['lease']>) => this.#takeLease(...args))
     this.#clear = () => database.exec('DELETE FROM file; DELETE FROM pieces')
     this.#apply = (changes) => applyAll.immediate(changes)
     const applyAll = database.transaction((changes: readonly Change[]) => this.#applyAll(changes))
@@ -149,14 +147,15 @@ class SqliteStore implements Store {
   }
 
   folders(within: string): readonly string[] {
-    // '0' is the character after '/': nothing below the folder comes after that, and U+10FFFF is after everything.
+    // '0' is the character after '/', so all folders below sort before it. U+10FFFF sorts after
+    // all text.
     const end = within === '' ? '\u{10ffff}' : `${within}0`
     const folders = this.#folders.all(within, end, end) as string[]
     return folders.filter((folder) => isWithin(folder, { folder: within }))
   }
 
-  sample(after: string, most: number): readonly SampledFile[] {
-    return this.#sample.all(...splitPath(after), most).map((row) => {
+  sample(after: string, maxFiles: number): readonly SampledFile[] {
+    return this.#sample.all(...splitPath(after), maxFiles).map((row) => {
       const [number, folder, name] = row.slice(4) as [bigint, string, string]
       return { path: joinPath(folder, name), identity: identityFrom(row), number: Number(number) }
     })
@@ -171,10 +170,10 @@ class SqliteStore implements Store {
     this.#apply(changes)
   }
 
-  lease(...asked: Parameters<Store['lease']>): Lease {
+  lease(...args: Parameters<Store['lease']>): Lease {
     const row = this.#getLease.get()
-    // Whoever waits for another's lease only reads.
-    return row !== undefined && isTaken(row, asked) ? leaseOf(row, asked[0]) : this.#lease(...asked)
+    // A process that waits for the lease only reads, because a write would lock the file.
+    return row !== undefined && isTaken(row, args) ? leaseOf(row, args[0]) : this.#lease(...args)
   }
 
   version(): number {
@@ -185,22 +184,22 @@ class SqliteStore implements Store {
     this.#database.close()
   }
 
-  #takeLease(...asked: Parameters<Store['lease']>): Lease {
+  #takeLease(...args: Parameters<Store['lease']>): Lease {
     const row = this.#getLease.get()
-    if (row !== undefined && isTaken(row, asked)) return leaseOf(row, asked[0])
-    const [holder, expires, complete] = asked
-    // To give back what nobody has would be to write it.
+    if (row !== undefined && isTaken(row, args)) return leaseOf(row, args[0])
+    const [holder, expires, complete] = args
+    // Giving back a lease that the caller does not hold would write one.
     if (expires > 0 || row?.holder === holder) this.#putLease.run(holder, expires, Number(complete))
     return { held: expires > 0, holder, expires, complete }
   }
 
-  /** To be called with the lock for writing, or another process could give the same numbers. */
+  /** Call it with the write lock held; otherwise another process could assign equal numbers. */
   #applyAll(changes: readonly Change[]): void {
     const next = this.#getCounter.get()
     if (next === undefined) throw new Sqlite.SqliteError('the counter is gone', 'SQLITE_CORRUPT')
-    this.#next = next
+    this.#nextNumber = next
     for (const change of changes) this.#applyOne(change)
-    if (this.#next > next) this.#putCounter.run(this.#next)
+    if (this.#nextNumber > next) this.#putCounter.run(this.#nextNumber)
   }
 
   #applyOne(change: Change): void {
@@ -233,12 +232,15 @@ class SqliteStore implements Store {
       const stored = { size, digests: digestsFrom(row.slice(2) as DigestRow) }
       if (sameContent(stored, contentOf(file))) return number
     }
-    this.#next += 1
-    return this.#next - 1
+    this.#nextNumber += 1
+    return this.#nextNumber - 1
   }
 }
 
-/** A checksum of a whole row. SQLite has none: a disk that flips a bit in a digest would make it a wrong one. */
+/**
+ * Returns a checksum of a row. SQLite has none, so a disk that flips a bit in a digest would
+ * cause a wrong digest to be published.
+ */
 function sealOf(
   path: string,
   { size, mtimeNs, ctimeNs, inode }: Identity,
@@ -246,12 +248,13 @@ function sealOf(
 ): number {
   let seal = crc32(`${path}\0${size} ${mtimeNs} ${ctimeNs} ${inode}`)
   for (const [index, digest] of digests.entries()) {
-    // Its place too, or one algorithm's digest could pass for another's.
+    // Includes the index, so that the digest of one algorithm cannot pass for that of another.
     if (digest !== null) seal = crc32(digest, (seal ^ index) >>> 0)
   }
   return seal
 }
 
+/** Returns a checksum of a row of pieces. */
 function pieceSeal(path: string, { length, sha256, sha1 }: Pieces): number {
   return crc32(sha1, crc32(sha256, crc32(`${path}\0${length}`)))
 }
@@ -267,17 +270,17 @@ interface LeaseRow {
   readonly complete: number
 }
 
-/** Whether somebody else has the lease, and is not the one who is to be replaced. */
-function isTaken({ holder, expires }: LeaseRow, [asking, , , instead]: Parameters<Store['lease']>): boolean {
-  if (holder === asking || expires === 0) return false
+/** Returns whether another process holds the lease, other than the lease to be replaced. */
+function isTaken({ holder, expires }: LeaseRow, [caller, , , instead]: Parameters<Store['lease']>): boolean {
+  if (holder === caller || expires === 0) return false
   return holder !== instead?.holder || expires !== instead.expires
 }
 
-function leaseOf({ holder, expires, complete }: LeaseRow, asking: string): Lease {
-  return { held: holder === asking, holder, expires, complete: complete !== 0 }
+function leaseOf({ holder, expires, complete }: LeaseRow, caller: string): Lease {
+  return { held: holder === caller, holder, expires, complete: complete !== 0 }
 }
 
-// The rows below come from tables that are STRICT: SQLite itself vouches for each column's type.
+// The rows below come from STRICT tables: SQLite guarantees the type of each column.
 
 function identityFrom(row: readonly unknown[]): Identity {
   const [size, mtimeNs, ctimeNs, inode] = row as IdentityRow
@@ -296,8 +299,8 @@ function digestsFrom(row: DigestRow) {
 const algorithmSets = new Map<number, readonly Algorithm[]>()
 
 function algorithmsFrom(mask: number): readonly Algorithm[] {
-  const known = algorithmSets.get(mask)
-  if (known !== undefined) return known
+  const cached = algorithmSets.get(mask)
+  if (cached !== undefined) return cached
   const algorithms = ALGORITHMS.filter((_, bit) => (mask >> bit) & 1)
   algorithmSets.set(mask, algorithms)
   return algorithms

@@ -1,46 +1,48 @@
 import type { Awaitable, Condition, Family, MirrorState } from '../model.js'
 
-/** One way to a mirror: a URL of it, by one family of addresses. */
+/** A base URL of a mirror, reached by one address family. */
 export interface Endpoint {
-  /** Id of the mirror. */
   readonly mirror: string
-  /** Base URL. */
   readonly url: string
   readonly family: Family
 }
 
-/** What probes have told of a way. Times are milliseconds since 1970. */
+/** Probe results of an endpoint. Times are milliseconds since 1970. */
 export interface EndpointState {
   readonly condition: Condition
-  /** When the condition began; of `unknown`, when it was probed last. */
+  /** When the condition began; for `unknown`, when the endpoint was last probed. */
   readonly since: number
-  /** Why it is down. */
+  /** Why the endpoint is down. */
   readonly reason?: string | undefined
-  /** Results in a row, up to the last one, that speak against the condition. */
+  /** Number of consecutive latest results that contradict the condition. */
   readonly streak: number
-  /** How often it went down, each time soon after the time before. */
+  /** Number of times that the endpoint went down soon after the time before (flapping). */
   readonly flaps: number
-  /** When it went down last. */
+  /** When the endpoint last went down. */
   readonly lastDown?: number | undefined
-  /** When it was probed last. */
+  /** When the endpoint was last probed. */
   readonly probed: number
-  /** Milliseconds from the beginning of the connection to the head of the answer: a moving average. */
+  /**
+   * Milliseconds from the start of the connection to the head of the response: a moving average.
+   */
   readonly roundTrip?: number | undefined
-  /** Whether it sent a part of a file when asked for a part; absent where no file was asked for. */
+  /** Whether a range request got a partial response; absent if no file was requested. */
   readonly ranges?: boolean | undefined
-  /** Where it redirected the probe to. */
+  /** Where the probe was redirected to. */
   readonly redirect?: string | undefined
-  /** What else was odd about the last good answer. */
+  /** Another peculiarity of the last good response. */
   readonly note?: string | undefined
-  /** The time in the trace file of the last good answer: when the copy was made. Absent where none was read. */
+  /**
+   * Time in the trace file of the last good response: when the copy was made. Absent if none was
+   * read.
+   */
   readonly trace?: number | undefined
 }
 
 export interface StoredEndpoint extends Endpoint, EndpointState {}
 
-/** A mirror became another one, in a way that clients or operators notice. */
+/** A change of a mirror's status that matters to clients or operators. */
 export interface MirrorEvent {
-  /** Id of the mirror. */
   readonly mirror: string
   /** Milliseconds since 1970. */
   readonly at: number
@@ -49,78 +51,80 @@ export interface MirrorEvent {
 }
 
 export interface StoredEvent extends MirrorEvent {
-  /** Greater than that of every event before. */
+  /** Greater than the numbers of all earlier events. */
   readonly number: number
 }
 
-/** Sets of numbers of the index that are kept of each mirror. What they mean is no matter of the store. */
+/**
+ * Names of the sets of index numbers that are stored for each mirror. The store does not
+ * interpret them.
+ */
 export const SET_NAMES = ['held', 'stale', 'absent', 'preferred'] as const
 export type SetName = (typeof SET_NAMES)[number]
 
-/** The part of a set of a mirror that is about the numbers from 65,536 × `block` on, so many of them. */
+/** A part of a set: the 65,536 numbers from 65,536 × `block` on. */
 export interface StoredBlock {
-  /** Id of the mirror. */
   readonly mirror: string
   readonly set: SetName
   readonly block: number
-  /** Undefined where it was removed. Not to be changed: blocks of the same content may share it. */
+  /**
+   * Undefined if the block was removed. Do not modify it, because blocks of equal content may
+   * share it.
+   */
   readonly content: Uint8Array | undefined
 }
 
-/** How the last scan of a mirror ended. */
+/** Result of the last survey of a mirror. */
 export interface StoredSurvey {
-  /** Id of the mirror. */
   readonly mirror: string
-  /** How it was scanned: `rsync`, `http`, `ftp` or `head`. */
+  /** How the mirror was surveyed: `rsync`, `http`, `ftp` or `head`. */
   readonly source: string
-  /** When it ended, in milliseconds since 1970. */
+  /** When the survey ended, in milliseconds since 1970. */
   readonly at: number
-  /** Whether everything was read that the mirror had to say. */
+  /** Whether the whole listing was read. */
   readonly complete: boolean
-  /** Why it is not complete. */
+  /** Why the survey is not complete. */
   readonly reason?: string | undefined
-  /** Files that the mirror has listed. */
+  /** Number of files in the listing. */
   readonly files: number
-  /** What its times are off by, in milliseconds; absent where that is not known. */
+  /** Offset of the times in the listing, in milliseconds; absent if unknown. */
   readonly offset?: number | undefined
-  /** When the last complete scan ended, in milliseconds since 1970; absent before the first. */
+  /** When the last complete survey ended, in milliseconds since 1970; absent before the first. */
   readonly completed?: number | undefined
 }
 
-/** A file that a mirror holds with other bytes than ours, or does not send to its end. */
+/** A file of which a mirror sends other bytes than the origin, or not all bytes. */
 export interface StoredCorruptFile {
-  /** Id of the mirror. */
   readonly mirror: string
-  /** Of the file's content, in the index. */
+  /** Number of the file's content in the index. */
   readonly number: number
   readonly path: string
-  /** Which of the file's pieces was read, from 0. */
+  /** Index of the piece that was read, from 0. */
   readonly piece: number
-  /** When, in milliseconds since 1970. */
+  /** When the piece was read, in milliseconds since 1970. */
   readonly at: number
   readonly url: string
-  /** The digest of ours, in hex. */
+  /** Digest of the origin's piece, in hex. */
   readonly expected: string
-  /** The digest of theirs, in hex; empty where they did not send all of the piece. */
+  /** Digest of the mirror's piece, in hex; empty if the mirror did not send all of it. */
   readonly got: string
-  /** The first byte of the piece. */
+  /** Offset of the first byte of the piece. */
   readonly start: number
-  /** The last byte of the piece. */
+  /** Offset of the last byte of the piece. */
   readonly end: number
 }
 
-/** A file of which a process that does not look at mirrors asks whether one has it. */
+/** A request of a follower to check whether a mirror has a file. */
 export interface RequestedCheck {
-  /** Id of the mirror. */
   readonly mirror: string
   readonly path: string
-  /** When it was asked for the last time, in milliseconds since 1970. */
+  /** Time of the last request, in milliseconds since 1970. */
   readonly at: number
 }
 
-/** What mirrors hold. */
+/** A change of what is known about the files of mirrors. */
 export type PresenceChange =
-  /** One block; without content it is removed. */
+  /** Stores a block; removes it if `content` is undefined. */
   | {
       readonly kind: 'block'
       readonly mirror: string
@@ -128,87 +132,99 @@ export type PresenceChange =
       readonly block: number
       readonly content: Uint8Array | undefined
     }
-  /** Takes the place of the scan that is known of the mirror. */
+  /** Replaces the survey of the mirror. */
   | { readonly kind: 'survey'; readonly mirror: string; readonly survey: StoredSurvey }
-  /** Takes the place of what is known of that number at that mirror. */
+  /** Replaces the corrupt file of this mirror and number. */
   | { readonly kind: 'corrupt'; readonly corrupt: StoredCorruptFile }
   | { readonly kind: 'removeCorrupt'; readonly mirror: string; readonly number: number }
-  /** Somebody asks whether a mirror has a file, at a time in milliseconds since 1970. */
+  /** Requests a check whether a mirror has a file. `at` is in milliseconds since 1970. */
   | { readonly kind: 'requestCheck'; readonly mirror: string; readonly path: string; readonly at: number }
-  /** Nobody needs to look any more. */
+  /** Withdraws such a request. */
   | { readonly kind: 'removeRequest'; readonly mirror: string; readonly path: string }
-  /** Removes the blocks, the scan, and the corrupt and wanted files of a mirror. */
+  /** Removes the blocks, the survey, the corrupt files and the requested checks of a mirror. */
   | { readonly kind: 'forget'; readonly mirror: string }
 
 export interface StoredPresence {
-  /** Grows with every `apply` that changes what is here. */
+  /** Grows with every `apply` that contains a `PresenceChange`. */
   readonly version: number
   /**
-   * Whether `blocks` are all that there are, so that others are to be forgotten. Otherwise they are those that have changed.
+   * Whether `blocks` has all blocks, so that the caller must forget others. Otherwise it has the
+   * blocks that have changed.
    */
   readonly whole: boolean
   readonly blocks: readonly StoredBlock[]
   readonly surveys: readonly StoredSurvey[]
   readonly corrupt: readonly StoredCorruptFile[]
-  /** The one that was asked for the longest ago comes first. */
+  /** Sorted by time, the oldest request first. */
   readonly requestedChecks: readonly RequestedCheck[]
 }
 
 export type StateChange =
   | PresenceChange
   | { readonly kind: 'endpoint'; readonly endpoint: StoredEndpoint }
-  /** There is no such way any more. */
+  /** The mirror does not have this endpoint any more. */
   | { readonly kind: 'removeEndpoint'; readonly endpoint: Endpoint }
   | { readonly kind: 'event'; readonly event: MirrorEvent }
-  /** Somebody switched the mirror off, at a time in milliseconds since 1970; or, without one, on again. */
+  /** Disables a mirror at a time in milliseconds since 1970; enables it if `at` is undefined. */
   | { readonly kind: 'disable'; readonly mirror: string; readonly at: number | undefined }
-  /** Somebody asks for an early probe. */
+  /** Requests an early probe. */
   | { readonly kind: 'requestProbe'; readonly mirror: string; readonly at: number }
 
 export interface StoredStates {
   readonly endpoints: readonly StoredEndpoint[]
-  /** Mirrors that were switched off, and when. */
+  /** Times at which mirrors were disabled, by mirror. */
   readonly disabled: ReadonlyMap<string, number>
-  /** Mirrors for which an early probe was asked, and when it was the last time. */
+  /** Times of the last requests for an early probe, by mirror. */
   readonly requestedProbes: ReadonlyMap<string, number>
 }
 
-/** Events that are kept of one mirror. */
+/** Events that are kept per mirror: the latest. */
 export const MAX_EVENTS = 32
-/** Files that are kept as wanted: those that were asked for last. */
+/** Requested checks that are kept: the latest. */
 export const MAX_REQUESTED_CHECKS = 1000
-/** Versions of presence for which removed blocks are remembered: who has seen none of them is given everything. */
+/**
+ * Versions for which removed blocks are remembered. A reader whose last version is older gets all
+ * blocks.
+ */
 export const KEPT_VERSIONS = 1000
 
 /**
- * Where the states of mirrors are kept: what cannot be computed again. It is apart from the index, which may be thrown away.
- * It may answer at once or by promise; every implementation passes the suite in `test/store/states-suite.ts`.
+ * A store of mirror states, which cannot be computed again. Separate from the index, because an
+ * index may be thrown away.
+ *
+ * Methods may return values or promises. Every implementation passes the suite in
+ * `test/store/states-suite.ts`.
  */
 export interface MirrorStateStore {
-  /** Everything but the events and the presence. */
+  /** Returns everything except events and presence. */
   read(): Awaitable<StoredStates>
-  /** Events after that number, in their order; 0 for all that are kept: the last 32 of each mirror. */
+  /**
+   * Returns the events after a number, in their order. 0: all that are kept, which are the last
+   * 32 of each mirror.
+   */
   events(after: number): Awaitable<readonly StoredEvent[]>
   /**
-   * What mirrors hold. Of blocks, those that have changed since a version that was told before, removed ones among them; 0 for
-   * all. All are given too where it cannot be said what has changed since: for a version that is too old, or of a file that
-   * was lost meanwhile.
+   * Returns what is known about the files of mirrors. `blocks` has those that changed or were
+   * removed since a version, which an earlier call returned. It has all blocks after 0, after a
+   * version that is too old, and after one of a lost file.
    */
   presence(after: number): Awaitable<StoredPresence>
-  /** All of them or none, in their order. */
+  /** Applies all changes or none, in their order. */
   apply(changes: readonly StateChange[]): Awaitable<void>
-  /** A number that is another one after another process has changed something. */
+  /** Returns a number that differs after another process has changed something. */
   version(): Awaitable<number>
-  /** Everything applied is kept; nothing may be asked afterwards. */
+  /** Closes the store, which keeps all applied changes. No method may be called afterwards. */
   close(): Awaitable<void>
 }
 
-/** Whether who has seen one version of presence last must be given everything at another. */
+/**
+ * Returns whether a reader that last read the version `seen` needs all blocks at another version.
+ */
 export function needsWhole(seen: number, version: number): boolean {
   return seen === 0 || seen < version - KEPT_VERSIONS || seen > version
 }
 
-/** What tells one way from the other. */
+/** Returns a key that is unique for each endpoint. */
 export function endpointKey({ mirror, url, family }: Endpoint): string {
   return `${mirror} ${family} ${url}`
 }

@@ -199,7 +199,7 @@ it('what a full disk refuses is stored when there is room', async (t) => {
   const root = temporaryFolder(t)
   writeFiles(root, FILES)
   const store = memoryStore()
-  const { apply } = store
+  const apply = store.apply.bind(store)
   let room = false
   store.apply = (changes) => {
     if (!room) throw new Sqlite.SqliteError('database or disk is full', 'SQLITE_FULL')

@@ -51,7 +51,7 @@ class Member {
   async look(later = 0): Promise<void> {
     this.wall += later
     this.steady += later
-    await this.#leader.look()
+    await this.#leader.poll()
   }
 
   close(): Promise<void> {
