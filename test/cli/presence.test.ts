@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test'
 import type { OriginOptions } from '../../lib/index.js'
 import { mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, writeFiles } from '../support/folder.js'
-import { at, setting } from '../support/mirrored-origin.js'
+import { copyAt, mirrorRepository } from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
 
 const scope: Scope = { after: (hook) => after(hook as () => void) }
@@ -31,16 +31,16 @@ async function rank(path: string, flags: readonly string[]): Promise<string> {
 
 describe('what mirrors hold', { concurrency: true }, () => {
   test('is told by list and rank, as the server knows it', async (t) => {
-    const { folder, copies, options } = await setting(t, FILES, [{}, {}, {}, {}, {}])
+    const { folder, copies, options } = await mirrorRepository(t, FILES, [{}, {}, {}, {}, {}])
     const mirrors = copies.map(({ id, mirror: { url } }) => ({
       id,
       url,
       trust: id === 'm3',
       probe: id !== 'm4',
     }))
-    at(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
-    at(copies, 1).mirror.fault = { kind: 'fails', path: 'sub/' }
-    at(copies, 2).mirror.fault = { kind: 'wrong bytes', path: 'b.bin' }
+    copyAt(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
+    copyAt(copies, 1).mirror.fault = { kind: 'fails', path: 'sub/' }
+    copyAt(copies, 2).mirror.fault = { kind: 'wrong bytes', path: 'b.bin' }
     const challenge = { bytesPerHour: '64GiB', recheckInterval: '1h' }
     const flags = configured(folder, { ...options, mirrors, presence: { interval: '6h' }, challenge })
 
@@ -86,8 +86,8 @@ describe('what mirrors hold', { concurrency: true }, () => {
   })
 
   test('is looked at soon after check, by the server', async (t) => {
-    const { folder, copies, options } = await setting(t, FILES, [{}])
-    const { mirror } = at(copies, 0)
+    const { folder, copies, options } = await mirrorRepository(t, FILES, [{}])
+    const { mirror } = copyAt(copies, 0)
     const flags = configured(folder, { ...options, presence: { interval: '36s' } })
     await serving(t, flags)
     const surveys = () =>

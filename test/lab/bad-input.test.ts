@@ -5,7 +5,14 @@ import type { MirrorPresence, Origin, OriginOptions } from '../../lib/index.js'
 import { isPrivate, systemResolver } from '../../lib/network/addresses.js'
 import { startFakeMirror } from '../support/fake-mirror.js'
 import { type ListingFault, OUTSIDE } from '../support/faulty-listings.js'
-import { at, given, open, setting, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
+import {
+  copyAt,
+  mirrorRepository,
+  namedMirrors,
+  openOrigin,
+  untilNamed,
+  untilSurveyed,
+} from '../support/mirrored-origin.js'
 import { until } from '../support/until.js'
 
 /** Hostile listings name `one` and `two` besides their hostile names. */
@@ -32,13 +39,13 @@ async function nameOfThisMachine(t: TestContext): Promise<string | undefined> {
 
 describe('a mirror whose host', { concurrency: true }, () => {
   test('has no address is not asked, and not given', async (t) => {
-    const { root, copies } = await setting(t, FILES, [{}, {}])
+    const { root, copies } = await mirrorRepository(t, FILES, [{}, {}])
     const mirrors = [
       { id: 'm0', url: 'http://mirror.invalid/' },
-      { id: 'm1', url: at(copies, 1).mirror.url },
+      { id: 'm1', url: copyAt(copies, 1).mirror.url },
     ]
     for (const probe of [{ interval: '1s' }, false] as const) {
-      const { origin, port } = await open(t, {
+      const { origin, port } = await openOrigin(t, {
         root,
         mirrors,
         geo: false,
@@ -47,10 +54,10 @@ describe('a mirror whose host', { concurrency: true }, () => {
         challenge: false,
       })
       origin.on('warning', () => {})
-      await untilGiven(port, 'one', ['m1'])
+      await untilNamed(port, 'one', ['m1'])
       if (probe) await until('it is down', () => /has no address$/.test(reasonOf(origin) ?? ''))
       else await until('it was tried', () => presenceOf(origin).survey !== undefined)
-      assert.deepEqual(await given(port, 'one'), ['m1'])
+      assert.deepEqual(await namedMirrors(port, 'one'), ['m1'])
       assert.equal(presenceOf(origin).held, 0)
     }
   })
@@ -58,25 +65,25 @@ describe('a mirror whose host', { concurrency: true }, () => {
   test('has a private address is asked only where that is allowed', async (t) => {
     const name = await nameOfThisMachine(t)
     if (name === undefined) return
-    const { root, folder, copies } = await setting(t, FILES, [{}, {}])
-    const hidden = await startFakeMirror(t, at(copies, 0).folder, { host: '127.0.0.1' })
+    const { root, folder, copies } = await mirrorRepository(t, FILES, [{}, {}])
+    const hidden = await startFakeMirror(t, copyAt(copies, 0).folder, { host: '127.0.0.1' })
     const url = hidden.url.replace('127.0.0.1', name)
     const mirrors = [
       { id: 'm0', url, rsync: `rsync://${name}/repo/` },
-      { id: 'm1', url: at(copies, 1).mirror.url },
+      { id: 'm1', url: copyAt(copies, 1).mirror.url },
     ]
     for (const probe of [{ interval: '1s' }, false] as const) {
       const options: OriginOptions = { root, mirrors, geo: false, probe, presence: { interval: '1s' } }
-      const closed = await open(t, options)
+      const closed = await openOrigin(t, options)
       closed.origin.on('warning', () => {})
-      await untilGiven(closed.port, 'one', ['m1'])
+      await untilNamed(closed.port, 'one', ['m1'])
       if (probe)
         await until('it is down', () => /has the private address/.test(reasonOf(closed.origin) ?? ''))
       else await until('it was tried', () => presenceOf(closed.origin).survey !== undefined)
       assert.deepEqual(hidden.requests, [])
-      assert.deepEqual(await given(closed.port, 'one'), ['m1'])
+      assert.deepEqual(await namedMirrors(closed.port, 'one'), ['m1'])
     }
-    const opened = await open(t, { root, mirrors, geo: false, ...PRESENCE, privateAddresses: true })
+    const opened = await openOrigin(t, { root, mirrors, geo: false, ...PRESENCE, privateAddresses: true })
     await until('it is given', () => opened.origin.rank('one', '198.51.100.1').omitted.length === 0)
     assert.notEqual(hidden.requests.length, 0)
     assert.ok(folder)
@@ -93,11 +100,11 @@ describe('a mirror that', { concurrency: true }, () => {
   ]
   test('lists without end holds nobody up', async (t) => {
     const choices = [...endless.map(() => ({})), {}]
-    const { copies, options } = await setting(t, FILES, choices)
-    for (const [place, how] of endless.entries()) at(copies, place).mirror.fault = { kind: 'lists', how }
+    const { copies, options } = await mirrorRepository(t, FILES, choices)
+    for (const [place, how] of endless.entries()) copyAt(copies, place).mirror.fault = { kind: 'lists', how }
     const good = `m${endless.length}`
     const before = process.memoryUsage().rss
-    const { origin, port } = await open(t, { ...options, ...PRESENCE, probe: false })
+    const { origin, port } = await openOrigin(t, { ...options, ...PRESENCE, probe: false })
     origin.on('warning', () => {})
     const begun = performance.now()
     await until(
@@ -105,11 +112,11 @@ describe('a mirror that', { concurrency: true }, () => {
       () => presenceOf(origin, endless.length).survey !== undefined,
       10_000,
     )
-    assert.deepEqual(await given(port, 'one'), [good])
+    assert.deepEqual(await namedMirrors(port, 'one'), [good])
     let slowest = 0
     while (performance.now() - begun < 4000) {
       const start = performance.now()
-      assert.ok((await given(port, 'sub/file.bin')).includes(good))
+      assert.ok((await namedMirrors(port, 'sub/file.bin')).includes(good))
       slowest = Math.max(slowest, performance.now() - start)
     }
     const grown = (process.memoryUsage().rss - before) / 1024 ** 2
@@ -125,16 +132,16 @@ describe('a mirror that', { concurrency: true }, () => {
 
   for (const how of ['lists what is outside', 'lists JSON of what is outside'] as const) {
     test(`${how} is believed in nothing of that, and that is told`, async (t) => {
-      const { copies, options } = await setting(t, FILES)
-      at(copies, 0).mirror.fault = { kind: 'lists', how }
-      const { origin, port } = await open(t, { ...options, ...PRESENCE })
+      const { copies, options } = await mirrorRepository(t, FILES)
+      copyAt(copies, 0).mirror.fault = { kind: 'lists', how }
+      const { origin, port } = await openOrigin(t, { ...options, ...PRESENCE })
       const warnings: string[] = []
       origin.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
       await untilSurveyed(origin)
       const { survey, held, stale, absent } = presenceOf(origin)
       assert.ok(survey !== undefined && survey.files <= OUTSIDE.length + 2)
       assert.ok(held + stale + absent <= Object.keys(FILES).length)
-      assert.deepEqual(await given(port, 'sub/file.bin'), ['m1', 'm2'])
+      assert.deepEqual(await namedMirrors(port, 'sub/file.bin'), ['m1', 'm2'])
       const presence = origin.mirrors()[0]?.presence
       assert.ok(OUTSIDE.length > 0 && presence)
       const [warning = ''] = warnings

@@ -7,7 +7,7 @@ import { mirroredBy } from '../../lib/adapters/node.js'
 import { unlessInstalled } from '../support/client.js'
 import { aria2, assertDownloaded } from '../support/downloads.js'
 import { pseudoRandomBytes, replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
-import { given, sync, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
+import { namedMirrors, sync, untilNamed, untilSurveyed } from '../support/mirrored-origin.js'
 import { startOrigin } from '../support/origin.js'
 import { listen } from '../support/server.js'
 import { plainFiles } from '../support/setups.js'
@@ -65,7 +65,7 @@ function watchAnswers(port: number): () => Promise<readonly NamedMirrors[]> {
     while (!ended) {
       for (const path of PATHS) {
         const at = performance.now() - start
-        responses.push({ path, at, ids: await given(port, path) })
+        responses.push({ path, at, ids: await namedMirrors(port, path) })
       }
       await sleep(20)
     }
@@ -118,7 +118,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
   const download = (path: string) =>
     aria2(t, '--follow-metalink=mem', '--connect-timeout=2', '--timeout=2', url + path)
   await untilSurveyed(origin)
-  for (const path of PATHS) await untilGiven(port, path, ALL)
+  for (const path of PATHS) await untilNamed(port, path, ALL)
   assert.deepEqual(
     origin.mirrors().map(({ presence }) => presence.kind === 'checked' && presence.survey?.source),
     ['http', 'rsync', 'ftp'],
@@ -136,9 +136,9 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
   await until(
     'no client is sent to any for what is wrong there',
     async () =>
-      (await given(port, 'video.iso')).join() === 'm1' &&
-      (await given(port, 'release.iso')).join() === 'm2' &&
-      (await given(port, 'notes.txt')).join() === 'm1,m2',
+      (await namedMirrors(port, 'video.iso')).join() === 'm1' &&
+      (await namedMirrors(port, 'release.iso')).join() === 'm2' &&
+      (await namedMirrors(port, 'notes.txt')).join() === 'm1,m2',
     most,
   )
   for (const [path, content] of [
@@ -163,7 +163,7 @@ test('three mirrors, one killed, one stale, one with a flipped byte: no client i
   for (const copy of copies) sync(root, copy)
   await startNginx(t, location, { host: '127.0.0.2', port: first.port })
   const repaired = performance.now()
-  for (const path of PATHS) await untilGiven(port, path, ALL)
+  for (const path of PATHS) await untilNamed(port, path, ALL)
   t.diagnostic(`all are given again after ${Math.round(performance.now() - repaired)} ms`)
   assertDownloaded(await download('video.iso'), 'video.iso', VIDEO)
   assertDownloaded(await download('release.iso'), 'release.iso', NEW)

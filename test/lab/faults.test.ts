@@ -16,7 +16,7 @@ import {
   startFakeMirror,
 } from '../support/fake-mirror.js'
 import { pseudoRandomBytes, type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
-import { given, sync, untilGiven, untilSurveyed } from '../support/mirrored-origin.js'
+import { namedMirrors, sync, untilNamed, untilSurveyed } from '../support/mirrored-origin.js'
 import { startOrigin } from '../support/origin.js'
 import { startProgram } from '../support/program.js'
 import { rawRequest, values } from '../support/raw.js'
@@ -175,7 +175,7 @@ const aria2OfMetalink = (t: TestContext, { url }: Lab) =>
 /** Waits until every mirror holds the file and responses name all of them. */
 async function untilWell(lab: Lab): Promise<void> {
   await untilSurveyed(lab.origin)
-  await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+  await untilNamed(lab.port, NAME, ['m0', 'm1', 'm2'])
 }
 
 function isNamed({ log }: Download, { mirror: { url } }: Pick<Lab, 'mirror'>): boolean {
@@ -184,7 +184,7 @@ function isNamed({ log }: Download, { mirror: { url } }: Pick<Lab, 'mirror'>): b
 
 /** Settles when responses for the file no longer name the first mirror. */
 async function untilLeftOut({ port }: Pick<Lab, 'port'>, limit: number): Promise<void> {
-  await until('the mirror is left out', async () => !(await given(port, NAME)).includes('m0'), limit)
+  await until('the mirror is left out', async () => !(await namedMirrors(port, NAME)).includes('m0'), limit)
 }
 
 /**
@@ -257,7 +257,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
       assert.equal(isNamed(later, lab), false)
 
       await repair(lab, fault)
-      await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+      await untilNamed(lab.port, NAME, ['m0', 'm1', 'm2'])
     })
   }
 
@@ -285,7 +285,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
     assert.equal(isNamed(later, lab), false)
 
     await repair(lab, fault)
-    await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+    await untilNamed(lab.port, NAME, ['m0', 'm1', 'm2'])
   })
 
   test('knows no Range, downloads end right, and it is left out of lists, but not of redirects', async (t) => {
@@ -302,12 +302,12 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
       assert.equal(status, 302)
       return values({ status, ...answer }, 'Location')[0] === lab.mirror.url + NAME
     })
-    assert.ok(!(await given(lab.port, NAME)).includes('m0'))
+    assert.ok(!(await namedMirrors(lab.port, NAME)).includes('m0'))
     const metalink = await rawRequest(lab.port, 'GET', `/${NAME}.meta4`)
     assert.ok(!metalink.body.includes(lab.mirror.url))
 
     await repair(lab, fault)
-    await untilGiven(lab.port, NAME, ['m0', 'm1', 'm2'])
+    await untilNamed(lab.port, NAME, ['m0', 'm1', 'm2'])
   })
 
   test('shows a certificate that it signed itself, downloads end right, and the next clients are not sent there', {
@@ -339,7 +339,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
     const url = `http://127.0.0.1:${await slowWay(t, port, RATE)}/`
     const download = (name: string) =>
       aria2(t, ...ARIA2_OPTIONS, `--ca-certificate=${certificates}`, '--follow-metalink=mem', url + name)
-    await untilGiven(port, NAME, ['m0', 'm1', 'm2'])
+    await untilNamed(port, NAME, ['m0', 'm1', 'm2'])
 
     mirror.certify(makeCertificate(t, '127.0.0.2'))
     const downloads = Promise.all([download(NAME), download(`${NAME}.meta4`)])
@@ -353,7 +353,7 @@ describe('of a mirror that', { concurrency: 6, skip: unlessInstalled('aria2c'), 
     assert.equal(isNamed(later, { mirror }), false)
 
     mirror.certify(mirror.certificate)
-    await untilGiven(port, NAME, ['m0', 'm1', 'm2'])
+    await untilNamed(port, NAME, ['m0', 'm1', 'm2'])
   })
 })
 

@@ -7,7 +7,7 @@ import type { MirrorOptions, Origin } from '../../lib/index.js'
 import { unlessInstalled } from '../support/client.js'
 import { startFakeMirror } from '../support/fake-mirror.js'
 import { replaceFile, temporaryFolder, writeFiles } from '../support/folder.js'
-import { open, sync, untilSurveyed } from '../support/mirrored-origin.js'
+import { openOrigin, sync, untilSurveyed } from '../support/mirrored-origin.js'
 import { rawRequest } from '../support/raw.js'
 import { until } from '../support/until.js'
 import { startApache } from './apache.js'
@@ -49,7 +49,7 @@ async function surveyed(
   root: string,
   mirror: Omit<MirrorOptions, 'id'>,
 ): Promise<{ readonly origin: Origin; readonly port: number }> {
-  const { origin, port } = await open(t, {
+  const { origin, port } = await openOrigin(t, {
     root,
     mirrors: [{ id: 'm0', ...mirror }],
     geo: false,

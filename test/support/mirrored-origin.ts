@@ -19,13 +19,13 @@ export interface Copy {
 }
 
 /** Returns one of the copies. */
-export function at(copies: readonly Copy[], place: number): Copy {
+export function copyAt(copies: readonly Copy[], place: number): Copy {
   const copy = copies[place]
   assert.ok(copy)
   return copy
 }
 
-export interface Setting {
+export interface MirroredRepository {
   readonly folder: string
   readonly root: string
   /** In the order of the list: m0, m1, … */
@@ -34,11 +34,11 @@ export interface Setting {
 }
 
 /** Makes a repository and mirrors with copies of all its files, with equal times. */
-export async function setting(
+export async function mirrorRepository(
   scope: Scope,
   files: Readonly<Record<string, string | Uint8Array>>,
   choices: readonly FakeMirrorChoices[] = [{}, {}, {}],
-): Promise<Setting> {
+): Promise<MirroredRepository> {
   const folder = temporaryFolder(scope)
   const root = join(folder, 'root')
   mkdirSync(root)
@@ -63,20 +63,20 @@ export function sync(root: string, copy: string): void {
   cpSync(root, copy, { recursive: true, preserveTimestamps: true })
 }
 
-export interface Opened {
+export interface OpenedOrigin {
   readonly origin: Origin
   readonly url: string
   readonly port: number
 }
 
-export async function open(scope: Scope, options: OriginOptions): Promise<Opened> {
+export async function openOrigin(scope: Scope, options: OriginOptions): Promise<OpenedOrigin> {
   const origin = await startOrigin(scope, options)
   const { port, url } = await listen(scope, mirroredBy(origin, plainFiles(origin.root)))
   return { origin, port, url }
 }
 
 /** Returns the hosts that a response names for a file, each with the parameters of its link. */
-export async function named(port: number, path: string, fields = {}): Promise<Record<string, string>> {
+export async function linkedHosts(port: number, path: string, fields = {}): Promise<Record<string, string>> {
   const answer = await rawRequest(port, 'HEAD', `/${path}`, fields)
   assert.ok(answer.status === 200 || answer.status === 302, `${answer.status}`)
   const links = values(answer, 'Link').filter((link) => link.includes('rel=duplicate'))
@@ -89,15 +89,15 @@ export async function named(port: number, path: string, fields = {}): Promise<Re
 }
 
 /** Returns the ids of the mirrors that a response names for a file. */
-export async function given(port: number, path: string, fields = {}): Promise<string[]> {
-  const hosts = Object.keys(await named(port, path, fields))
+export async function namedMirrors(port: number, path: string, fields = {}): Promise<string[]> {
+  const hosts = Object.keys(await linkedHosts(port, path, fields))
   return hosts.map((host) => `m${Number(host.split('.')[3]) - 2}`).sort()
 }
 
-export async function untilGiven(port: number, path: string, ids: readonly string[], limit?: number) {
+export async function untilNamed(port: number, path: string, ids: readonly string[], limit?: number) {
   await until(
-    `${path} is given from ${ids.join(', ') || 'no mirror'}`,
-    async () => (await given(port, path)).join() === ids.join(),
+    `${path} is named from ${ids.join(', ') || 'no mirror'}`,
+    async () => (await namedMirrors(port, path)).join() === ids.join(),
     limit,
   )
 }

@@ -10,7 +10,7 @@ import type { FakeMirror } from '../../support/fake-mirror.js'
 import { startFaultyServer } from '../../support/faulty-server.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 import { Member } from '../../support/member.js'
-import { open, setting } from '../../support/mirrored-origin.js'
+import { mirrorRepository, openOrigin } from '../../support/mirrored-origin.js'
 import { startOrigin } from '../../support/origin.js'
 import { rawRequest, values } from '../../support/raw.js'
 import { until } from '../../support/until.js'
@@ -29,7 +29,7 @@ interface Mirrored {
 
 /** Makes three mirrors of the same files, and options of an origin that probes them. */
 async function mirrored(t: TestContext): Promise<Mirrored> {
-  const { folder, root, copies, options } = await setting(t, FILES)
+  const { folder, root, copies, options } = await mirrorRepository(t, FILES)
   const store = join(folder, 'index.sqlite')
   const mirrors = copies.map(({ mirror }) => mirror)
   return { folder, store, mirrors, options: { ...options, root, store, probe: PROBE, presence: false } }
@@ -56,7 +56,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   for (const mode of ['decorate', 'redirect'] as const) {
     test(`one of which dies, names it no more within the interval, and again when it is back (${mode})`, async (t) => {
       const { mirrors, options } = await mirrored(t)
-      const { origin, port } = await open(t, { ...options, mode })
+      const { origin, port } = await openOrigin(t, { ...options, mode })
       const changes: string[] = []
       origin.on('mirror', ({ id, state, reason }) => changes.push(`${id} ${state}: ${reason}`))
       await untilAllUp(origin)
@@ -92,7 +92,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
 
   test('all of which die, sends its files itself', async (t) => {
     const { mirrors, options } = await mirrored(t)
-    const { origin, port } = await open(t, { ...options, mode: 'redirect' })
+    const { origin, port } = await openOrigin(t, { ...options, mode: 'redirect' })
     await untilAllUp(origin)
     for (const mirror of mirrors) await mirror.refuse()
     const answer = await until('no client is redirected', async () => {
@@ -114,7 +114,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
   test('asks no mirror in a request', async (t) => {
     const { mirrors, options } = await mirrored(t)
     const probe = { interval: 600_000 }
-    const { origin, port } = await open(t, { ...options, probe })
+    const { origin, port } = await openOrigin(t, { ...options, probe })
     await untilAllUp(origin)
     const before = mirrors.map(({ requests }) => requests.length)
     for (let round = 0; round < 100; round += 1) await named(port)
@@ -128,7 +128,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
     const { mirrors, options } = await mirrored(t)
     // The period is four seconds or more; an early probe comes 1.3 s after the last at the soonest.
     const probe = { interval: 8000, timeout: 1000 }
-    const { origin, port } = await open(t, { ...options, probe })
+    const { origin, port } = await openOrigin(t, { ...options, probe })
     await untilAllUp(origin)
     const [first, , last] = mirrors.map(({ requests }) => requests.length)
     const before = mirrors[1]?.requests.length ?? 0
@@ -141,7 +141,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
 
   test('knows after a restart what it knew before', async (t) => {
     const { mirrors, options } = await mirrored(t)
-    const first = await open(t, options)
+    const first = await openOrigin(t, options)
     await untilAllUp(first.origin)
     await mirrors[1]?.refuse()
     await until('one is down', () => states(first.origin)[1] === 'down')
@@ -159,7 +159,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
     const { store, options: often, folder } = await mirrored(t)
     // Seldom, so that no probe fails on a busy machine.
     const options = { ...often, probe: { interval: 600_000 } }
-    const first = await open(t, options)
+    const first = await openOrigin(t, options)
     await untilAllUp(first.origin)
     await first.origin.close()
     const file = join(folder, 'index.mirrors.sqlite')
@@ -184,7 +184,7 @@ describe('an origin with three mirrors', { concurrency: true }, () => {
 
   test('sees within two seconds that somebody switches a mirror off, or on', async (t) => {
     const { options, folder } = await mirrored(t)
-    const { origin, port } = await open(t, options)
+    const { origin, port } = await openOrigin(t, options)
     await untilAllUp(origin)
     const operator = sqliteStates(join(folder, 'index.mirrors.sqlite'))
     t.after(() => operator.close())

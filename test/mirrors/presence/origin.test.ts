@@ -5,13 +5,13 @@ import { describe, test } from 'node:test'
 import type { CorruptFile } from '../../../lib/index.js'
 import { pseudoRandomBytes, replaceFile, temporaryFolder, writeOldFile } from '../../support/folder.js'
 import {
-  at,
-  given,
-  named,
-  open,
-  setting,
+  copyAt,
+  linkedHosts,
+  mirrorRepository,
+  namedMirrors,
+  openOrigin,
   sync,
-  untilGiven,
+  untilNamed,
   untilSurveyed,
 } from '../../support/mirrored-origin.js'
 import { rawRequest, values } from '../../support/raw.js'
@@ -31,22 +31,22 @@ function reasonOf(omitted: readonly { readonly id: string; readonly reason: stri
 
 describe('an origin that looks what its mirrors hold', { concurrency: true }, () => {
   test('gives only those that hold a file, by their listings', async (t) => {
-    const { copies, options } = await setting(t, FILES)
-    at(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
-    at(copies, 1).mirror.fault = { kind: 'wrong size', path: 'sub/b.bin' }
-    at(copies, 2).mirror.fault = {
+    const { copies, options } = await mirrorRepository(t, FILES)
+    copyAt(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
+    copyAt(copies, 1).mirror.fault = { kind: 'wrong size', path: 'sub/b.bin' }
+    copyAt(copies, 2).mirror.fault = {
       kind: 'stale',
       path: 'sub/deep/c.bin',
       content: Buffer.from('older n of c'),
       mtime: new Date('2020-01-01T00:00:00Z'),
     }
-    const { origin, port } = await open(t, { ...options, presence: SELDOM })
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
     // With so few files, one wrong time hides the offset of the last mirror's times, so each file
     // is checked.
-    await untilGiven(port, 'a.bin', ['m1', 'm2'])
-    await untilGiven(port, 'sub/b.bin', ['m0', 'm2'])
-    await untilGiven(port, 'sub/deep/c.bin', ['m0', 'm1'])
+    await untilNamed(port, 'a.bin', ['m1', 'm2'])
+    await untilNamed(port, 'sub/b.bin', ['m0', 'm2'])
+    await untilNamed(port, 'sub/deep/c.bin', ['m0', 'm1'])
     const omitted = (path: string) => origin.rank(path, '198.51.100.1').omitted
     assert.equal(reasonOf(omitted('a.bin'), 'm0'), 'it does not have the file')
     assert.equal(reasonOf(omitted('sub/b.bin'), 'm1'), 'its copy is another version')
@@ -63,30 +63,30 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
   })
 
   test('gives none before somebody has looked, and asks for what a client wants right after the answer', async (t) => {
-    const { copies, options } = await setting(t, FILES)
+    const { copies, options } = await mirrorRepository(t, FILES)
     for (const { mirror } of copies) mirror.fault = { kind: 'fails' }
-    const { origin, port } = await open(t, { ...options, probe: { interval: '1h' }, presence: SELDOM })
+    const { origin, port } = await openOrigin(t, { ...options, probe: { interval: '1h' }, presence: SELDOM })
     await untilSurveyed(origin)
-    assert.deepEqual(await given(port, 'a.bin'), [])
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), [])
     assert.match(
       reasonOf(origin.rank('a.bin', '198.51.100.1').omitted, 'm0') ?? '',
       /^it has not been checked/,
     )
     for (const { mirror } of copies) mirror.fault = undefined
-    await untilGiven(port, 'a.bin', ALL)
+    await untilNamed(port, 'a.bin', ALL)
     const asked = copies.flatMap(({ mirror }) => mirror.requests.filter(({ method }) => method === 'HEAD'))
     assert.ok(asked.length >= 3)
   })
 
   test('asks for each file where a mirror has no listing', async (t) => {
-    const { copies, options } = await setting(t, FILES, [
+    const { copies, options } = await mirrorRepository(t, FILES, [
       { index: 'none' },
       { index: 'html' },
       { index: 'json' },
     ])
-    const { origin, port } = await open(t, { ...options, presence: SELDOM })
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
-    for (const path of Object.keys(FILES)) assert.deepEqual(await given(port, path), ALL)
+    for (const path of Object.keys(FILES)) assert.deepEqual(await namedMirrors(port, path), ALL)
     const sources = origin
       .mirrors()
       .map(({ presence }) => presence.kind === 'checked' && presence.survey?.source)
@@ -100,15 +100,15 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     const many = Object.fromEntries(
       Array.from({ length: 2000 }, (_, index) => [`many/${index % 50}/${index}`, `${index}`]),
     )
-    const { copies, options } = await setting(t, { ...many, ...FILES })
-    at(copies, 0).mirror.fault = { kind: 'lacks', path: 'many/7/57' }
-    at(copies, 1).mirror.fault = { kind: 'wrong size', path: 'many/49/1999' }
-    at(copies, 2).mirror.fault = { kind: 'fails', path: 'many/9/' }
-    const { origin, port } = await open(t, { ...options, presence: SELDOM })
+    const { copies, options } = await mirrorRepository(t, { ...many, ...FILES })
+    copyAt(copies, 0).mirror.fault = { kind: 'lacks', path: 'many/7/57' }
+    copyAt(copies, 1).mirror.fault = { kind: 'wrong size', path: 'many/49/1999' }
+    copyAt(copies, 2).mirror.fault = { kind: 'fails', path: 'many/9/' }
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
-    await untilGiven(port, 'many/7/57', ['m1', 'm2'])
-    await untilGiven(port, 'many/49/1999', ['m0', 'm2'])
-    assert.deepEqual(await given(port, 'a.bin'), ALL)
+    await untilNamed(port, 'many/7/57', ['m1', 'm2'])
+    await untilNamed(port, 'many/49/1999', ['m0', 'm2'])
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), ALL)
     const [one, two, three] = origin.mirrors().map(({ presence }) => presence)
     assert.ok(one?.kind === 'checked' && two?.kind === 'checked' && three?.kind === 'checked')
     assert.deepEqual([one.held, two.stale, one.survey?.complete], [2002, 1, true])
@@ -117,7 +117,7 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     await origin.close()
     const before = copies.map(({ mirror }) => mirror.requests.length)
     const mirrorStates = join(temporaryFolder(t), 'states.sqlite')
-    const second = await open(t, { ...options, mirrorStates, probe: { interval: '1h' } })
+    const second = await openOrigin(t, { ...options, mirrorStates, probe: { interval: '1h' } })
     await until('surveys are under way', () =>
       copies.some(({ mirror }, index) => mirror.requests.slice(before[index]).some(({ range }) => !range)),
     )
@@ -128,129 +128,129 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
   })
 
   test('gives none for a file that changed, until it was seen there again', async (t) => {
-    const { root, copies, options } = await setting(t, FILES)
-    const { origin, port } = await open(t, { ...options, presence: OFTEN })
+    const { root, copies, options } = await mirrorRepository(t, FILES)
+    const { origin, port } = await openOrigin(t, { ...options, presence: OFTEN })
     await untilSurveyed(origin)
-    assert.deepEqual(await given(port, 'a.bin'), ALL)
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), ALL)
     replaceFile(join(root, 'a.bin'), 'content of A', new Date())
-    await untilGiven(port, 'a.bin', [])
-    for (let round = 0; round < 20; round += 1) assert.deepEqual(await given(port, 'a.bin'), [])
-    assert.deepEqual(await given(port, 'sub/b.bin'), ALL, 'others are as they were')
-    sync(root, at(copies, 1).folder)
-    await untilGiven(port, 'a.bin', ['m1'])
-    sync(root, at(copies, 0).folder)
-    sync(root, at(copies, 2).folder)
-    await untilGiven(port, 'a.bin', ALL)
+    await untilNamed(port, 'a.bin', [])
+    for (let round = 0; round < 20; round += 1) assert.deepEqual(await namedMirrors(port, 'a.bin'), [])
+    assert.deepEqual(await namedMirrors(port, 'sub/b.bin'), ALL, 'others are as they were')
+    sync(root, copyAt(copies, 1).folder)
+    await untilNamed(port, 'a.bin', ['m1'])
+    sync(root, copyAt(copies, 0).folder)
+    sync(root, copyAt(copies, 2).folder)
+    await untilNamed(port, 'a.bin', ALL)
   })
 
   test('finds new files, and misses those that are gone, by itself', async (t) => {
-    const { root, copies, options } = await setting(t, FILES)
-    const { origin, port } = await open(t, { ...options, presence: { interval: '2s' } })
+    const { root, copies, options } = await mirrorRepository(t, FILES)
+    const { origin, port } = await openOrigin(t, { ...options, presence: { interval: '2s' } })
     await untilSurveyed(origin)
     writeOldFile(join(root, 'new.bin'), 'something new')
-    rmSync(join(at(copies, 2).folder, 'a.bin'))
+    rmSync(join(copyAt(copies, 2).folder, 'a.bin'))
     for (const { folder } of copies.slice(0, 2)) sync(root, folder)
-    await untilGiven(port, 'new.bin', ['m0', 'm1'])
-    await untilGiven(port, 'a.bin', ['m0', 'm1'])
-    sync(root, at(copies, 2).folder)
-    await untilGiven(port, 'new.bin', ALL)
-    await untilGiven(port, 'a.bin', ALL)
+    await untilNamed(port, 'new.bin', ['m0', 'm1'])
+    await untilNamed(port, 'a.bin', ['m0', 'm1'])
+    sync(root, copyAt(copies, 2).folder)
+    await untilNamed(port, 'new.bin', ALL)
+    await untilNamed(port, 'a.bin', ALL)
   })
 
   test('gives none for an older file that takes the place of a newer one of the same size', async (t) => {
-    const { root, copies, options } = await setting(t, FILES)
-    const { origin, port } = await open(t, { ...options, presence: OFTEN })
+    const { root, copies, options } = await mirrorRepository(t, FILES)
+    const { origin, port } = await openOrigin(t, { ...options, presence: OFTEN })
     await untilSurveyed(origin)
     const longAgo = new Date(Date.now() - 86_400_000)
     replaceFile(join(root, 'a.bin'), 'CONTENT of a', longAgo)
-    await untilGiven(port, 'a.bin', [])
+    await untilNamed(port, 'a.bin', [])
     await until('all were looked at again', () =>
       origin.mirrors().every(({ presence }) => presence.kind === 'checked' && presence.stale === 1),
     )
-    assert.deepEqual(await given(port, 'a.bin'), [])
-    sync(root, at(copies, 0).folder)
-    await untilGiven(port, 'a.bin', ['m0'])
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), [])
+    sync(root, copyAt(copies, 0).folder)
+    await untilNamed(port, 'a.bin', ['m0'])
   })
 
   test('keeps a file that is written anew with the same bytes', async (t) => {
-    const { root, options } = await setting(t, FILES)
-    const { origin, port } = await open(t, { ...options, presence: SELDOM })
+    const { root, options } = await mirrorRepository(t, FILES)
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(origin)
     const changed = new Promise<void>((resolve) => origin.once('changed', () => resolve()))
     replaceFile(join(root, 'a.bin'), FILES['a.bin'])
     await changed
-    assert.deepEqual(await given(port, 'a.bin'), ALL)
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), ALL)
   })
 
   test('forgets nothing when a listing breaks off', async (t) => {
-    const { copies, options } = await setting(t, FILES)
-    const { origin, port } = await open(t, {
+    const { copies, options } = await mirrorRepository(t, FILES)
+    const { origin, port } = await openOrigin(t, {
       ...options,
       probe: { interval: '1h' },
       presence: { interval: '1s' },
     })
     await untilSurveyed(origin)
-    at(copies, 0).mirror.fault = { kind: 'fails', path: 'sub/' }
+    copyAt(copies, 0).mirror.fault = { kind: 'fails', path: 'sub/' }
     await until('a listing breaks off', () => {
       const presence = origin.mirrors()[0]?.presence
       return presence?.kind === 'checked' && presence.survey?.complete === false
     })
-    for (const path of Object.keys(FILES)) assert.deepEqual(await given(port, path), ALL)
+    for (const path of Object.keys(FILES)) assert.deepEqual(await namedMirrors(port, path), ALL)
   })
 
   test('trusts those that are to be trusted, and all where it is told not to look', async (t) => {
-    const { copies, options } = await setting(t, FILES)
+    const { copies, options } = await mirrorRepository(t, FILES)
     for (const { mirror } of copies) mirror.fault = { kind: 'lacks' }
     const mirrors = copies.map(({ id, mirror: { url } }) => ({ id, url, trust: id === 'm1' }))
-    const { origin, port } = await open(t, { ...options, mirrors, presence: SELDOM })
+    const { origin, port } = await openOrigin(t, { ...options, mirrors, presence: SELDOM })
     await untilSurveyed(origin)
-    assert.deepEqual(await named(port, 'sub/b.bin'), { '127.0.0.3': '; depth=2' })
+    assert.deepEqual(await linkedHosts(port, 'sub/b.bin'), { '127.0.0.3': '; depth=2' })
     for (const choice of [{ presence: false }, { presence: undefined, probe: false }] as const) {
-      const { port: other } = await open(t, { ...options, store: undefined, ...choice })
-      assert.deepEqual(await given(other, 'a.bin'), ALL)
+      const { port: other } = await openOrigin(t, { ...options, store: undefined, ...choice })
+      assert.deepEqual(await namedMirrors(other, 'a.bin'), ALL)
     }
   })
 
   test('knows after a restart what it knew before, without asking', async (t) => {
-    const { copies, options } = await setting(t, FILES)
-    at(copies, 2).mirror.fault = { kind: 'lacks', path: 'a.bin' }
-    const first = await open(t, { ...options, presence: SELDOM })
+    const { copies, options } = await mirrorRepository(t, FILES)
+    copyAt(copies, 2).mirror.fault = { kind: 'lacks', path: 'a.bin' }
+    const first = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(first.origin)
-    assert.deepEqual(await given(first.port, 'a.bin'), ['m0', 'm1'])
+    assert.deepEqual(await namedMirrors(first.port, 'a.bin'), ['m0', 'm1'])
     await first.origin.close()
     for (const { mirror } of copies) await mirror.refuse()
-    const second = await open(t, { ...options, presence: SELDOM })
-    assert.deepEqual(await given(second.port, 'a.bin'), ['m0', 'm1'])
-    assert.deepEqual(await given(second.port, 'sub/b.bin'), ALL)
+    const second = await openOrigin(t, { ...options, presence: SELDOM })
+    assert.deepEqual(await namedMirrors(second.port, 'a.bin'), ['m0', 'm1'])
+    assert.deepEqual(await namedMirrors(second.port, 'sub/b.bin'), ALL)
   })
 
   test('stores what it knows once more when the file is lost', async (t) => {
-    const { folder, copies, options } = await setting(t, FILES)
-    at(copies, 2).mirror.fault = { kind: 'lacks', path: 'a.bin' }
-    const first = await open(t, { ...options, presence: SELDOM })
+    const { folder, copies, options } = await mirrorRepository(t, FILES)
+    copyAt(copies, 2).mirror.fault = { kind: 'lacks', path: 'a.bin' }
+    const first = await openOrigin(t, { ...options, presence: SELDOM })
     first.origin.on('warning', () => {})
     await untilSurveyed(first.origin)
     const states = join(folder, 'index.mirrors.sqlite')
     await until('it is stored', () => existsSync(states))
     for (const end of ['', '-wal', '-shm']) rmSync(`${states}${end}`, { force: true })
     await until('there is another file', () => existsSync(states))
-    assert.deepEqual(await given(first.port, 'a.bin'), ['m0', 'm1'])
+    assert.deepEqual(await namedMirrors(first.port, 'a.bin'), ['m0', 'm1'])
     await first.origin.close()
     for (const { mirror } of copies) await mirror.refuse()
-    const second = await open(t, { ...options, presence: SELDOM })
-    assert.deepEqual(await given(second.port, 'a.bin'), ['m0', 'm1'])
+    const second = await openOrigin(t, { ...options, presence: SELDOM })
+    assert.deepEqual(await namedMirrors(second.port, 'a.bin'), ['m0', 'm1'])
   })
 
   test('takes nothing that it knew of another index for what it knows of this one', async (t) => {
-    const { folder, copies, options } = await setting(t, FILES)
-    const first = await open(t, { ...options, presence: SELDOM })
+    const { folder, copies, options } = await mirrorRepository(t, FILES)
+    const first = await openOrigin(t, { ...options, presence: SELDOM })
     await untilSurveyed(first.origin)
     await first.origin.close()
     for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `index.sqlite${end}`), { force: true })
-    rmSync(join(at(copies, 0).folder, 'a.bin'))
-    const second = await open(t, { ...options, presence: SELDOM })
+    rmSync(join(copyAt(copies, 0).folder, 'a.bin'))
+    const second = await openOrigin(t, { ...options, presence: SELDOM })
     await until('a.bin is given from others', async () => {
-      const ids = await given(second.port, 'a.bin')
+      const ids = await namedMirrors(second.port, 'a.bin')
       assert.ok(!ids.includes('m0'), 'what was known is of other numbers')
       return ids.length === 2
     })
@@ -260,26 +260,26 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
   })
 
   test('shares what it finds with processes that do not look, and looks for what their clients want', async (t) => {
-    const { copies, options } = await setting(t, FILES)
-    const first = at(copies, 0)
+    const { copies, options } = await mirrorRepository(t, FILES)
+    const first = copyAt(copies, 0)
     first.mirror.fault = { kind: 'fails' }
     const choices = { ...options, probe: { interval: '1h' }, presence: SELDOM } as const
-    const leader = await open(t, choices)
-    const follower = await open(t, choices)
+    const leader = await openOrigin(t, choices)
+    const follower = await openOrigin(t, choices)
     await untilSurveyed(leader.origin)
-    await untilGiven(follower.port, 'a.bin', ['m1', 'm2'])
+    await untilNamed(follower.port, 'a.bin', ['m1', 'm2'])
     first.mirror.fault = undefined
     // Only clients of the follower request it.
-    await untilGiven(follower.port, 'a.bin', ALL)
+    await untilNamed(follower.port, 'a.bin', ALL)
   })
 
   test('says pref where a mirror has our ETag', async (t) => {
-    const { copies, options } = await setting(t, FILES, [{ index: 'none' }, { index: 'none' }])
-    replaceFile(join(at(copies, 1).folder, 'a.bin'), FILES['a.bin'], new Date())
-    const { origin, port } = await open(t, { ...options, etag: 'nginx', presence: SELDOM })
+    const { copies, options } = await mirrorRepository(t, FILES, [{ index: 'none' }, { index: 'none' }])
+    replaceFile(join(copyAt(copies, 1).folder, 'a.bin'), FILES['a.bin'], new Date())
+    const { origin, port } = await openOrigin(t, { ...options, etag: 'nginx', presence: SELDOM })
     await untilSurveyed(origin)
-    assert.deepEqual(await named(port, 'a.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '' })
-    assert.deepEqual(await named(port, 'sub/b.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '; pref' })
+    assert.deepEqual(await linkedHosts(port, 'a.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '' })
+    assert.deepEqual(await linkedHosts(port, 'sub/b.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '; pref' })
   })
 })
 
@@ -288,16 +288,16 @@ describe('pieces of mirrors', { concurrency: true }, () => {
   const BIG = pseudoRandomBytes(600_000)
 
   test('that differ take the mirror out for the file, until they are mended', async (t) => {
-    const { copies, options } = await setting(t, { ...FILES, 'big.bin': BIG })
-    at(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'big.bin', at: 300_000 }
-    const { origin, port } = await open(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
+    const { copies, options } = await mirrorRepository(t, { ...FILES, 'big.bin': BIG })
+    copyAt(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'big.bin', at: 300_000 }
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
     const corrupt: CorruptFile[] = []
     const warnings: string[] = []
     origin.on('corrupt', (one) => corrupt.push(one))
     origin.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
     await untilSurveyed(origin)
-    await untilGiven(port, 'big.bin', ['m0', 'm2'])
-    assert.deepEqual(await given(port, 'a.bin'), ALL)
+    await untilNamed(port, 'big.bin', ['m0', 'm2'])
+    assert.deepEqual(await namedMirrors(port, 'a.bin'), ALL)
     const [one] = corrupt
     assert.ok(one)
     assert.deepEqual([one.mirror, one.path, one.start, one.end], ['m1', 'big.bin', 262_144, 524_287])
@@ -308,8 +308,8 @@ describe('pieces of mirrors', { concurrency: true }, () => {
       /^ERR_CORRUPT the mirror m1 sends other bytes than ours of "big.bin", from 262144 to 524287: /,
     )
     assert.equal(reasonOf(origin.rank('big.bin', '198.51.100.1').omitted, 'm1'), 'its copy has other bytes')
-    at(copies, 1).mirror.fault = undefined
-    await untilGiven(port, 'big.bin', ALL)
+    copyAt(copies, 1).mirror.fault = undefined
+    await untilNamed(port, 'big.bin', ALL)
     const presence = origin.mirrors()[1]?.presence
     assert.ok(presence?.kind === 'checked')
     assert.deepEqual(presence.corrupt, [])
@@ -317,16 +317,16 @@ describe('pieces of mirrors', { concurrency: true }, () => {
   })
 
   test('that are not sent whole, twice in a row, take it out for each such file', async (t) => {
-    const { copies, options } = await setting(t, { ...FILES, 'big.bin': BIG, 'other.bin': BIG })
-    const { origin, port } = await open(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
+    const { copies, options } = await mirrorRepository(t, { ...FILES, 'big.bin': BIG, 'other.bin': BIG })
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
     const corrupt: CorruptFile[] = []
     const warnings: string[] = []
     origin.on('corrupt', (one) => corrupt.push(one))
     origin.on('warning', ({ code, message }) => warnings.push(`${code} ${message}`))
     await untilSurveyed(origin)
-    at(copies, 1).mirror.fault = { kind: 'truncates' }
-    for (const path of ['big.bin', 'other.bin']) await untilGiven(port, path, ['m0', 'm2'])
-    await untilGiven(port, 'a.bin', ['m0', 'm2'])
+    copyAt(copies, 1).mirror.fault = { kind: 'truncates' }
+    for (const path of ['big.bin', 'other.bin']) await untilNamed(port, path, ['m0', 'm2'])
+    await untilNamed(port, 'a.bin', ['m0', 'm2'])
     const [one] = corrupt
     assert.deepEqual([one?.mirror, one?.got], ['m1', undefined])
     assert.match(warnings[0] ?? '', /^ERR_CORRUPT the mirror m1 does not send all bytes of "/)
@@ -334,56 +334,60 @@ describe('pieces of mirrors', { concurrency: true }, () => {
       reasonOf(origin.rank('big.bin', '198.51.100.1').omitted, 'm1'),
       'its copy is not sent to its end',
     )
-    at(copies, 1).mirror.fault = undefined
-    for (const path of ['big.bin', 'other.bin', 'a.bin']) await untilGiven(port, path, ALL)
+    copyAt(copies, 1).mirror.fault = undefined
+    for (const path of ['big.bin', 'other.bin', 'a.bin']) await untilNamed(port, path, ALL)
   })
 
   test('that differ keep the mirror out however often the others are right', async (t) => {
-    const { copies, options } = await setting(t, { 'big.bin': BIG })
-    const { mirror } = at(copies, 1)
+    const { copies, options } = await mirrorRepository(t, { 'big.bin': BIG })
+    const { mirror } = copyAt(copies, 1)
     mirror.fault = { kind: 'wrong bytes', path: 'big.bin', at: 300_000 }
-    const { origin, port } = await open(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
     origin.on('warning', () => {})
     await untilSurveyed(origin)
-    await untilGiven(port, 'big.bin', ['m0', 'm2'])
+    await untilNamed(port, 'big.bin', ['m0', 'm2'])
     const right = () => mirror.requests.filter(({ range }) => range?.startsWith('bytes=0-262143')).length
     const before = right()
     await until('another piece was fetched a few times', async () => {
-      assert.deepEqual(await given(port, 'big.bin'), ['m0', 'm2'])
+      assert.deepEqual(await namedMirrors(port, 'big.bin'), ['m0', 'm2'])
       return right() > before + 2
     })
   })
 
   test('of two files that differ take the mirror out for all', async (t) => {
-    const { copies, options } = await setting(t, FILES)
-    at(copies, 1).mirror.fault = { kind: 'wrong bytes' }
-    const { origin, port } = await open(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
+    const { copies, options } = await mirrorRepository(t, FILES)
+    copyAt(copies, 1).mirror.fault = { kind: 'wrong bytes' }
+    const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
     origin.on('warning', () => {})
     await untilSurveyed(origin)
-    for (const path of Object.keys(FILES)) await untilGiven(port, path, ['m0', 'm2'])
-    at(copies, 1).mirror.fault = undefined
-    for (const path of Object.keys(FILES)) await untilGiven(port, path, ALL)
+    for (const path of Object.keys(FILES)) await untilNamed(port, path, ['m0', 'm2'])
+    copyAt(copies, 1).mirror.fault = undefined
+    for (const path of Object.keys(FILES)) await untilNamed(port, path, ALL)
   })
 
   test('are known after a restart', async (t) => {
-    const { copies, options } = await setting(t, { 'a.bin': 'one', 'b.bin': 'two', 'c.bin': 'three' })
-    at(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'a.bin' }
+    const { copies, options } = await mirrorRepository(t, {
+      'a.bin': 'one',
+      'b.bin': 'two',
+      'c.bin': 'three',
+    })
+    copyAt(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'a.bin' }
     const choices = { ...options, presence: SELDOM, challenge: { ...CHALLENGE, recheckInterval: '1h' } }
-    const first = await open(t, choices)
+    const first = await openOrigin(t, choices)
     first.origin.on('warning', () => {})
     await untilSurveyed(first.origin)
-    await untilGiven(first.port, 'a.bin', ['m0', 'm2'])
+    await untilNamed(first.port, 'a.bin', ['m0', 'm2'])
     await first.origin.close()
-    const second = await open(t, choices)
-    assert.deepEqual(await given(second.port, 'a.bin'), ['m0', 'm2'])
+    const second = await openOrigin(t, choices)
+    assert.deepEqual(await namedMirrors(second.port, 'a.bin'), ['m0', 'm2'])
   })
 
   test('are fetched at no more than the rate', async (t) => {
-    const { copies, options } = await setting(t, { 'big.bin': BIG })
+    const { copies, options } = await mirrorRepository(t, { 'big.bin': BIG })
     const challenge = { bytesPerHour: '1MiB', recheckInterval: '1h' }
-    const { origin } = await open(t, { ...options, presence: { interval: '1s' }, challenge })
+    const { origin } = await openOrigin(t, { ...options, presence: { interval: '1s' }, challenge })
     await untilSurveyed(origin)
-    const { mirror } = at(copies, 0)
+    const { mirror } = copyAt(copies, 0)
     const surveys = () => mirror.requests.filter(({ path }) => path === '/').length
     const sent = () => copies.reduce((sum, { mirror }) => sum + mirror.sent, 0)
     await until('a piece is fetched', () => sent() > 75_000)
@@ -395,13 +399,13 @@ describe('pieces of mirrors', { concurrency: true }, () => {
 
   for (const fault of ['sends HTML', 'fails', 'knows no Range', 'redirects'] as const) {
     test(`prove nothing where a mirror ${fault}`, async (t) => {
-      const { copies, options } = await setting(t, { 'big.bin': BIG })
+      const { copies, options } = await mirrorRepository(t, { 'big.bin': BIG })
       const choices = { ...options, probe: false, presence: SELDOM, challenge: CHALLENGE } as const
-      const { origin } = await open(t, choices)
+      const { origin } = await openOrigin(t, choices)
       const corrupt: CorruptFile[] = []
       origin.on('corrupt', (one) => corrupt.push(one))
       await untilSurveyed(origin)
-      const { mirror } = at(copies, 0)
+      const { mirror } = copyAt(copies, 0)
       mirror.fault = { kind: fault }
       const before = mirror.requests.length
       await until('it is challenged', () => mirror.requests.length > before + 2)
@@ -411,28 +415,28 @@ describe('pieces of mirrors', { concurrency: true }, () => {
 })
 
 test('a client that says that a mirror is broken has its copy looked at, and its bytes', async (t) => {
-  const { copies, options } = await setting(t, { 'a.bin': 'content' })
+  const { copies, options } = await mirrorRepository(t, { 'a.bin': 'content' })
   const choices = { ...options, presence: SELDOM, challenge: { bytesPerHour: '1GiB', recheckInterval: '1h' } }
-  const { origin, port } = await open(t, choices)
+  const { origin, port } = await openOrigin(t, choices)
   origin.on('warning', () => {})
   await untilSurveyed(origin)
-  at(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
-  at(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'a.bin' }
+  copyAt(copies, 0).mirror.fault = { kind: 'lacks', path: 'a.bin' }
+  copyAt(copies, 1).mirror.fault = { kind: 'wrong bytes', path: 'a.bin' }
   const answer = await rawRequest(port, 'GET', '/a.bin', { 'X-Broken-Mirrors': 'm0, m1' })
   assert.equal(values(answer, 'X-Mirrored-By').length, 1)
-  await untilGiven(port, 'a.bin', ['m2'])
+  await untilNamed(port, 'a.bin', ['m2'])
 })
 
 test('weights follow what is measured of mirrors, where that is wanted', async (t) => {
-  const { copies, options } = await setting(t, { 'a.bin': 'content' })
-  at(copies, 2).mirror.fault = { kind: 'hangs' }
+  const { copies, options } = await mirrorRepository(t, { 'a.bin': 'content' })
+  copyAt(copies, 2).mirror.fault = { kind: 'hangs' }
   const slow = await listen(t, (_, response) => {
     setTimeout(() => response.writeHead(206, { 'Content-Range': 'bytes 0-0/7' }).end('c'), 1000)
   })
   const urls = [...copies.map(({ mirror: { url } }) => url), slow.url]
   const mirrors = urls.map((url, index) => ({ id: `m${index}`, url, weight: 1000 }))
   const choices = { ...options, probe: { interval: '1h' }, presence: { interval: '1s' } } as const
-  const { origin } = await open(t, { ...choices, mirrors, adaptiveWeights: true })
+  const { origin } = await openOrigin(t, { ...choices, mirrors, adaptiveWeights: true })
   const weights = () => origin.mirrors().map(({ weight }) => weight)
   await until('the slow one weighs less', () => (weights()[3] ?? 0) < 1000)
   const [one = 0, two = 0, silent, last = 0] = weights()
@@ -441,7 +445,11 @@ test('weights follow what is measured of mirrors, where that is wanted', async (
   assert.ok(last >= 500)
   assert.equal(origin.rank('a.bin', '198.51.100.1').ranked[0]?.weight, Math.max(one, two))
 
-  const { origin: other } = await open(t, { ...choices, mirrors: mirrors.slice(0, 2), store: undefined })
+  const { origin: other } = await openOrigin(t, {
+    ...choices,
+    mirrors: mirrors.slice(0, 2),
+    store: undefined,
+  })
   await untilSurveyed(other)
   assert.deepEqual(
     other.mirrors().map(({ weight }) => weight),
