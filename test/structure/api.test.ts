@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { apiReport } from './api.js'
+import { API_FILE, currentApi } from './public-api.js'
+
+test('the public API is the one in docs/api.txt', () => {
+  assert.equal(
+    currentApi(),
+    readFileSync(API_FILE, 'utf8'),
+    'the public API differs from docs/api.txt: if that is intended, run `npm run api`, commit the file, and tell of the change in CHANGELOG.md',
+  )
+})
 
 describe('a report of an API', () => {
   const report = (files: Readonly<Record<string, string>>) =>
