@@ -216,40 +216,19 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   indexRebuilt.add(() => firstPass.rescan())
   completedElsewhere.add(() => firstPass.completedElsewhere())
 
-  // Load undici first: loading takes time that would otherwise be counted in the first round
-  // trips.
-  const probing: Duty = {
-    lead: () => {
-      if (options.probe === undefined) return
-      loadUndici().then(() => {
-        if (leader.leads) health.lead()
-      }, warning)
-    },
-    follow: () => health.follow(),
-  }
-  duties.push(firstPass, probing, presence)
+  duties.push(firstPass, probingDuty(options, leader, health, warning), presence)
   if (options.writeTrace !== undefined)
     duties.push(opened.add(new TraceWriter(root, options.writeTrace, SYSTEM_CLOCK, warning)))
 
-  // Paths of the index need no normalization, and `join` costs a request as much as all of
-  // ranking.
-  const below = root.endsWith(sep) ? root : root + sep
-  const statCache = new StatCache(SYSTEM_CLOCK.steady)
-  const planner = new Planner(options, {
+  const planner = createPlanner(root, options, {
     files,
     store,
     includes,
-    snapshot: () => registry.snapshot,
-    locate: (address) => locator.locate(address),
-    identify: (path) => statCache.identify(below + path),
-    absolute: (path) => below + path,
-    invalidate: (path) => firstPass.invalidate(path),
-    reportBroken: (names, path) => {
-      health.reportBroken(names)
-      presence.reportBroken(names, path)
-    },
-    reportUnchecked: (file, candidates) => presence.requestCheck(file, candidates),
-    random: Math.random,
+    registry,
+    locator,
+    health,
+    presence,
+    firstPass,
   })
 
   return {
@@ -265,6 +244,57 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
     planner,
     leader,
     close: () => opened.close(),
+  }
+}
+
+function createPlanner(
+  root: string,
+  options: CheckedOptions,
+  parts: Omit<OriginParts, 'events' | 'warnings' | 'planner' | 'leader' | 'close'> & {
+    readonly files: FileCache
+  },
+): Planner {
+  const { files, store, includes, registry, locator, health, presence, firstPass } = parts
+  // Paths of the index need no normalization, and `join` costs a request as much as all of
+  // ranking.
+  const below = root.endsWith(sep) ? root : root + sep
+  const statCache = new StatCache(SYSTEM_CLOCK.steady)
+  return new Planner(options, {
+    files,
+    store,
+    includes,
+    snapshot: () => registry.snapshot,
+    locate: (address) => locator.locate(address),
+    identify: (path) => statCache.identify(below + path),
+    absolute: (path) => below + path,
+    invalidate: (path) => firstPass.invalidate(path),
+    reportBroken: (names, path) => {
+      health.reportBroken(names)
+      presence.reportBroken(names, path)
+    },
+    reportUnchecked: (file, candidates) => presence.requestCheck(file, candidates),
+    random: Math.random,
+  })
+}
+
+/**
+ * Returns the duty to probe. Loads undici first, because loading would be counted in the first
+ * round trips.
+ */
+function probingDuty(
+  { probe }: CheckedOptions,
+  leader: Leader,
+  health: Health,
+  warning: (error: unknown) => void,
+): Duty {
+  return {
+    lead: () => {
+      if (probe === undefined) return
+      loadUndici().then(() => {
+        if (leader.leads) health.lead()
+      }, warning)
+    },
+    follow: () => health.follow(),
   }
 }
 
@@ -351,6 +381,6 @@ function corruptWarning({ mirror, path, start, end, expected, got }: CorruptFile
     got === undefined
       ? `does not send all bytes ${bytes}`
       : `sends other bytes than ours ${bytes}: the SHA-256 is ${got} and not ${expected}`
-  const message = `the mirror ${mirror} ${what}; no client is sent there for the file until it is mended`
+  const message = `the mirror ${mirror} ${what}; no client is sent there for the file until it is repaired`
   return new MirroredByError('ERR_CORRUPT', message)
 }
