@@ -37,6 +37,9 @@ export interface RangePart extends ByteRange {
 /** A request for more ranges gets the whole file. RFC 9110 §14.2 warns of such requests. */
 const MAX_RANGES = 32
 
+/** A range of the last bytes, as in `bytes=-5`; `-0` is unsatisfiable. */
+const SUFFIX_RANGE = /[=,]\s*-0*[1-9]/
+
 /** The selected representation (RFC 9110 §3.2): the file, with its metadata. */
 export interface SelectedFile {
   readonly identity: Identity
@@ -81,6 +84,8 @@ export function fileResponse(
   // Range is defined for GET only (§14.2).
   if (header === undefined || request.method !== 'GET' || !meetsIfRange(request, identity, etag, now))
     return whole
+  // A suffix of an empty file is satisfiable (§14.1.2), but Content-Range cannot name no bytes.
+  if (size === 0 && SUFFIX_RANGE.test(header)) return whole
   const ranges = parseRange(size, shortenSuffixes(header, size), { combine: true })
   if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return whole

@@ -326,6 +326,17 @@ for (const setup of SETUPS.filter(({ serve }) => serve)) {
       for (const hook of afters) await hook()
     })
 
+    it('the last bytes of an empty file are the file, and its first byte does not exist', async () => {
+      const suffix = await rawRequest(port, 'GET', '/empty.bin', { Range: 'bytes=-5' })
+      assert.equal(suffix.status, 200)
+      assert.deepEqual(values(suffix, 'content-length'), ['0'])
+      assert.deepEqual(values(suffix, 'content-range'), [])
+      assert.equal(values(suffix, 'digest').length, 3)
+      const first = await rawRequest(port, 'GET', '/empty.bin', { Range: 'bytes=0-0' })
+      assert.equal(first.status, 416)
+      assert.deepEqual(values(first, 'content-range'), ['bytes */0'])
+    })
+
     const table: readonly {
       readonly does: string
       readonly fields: Readonly<Record<string, string>>

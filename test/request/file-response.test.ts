@@ -190,10 +190,30 @@ describe('a range', () => {
     })
   }
 
-  test('§14.2: no range of an empty file can be satisfied', () => {
-    assert.equal(answerTo({ range: 'bytes=0-' }, { size: 0 }).status, 416)
-    assert.equal(answerTo({ range: 'bytes=-5' }, { size: 0 }).status, 416)
-  })
+  for (const [range, status] of [
+    ['bytes=0-', 416],
+    ['bytes=0-0', 416],
+    ['bytes=1-', 416],
+    ['bytes=0-4,7-9', 416],
+    ['bytes=-0', 416],
+    ['bytes=-5', 200],
+    ['bytes=-1', 200],
+    ['bytes=-010', 200],
+    ['bytes=-99999999999999999999', 200],
+    ['bytes=0-4,-5', 200],
+    ['bytes=0-4, -5', 200],
+    ['bytes=-0,-5', 200],
+    ['bytes=-5,0-', 200],
+  ] as const) {
+    test(`§14.1.2: of an empty file, ${range} is answered with ${status}`, () => {
+      const answer = answerTo({ range }, { size: 0 })
+      assert.equal(answer.status, status)
+      assert.equal(bodyOf(answer), '')
+      const fields = fieldsOf(answer)
+      if (status === 200) assert.deepEqual(fields, { ...WHOLE, 'Content-Length': '0' })
+      else assert.equal(fields['Content-Range'], 'bytes */0')
+    })
+  }
 
   for (const range of ['items=0-1', 'bytes', 'bytes=', 'bytes=a-b', '0-1', 'bytes=0-1x', 'bytes 0-1', '']) {
     test(`§14.2: ${JSON.stringify(range)} says nothing that can be followed`, () => {
