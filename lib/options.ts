@@ -24,7 +24,7 @@ import {
 import { REPRESENTATION_NAMES, type RepresentationName } from './request/representations/table.js'
 import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
-import { durationSchema, mapping, quantity, type Schema, validate } from './validation.js'
+import { durationSchema, mapping, quantity, renamed, type Schema, validate } from './validation.js'
 
 /** Milliseconds, or a text with a unit: `'500ms'`, `'90s'`, `'5m'`, `'12h'`, `'7d'`. */
 export type Duration = number | string
@@ -281,9 +281,6 @@ function toggleOr<T>(settings: Schema<T>, defaults: T) {
   })
 }
 
-/** Refuses a former name of an option, with a message that gives its new name. */
-const renamed = (name: string) => v.optional(v.never(`is now called ${name}`))
-
 function wholeNumber(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`
   return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
@@ -318,13 +315,15 @@ const baseUrlSchema = v.pipe(
   }),
 )
 
+const filePath = v.custom<string>((value) => typeof value === 'string' && value !== '')
+
 const storeSchema = v.union(
-  [v.string(), v.custom<Store>((value) => typeof value === 'object' && value !== null && 'apply' in value)],
+  [filePath, v.custom<Store>((value) => typeof value === 'object' && value !== null && 'apply' in value)],
   'must be the path of a file, or a store',
 )
 const statesSchema = v.union(
   [
-    v.string(),
+    filePath,
     v.custom<MirrorStateStore>((value) => typeof value === 'object' && value !== null && 'events' in value),
   ],
   'must be the path of a file, or a store of states',
@@ -388,6 +387,7 @@ const proxySchema = v.pipe(
       `${JSON.stringify(issue.input)} is no address, no subnet, and none of ${PROXY_NAMES.join(', ')}`,
   ),
 )
+const mirrorsPathSchema = v.pipe(v.string(), v.nonEmpty('must be the path of a file, or a list of mirrors'))
 const databaseMessage = 'must be the path of a database, a list of paths, or false'
 const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
 const booleanSchema = v.boolean('must be true or false')
@@ -404,7 +404,7 @@ export const optionEntries = {
   mirrors: v.optional(
     v.lazy(
       (given): Schema<string | readonly Mirror[]> =>
-        typeof given === 'string' ? v.string() : mirrorListSchema,
+        typeof given === 'string' ? mirrorsPathSchema : mirrorListSchema,
     ),
     [],
   ),
@@ -490,7 +490,7 @@ export const optionEntries = {
   states: renamed('mirrorStates'),
 }
 
-const optionsSchema = v.strictObject(optionEntries, 'must be an object')
+const optionsSchema = mapping(optionEntries, 'must be an object')
 
 /**
  * Checks the options of `createOrigin`, and fills in defaults.

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import * as v from 'valibot'
 import { type OriginOptions, optionEntries } from '../options.js'
-import { mapping, validateYamlFile } from '../validation.js'
+import { mapping, readYamlFile } from '../validation.js'
 
 /** The content of a configuration file: options of `createOrigin`, and the address of `serve`. */
 export interface Configuration extends Omit<OriginOptions, 'root'> {
@@ -20,12 +20,14 @@ export const portSchema = v.pipe(
   v.maxValue(65535, portMessage),
 )
 
+const filePath = v.pipe(v.string('must be the path of a file'), v.nonEmpty('must be the path of a file'))
+
 const configurationSchema = mapping(
   {
     ...optionEntries,
     root: v.optional(optionEntries.root),
-    store: v.optional(v.string('must be the path of a file')),
-    mirrorStates: v.optional(v.string('must be the path of a file')),
+    store: v.optional(filePath),
+    mirrorStates: v.optional(filePath),
     port: v.optional(portSchema),
     host: v.optional(v.string('must be an address')),
   },
@@ -33,20 +35,28 @@ const configurationSchema = mapping(
 )
 
 /**
- * Reads a configuration file. Paths in it are relative to its folder.
+ * Reads a configuration file. Values stay as they are written, because `createOrigin` checks and
+ * converts them, as it does with values from elsewhere. Paths are relative to the file's folder.
  *
  * @throws MirroredByError ERR_CONFIG_FILE naming file, line and reason of every mistake
  */
 export function readConfiguration(file: string): Configuration {
-  const configuration = validateYamlFile(configurationSchema, file, 'ERR_CONFIG_FILE')
+  const yaml = readYamlFile(file, 'ERR_CONFIG_FILE')
+  const configuration = yaml.value
+  if (!isConfiguration(configuration)) throw yaml.errorFor(configurationSchema)
   const { root, store, mirrorStates, mirrors, geo } = configuration
   const absolute = (path: string) => resolve(dirname(file), path)
   return {
     ...configuration,
     ...(root === undefined ? {} : { root: absolute(root) }),
-    ...(store === undefined ? {} : { store: absolute(store) }),
-    ...(mirrorStates === undefined ? {} : { mirrorStates: absolute(mirrorStates) }),
-    ...(geo === undefined ? {} : { geo: geo === false ? geo : geo.map(absolute) }),
-    ...(typeof mirrors === 'string' ? { mirrors: absolute(mirrors) } : { mirrors: [...mirrors] }),
+    ...(typeof store === 'string' ? { store: absolute(store) } : {}),
+    ...(typeof mirrorStates === 'string' ? { mirrorStates: absolute(mirrorStates) } : {}),
+    ...(typeof mirrors === 'string' ? { mirrors: absolute(mirrors) } : {}),
+    ...(typeof geo === 'string' ? { geo: absolute(geo) } : {}),
+    ...(typeof geo === 'object' ? { geo: geo.map(absolute) } : {}),
   }
+}
+
+function isConfiguration(value: unknown): value is Configuration {
+  return v.is(configurationSchema, value)
 }

@@ -8,13 +8,13 @@ export const MAX_ASN = 4_294_967_295
 /** Schema of a two-letter country code of ISO 3166-1. Its output is in lower case. */
 export const countrySchema = v.pipe(
   v.string('must be a two-letter country code'),
-  v.toLowerCase(),
   v.check(
     // Databases may write "uk"; operators must write "gb".
-    (code) => countryCode(code) === code,
-    (issue) =>
-      `${JSON.stringify(issue.input)} is no country of ISO 3166-1${issue.input === 'uk' ? '; the United Kingdom is "gb"' : ''}`,
+    (text) => countryCode(text) === text.toLowerCase(),
+    ({ input }) =>
+      `${JSON.stringify(input)} is no country of ISO 3166-1${input.toLowerCase() === 'uk' ? '; the United Kingdom is "gb"' : ''}`,
   ),
+  v.toLowerCase(),
 )
 
 function degrees(limit: number) {

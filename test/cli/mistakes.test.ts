@@ -92,7 +92,7 @@ const MISTAKES: readonly Mistake[] = [
     what: 'a mirrors file with an unknown key',
     ...mirrors(
       'unknown-key.yaml',
-      `${join(folder, 'unknown-key.yaml')}:4:5: mirrors[0]: unknown key "wieght"`,
+      `${join(folder, 'unknown-key.yaml')}:4:5: mirrors[0]: unknown key "wieght"; did you mean "weight"?`,
     ),
   },
   {

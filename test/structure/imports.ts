@@ -19,7 +19,7 @@ const GROUND: readonly (readonly string[])[] = [
     'token-bucket.ts',
     'validation.ts',
   ],
-  ['dates.ts', 'errors.ts', 'message-text.ts', 'model.ts'],
+  ['dates.ts', 'errors.ts', 'message-text.ts', 'model.ts', 'nearest-name.ts'],
 ]
 
 /** The parts of the mirrors flow. Each reads only the parts after it. */

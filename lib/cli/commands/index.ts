@@ -56,7 +56,9 @@ async function index(
     ...options,
     watch: false,
     geo: false,
+    lookupHosts: false,
     probe: false,
+    presence: false,
     mirrorStates: memoryStates(),
   })
   let bar: ProgressBar | undefined

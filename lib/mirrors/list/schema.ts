@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { asnSchema, coordinatesSchema, countrySchema } from '../../geo/schema.js'
+import { quote } from '../../message-text.js'
 import { FAMILIES, type Mirror, SERVES } from '../../model.js'
 import { durationSchema, mapping } from '../../validation.js'
 import { isGlob } from '../ranking/paths.js'
@@ -56,6 +57,15 @@ function rsyncUrlFault({ password }: URL): string | undefined {
 
 const clientUrl = checkedUrl(SCHEMES, clientUrlFault)
 const rsyncUrl = checkedUrl(['rsync:'], rsyncUrlFault)
+
+/** URL of a page, which responses publish: a browser must not run it. */
+const pageUrl = v.pipe(
+  v.string('must be a URL'),
+  v.check(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    ({ input }) => `${quote(input)} must be an http or https URL`,
+  ),
+)
 
 const subnetSchema = v.pipe(
   v.string('must be a subnet'),
@@ -137,10 +147,7 @@ const entrySchema = v.pipe(
       serves: v.optional(v.picklist(SERVES, `must be one of ${SERVES.join(', ')}`), 'world'),
       excludes: v.optional(v.array(countrySchema, 'must be a list of countries'), []),
       sponsor: v.optional(
-        v.strictObject(
-          { name: v.string('must be a text'), url: v.optional(v.pipe(v.string(), v.url('must be a URL'))) },
-          'must have a name',
-        ),
+        mapping({ name: v.string('must be a text'), url: v.optional(pageUrl) }, 'must have a name'),
       ),
       private: v.optional(flagSchema, false),
       trust: v.optional(flagSchema, false),

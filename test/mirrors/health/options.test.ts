@@ -31,7 +31,7 @@ describe('refused are', () => {
     ['a text', 'yes', 'probe: must be true, false, or an object'],
     ['a number', 60, 'probe: must be true, false, or an object'],
     ['a list', [], 'probe: must be true, false, or an object'],
-    ['a key that nobody knows', { intervall: 5 }, 'probe: unknown key "intervall"'],
+    ['a key that nobody knows', { intervall: 5 }, 'probe: unknown key "intervall"; did you mean "interval"?'],
     ['an interval that is too short', { interval: 99 }, 'probe.interval: must be 100 ms or longer'],
     ['an interval that is none', { interval: 'often' }, `probe.interval: ${DURATION}`],
     ['a timeout that is too long', { timeout: '16s' }, `probe.timeout: ${QUARTER}`],

@@ -49,8 +49,16 @@ const BAD_FILES: readonly (readonly [what: string, lines: readonly string[], mis
       [...GOOD, '    weight: heavy'],
       ['4:5: mirrors[0].weight: must be a number, 0 or greater'],
     ],
-    ['an unknown key', [...GOOD, '    wieght: 5'], ['4:5: mirrors[0]: unknown key "wieght"']],
-    ['an unknown key at the top', ['mirrors: []', 'mirror: []'], ['2:1: unknown key "mirror"']],
+    [
+      'an unknown key',
+      [...GOOD, '    wieght: 5'],
+      ['4:5: mirrors[0]: unknown key "wieght"; did you mean "weight"?'],
+    ],
+    [
+      'an unknown key at the top',
+      ['mirrors: []', 'mirror: []'],
+      ['2:1: unknown key "mirror"; did you mean "mirrors"?'],
+    ],
     ['no id', ['mirrors:', '  - url: https://a.example/'], ['2:5: mirrors[0].id: is missing']],
     [
       'an id that comes again',
@@ -96,6 +104,43 @@ const BAD_FILES: readonly (readonly [what: string, lines: readonly string[], mis
     ],
     ['an empty glob', [...GOOD, "    paths: ['**', '!']"], ['4:19: mirrors[0].paths[1]: "!" is no glob']],
     [
+      'a country in capital letters that does not exist',
+      [...GOOD, '    location: UK', '    countries: [XX, Zz]'],
+      [
+        '4:5: mirrors[0].location: "UK" is no country of ISO 3166-1; the United Kingdom is "gb"',
+        '5:17: mirrors[0].countries[0]: "XX" is no country of ISO 3166-1',
+        '5:21: mirrors[0].countries[1]: "Zz" is no country of ISO 3166-1',
+      ],
+    ],
+    ...[
+      ['URL', 'url'],
+      ['Urls', 'urls'],
+      ['wegiht', 'weight'],
+      ['max-age', 'maxAge'],
+      ['lokation', 'location'],
+      ['subnet', 'subnets'],
+      ['co-ordinates', 'coordinates'],
+    ].map(
+      ([key, meant]) =>
+        [
+          `the key ${key}`,
+          [...GOOD, `    ${key}: 5`],
+          [`4:5: mirrors[0]: unknown key "${key}"; did you mean "${meant}"?`],
+        ] as const,
+    ),
+    ['a key unlike any other', [...GOOD, '    bandwidth: 5'], ['4:5: mirrors[0]: unknown key "bandwidth"']],
+    [
+      'mistakes in another order than that of the keys',
+      ['mirrors:', '  - wieght: 1', '    weight: x', '    private: 5', '    id: a b', '    url: b.example'],
+      [
+        '2:5: mirrors[0]: unknown key "wieght"; did you mean "weight"?',
+        '3:5: mirrors[0].weight: must be a number, 0 or greater',
+        '4:5: mirrors[0].private: must be true or false',
+        '5:5: mirrors[0].id: must consist of letters, digits, ".", "_" and "-"',
+        '6:5: mirrors[0].url: "b.example" is not an absolute URL; it begins with https:// or http:// or ftp://',
+      ],
+    ],
+    [
       'several mistakes',
       ['mirrors:', '  - id: a b', '    url: https://a.example/', '    private: 5'],
       [
@@ -137,6 +182,46 @@ for (const [what, lines, place] of [
     assert.ok(message.startsWith(file), message)
     assert.match(message.slice(file.length), place)
     assert.doesNotMatch(message, /\n\s/, 'one line for each mistake')
+  })
+}
+
+test('of thousands of mistakes, the first twenty are named, and the others counted', (context) => {
+  const entries = Array.from({ length: 10_000 }, (_, index) => `  - id: m${index}`)
+  const file = fileWith(context, ['mirrors:', ...entries])
+  const lines = refusal(file).split('\n')
+  assert.equal(lines.length, 21)
+  assert.match(lines[0] ?? '', /:2:5: mirrors\[0\]: must have either a url or a list of urls$/)
+  assert.match(lines[19] ?? '', /:21:5: mirrors\[19\]: /)
+  assert.equal(lines[20], `${file}: and 9980 more mistakes`)
+})
+
+test('a value of a megabyte is cut short in the message', (context) => {
+  const long = 'x'.repeat(1_000_000)
+  for (const line of [`    location: ${long}`, `    rsync: ${long}`, `    paths: ["!${long}", "!"]`]) {
+    const file = fileWith(context, [...GOOD, line])
+    const message = refusal(file)
+    assert.ok(message.length < 2000, `${message.length} characters`)
+  }
+})
+
+for (const [what, lines] of [
+  [
+    'aliases that multiply their content',
+    [
+      'a: &a [x, x, x, x, x, x, x, x, x, x]',
+      ...[...'bcdefghi'].map((name, index) => {
+        const before = `*${'abcdefghi'[index]}`
+        return `${name}: &${name} [${Array(10).fill(before).join(', ')}]`
+      }),
+      'mirrors: *i',
+    ],
+  ],
+  ['an alias without an anchor', ['mirrors: *nothing']],
+  ['a hundred thousand levels', [`mirrors: ${'['.repeat(100_000)}`]],
+] as const) {
+  test(`a file with ${what} is refused by its name and its code`, (context) => {
+    const file = fileWith(context, lines)
+    assert.ok(refusal(file).startsWith(`${file}:`), refusal(file))
   })
 }
 

@@ -117,11 +117,11 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
   ['an infinite weight', { weight: Number.POSITIVE_INFINITY }, `[0].weight: ${WEIGHT}`],
   ['a weight that is no number', { weight: Number.NaN }, `[0].weight: ${WEIGHT}`],
   ['a country that does not exist', { location: 'zz' }, '[0].location: "zz" is no country of ISO 3166-1'],
-  ['a country by its name', { location: 'Germany' }, '[0].location: "germany" is no country of ISO 3166-1'],
+  ['a country by its name', { location: 'Germany' }, '[0].location: "Germany" is no country of ISO 3166-1'],
   [
     'the United Kingdom by another name',
     { location: 'UK' },
-    '[0].location: "uk" is no country of ISO 3166-1; the United Kingdom is "gb"',
+    '[0].location: "UK" is no country of ISO 3166-1; the United Kingdom is "gb"',
   ],
   ['a country that is a number', { location: 49 }, '[0].location: must be a two-letter country code'],
   [
@@ -230,7 +230,19 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
   ],
   ['a sponsor that is a text', { sponsor: 'Example' }, '[0].sponsor: must have a name'],
   ['a sponsor without a name', { sponsor: {} }, '[0].sponsor.name: is missing'],
-  ['a sponsor with a bad URL', { sponsor: { name: 'E', url: 'example' } }, '[0].sponsor.url: must be a URL'],
+  [
+    'a sponsor with a bad URL',
+    { sponsor: { name: 'E', url: 'example' } },
+    '[0].sponsor.url: "example" must be an http or https URL',
+  ],
+  ...['javascript:alert(1)', 'data:text/html,x', 'ftp://e.example/', 'JAVASCRIPT:x', '//e.example/'].map(
+    (url) =>
+      [
+        `a sponsor at ${url}`,
+        { sponsor: { name: 'E', url } },
+        `[0].sponsor.url: "${url}" must be an http or https URL`,
+      ] as const,
+  ),
   [
     'a sponsor with a key of its own',
     { sponsor: { name: 'E', mail: 'x' } },
@@ -257,7 +269,7 @@ const BAD_VALUES: readonly (readonly [what: string, properties: object, message:
         "[0].trace: must be the path of a file below the mirror's URL, such as /timestamp",
       ] as const,
   ),
-  ['a key that nobody knows', { wieght: 5 }, '[0]: unknown key "wieght"'],
+  ['a key that nobody knows', { wieght: 5 }, '[0]: unknown key "wieght"; did you mean "weight"?'],
   ['neither url nor urls', { url: undefined }, '[0]: must have either a url or a list of urls'],
   ['both url and urls', { urls: ['https://m.example/'] }, '[0]: must have either a url or a list of urls'],
   ['urls that are no list', { url: undefined, urls: 'https://m.example/' }, '[0].urls: must be a list'],
@@ -379,7 +391,7 @@ test('a mirrors file is a mapping with the key mirrors, and no other', () => {
   assert.equal(wrong({ mirrors: [] }), undefined)
   assert.equal(wrong({}), 'f: mirrors: is missing')
   assert.equal(wrong([]), 'f: must be a mapping with the key "mirrors"')
-  assert.equal(wrong({ mirrors: [], mirror: [] }), 'f: unknown key "mirror"')
+  assert.equal(wrong({ mirrors: [], mirror: [] }), 'f: unknown key "mirror"; did you mean "mirrors"?')
 })
 
 /** Returns an object without undefined values. */
