@@ -1,6 +1,6 @@
 import type { Mirror } from '../../model.js'
 import type { Candidate } from './candidate.js'
-import type { Choice } from './strategies/strategy.js'
+import type { Basis, PreparedTier } from './strategies/strategy.js'
 
 /** A group of mirrors that are used before the mirrors of the next tier. */
 export interface Tier {
@@ -11,31 +11,61 @@ export interface Tier {
    * redirects take the candidates in order.
    */
   readonly cumulative: Float64Array | undefined
+  /** What this tier and all later tiers were computed from. See `Basis`. */
+  readonly basis?: OrderBasis | undefined
+}
+
+/** A `Basis` of candidates. */
+export interface OrderBasis {
+  readonly candidates: readonly Candidate[]
+  readonly isFirstOnly: boolean
 }
 
 /**
- * All mirrors for clients of a place, best first. Built once per snapshot and place, and shared.
+ * Mirrors for clients of a place, best first. Built once per snapshot and place, and shared.
  */
 export interface MirrorOrder {
   readonly tiers: readonly Tier[]
   /** Limit of mirrors in one response. */
   readonly maxMirrors: number
+  /** What all tiers were computed from. See `Basis`. */
+  readonly basis?: OrderBasis | undefined
+  /** The mirrors that the client may be unable to use. Undefined if there are none. */
+  readonly last?: LastTiers | undefined
+  /** The mirrors that were left out of the order as if the operator had no such mirrors. */
+  readonly excluded?: readonly Candidate[] | undefined
+  /** Identifies the order that nothing is excluded from. */
+  readonly root?: number | undefined
 }
 
-/** Converts a strategy's choice into a form that is fast to read. */
-export function createMirrorOrder(
-  { tiers, maxMirrors = Number.POSITIVE_INFINITY }: Choice,
+/** Mirrors that the client may be unable to use: they come after all others. */
+export interface LastTiers {
+  /** Index of their first tier. */
+  readonly start: number
+  /** Limit of mirrors in one response that has no other mirrors. */
+  readonly maxMirrors: number
+}
+
+/** Converts tiers that are not empty into a form that is fast to read. */
+export function createTiers(
+  tiers: readonly PreparedTier[],
   candidates: ReadonlyMap<Mirror, Candidate>,
-): MirrorOrder {
-  return {
-    tiers: tiers
-      .filter(({ mirrors }) => mirrors.length > 0)
-      .map(({ mirrors, shares }) => ({
-        candidates: mirrors.flatMap(({ mirror }) => candidates.get(mirror) ?? []),
-        cumulative: shares && runningSums(shares),
-      })),
-    maxMirrors,
-  }
+): readonly Tier[] {
+  return tiers.map(({ mirrors, shares, basis }) => ({
+    candidates: candidatesOf(mirrors, candidates),
+    cumulative: shares && runningSums(shares),
+    basis: basis && {
+      candidates: candidatesOf(basis.mirrors, candidates),
+      isFirstOnly: basis.isFirstOnly,
+    },
+  }))
+}
+
+function candidatesOf(
+  mirrors: Basis['mirrors'],
+  candidates: ReadonlyMap<Mirror, Candidate>,
+): readonly Candidate[] {
+  return mirrors.flatMap(({ mirror }) => candidates.get(mirror) ?? [])
 }
 
 function runningSums(shares: readonly number[]): Float64Array | undefined {

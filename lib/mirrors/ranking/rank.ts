@@ -2,7 +2,7 @@ import { distance, pointOf } from '../../geo/distance.js'
 import type { Client, Random } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Inventories } from './inventory.js'
-import type { Tier } from './mirror-order.js'
+import type { MirrorOrder, OrderBasis, Tier } from './mirror-order.js'
 import { clientKindBits, isDownFor, type MirrorStatuses, urlFor } from './mirror-status.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -34,9 +34,19 @@ export const MAX_UNCHECKED = 5
  * list.
  */
 const MAX_WASTED_DRAWS = 16
+/**
+ * New choices for one request that leave out only what decided the last choice. Then all mirrors
+ * that cannot be given are left out at once. The small steps come first, because many files share
+ * their results.
+ */
+const MAX_SMALL_STEPS = 4
 
 /**
  * Returns the mirrors for one request, best first. Pure except for `random`.
+ *
+ * The result is the strategy's choice among the mirrors that can be given for the request. The
+ * order of the place is that choice for most requests. If a mirror that the order was computed from
+ * cannot be given, the strategy chooses again without it.
  *
  * @param limit maximum number of mirrors
  * @param random for redirects: draws mirrors of a tier without replacement, weighted by their
@@ -49,16 +59,99 @@ export function rank(
   limit: number,
   random?: Random,
 ): readonly Candidate[] {
-  const { tiers, maxMirrors } = snapshot.orderFor(client, query.secure)
+  const { secure } = query
   const conditions = conditionsOf(snapshot, query, client)
+  let order = snapshot.orderFor(client, secure)
+  for (let step = 0; ; step += 1) {
+    const chosen: Candidate[] = []
+    const unfit = take(order, conditions, limit, random, chosen)
+    if (unfit === undefined) return chosen
+    if (step === 0) noteUnchecked(order, unfit, conditions, limit, random)
+    const excluded = step < MAX_SMALL_STEPS ? unfit : allRejected(order, conditions)
+    order = snapshot.orderWithout(client, secure, order, excluded)
+  }
+}
+
+/**
+ * Appends the mirrors of an order that fit a request.
+ *
+ * @returns mirrors that the order was computed from and that cannot be given; the order does not
+ * apply to the request then. Undefined: the order applies.
+ */
+function take(
+  { basis, tiers, maxMirrors, last }: MirrorOrder,
+  conditions: Conditions,
+  limit: number,
+  random: Random | undefined,
+  chosen: Candidate[],
+): readonly Candidate[] | undefined {
+  const unfit = basis && rejectedOf(basis, conditions)
+  if (unfit !== undefined) return unfit
+  let count = Math.min(limit, maxMirrors)
+  for (let index = 0; index < tiers.length; index += 1) {
+    const tier = tiers[index]
+    if (tier === undefined) break
+    if (last?.start === index && chosen.length === 0) count = Math.min(limit, last.maxMirrors)
+    if (chosen.length >= count) break
+    const unfitOfTier = tier.basis && rejectedOf(tier.basis, conditions)
+    if (unfitOfTier !== undefined) return unfitOfTier
+    takeFrom(tier, conditions, count, random, chosen)
+  }
+  return undefined
+}
+
+/** Returns the mirrors that make a basis invalid for a request; undefined if it is valid. */
+function rejectedOf(
+  { candidates, isFirstOnly }: OrderBasis,
+  conditions: Conditions,
+): readonly Candidate[] | undefined {
+  let rejected: Candidate[] | undefined
+  for (const candidate of candidates) {
+    if (rejection(candidate, conditions, false) !== undefined) {
+      rejected ??= []
+      rejected.push(candidate)
+    } else if (isFirstOnly) break
+  }
+  return rejected
+}
+
+/** Returns all mirrors of an order that cannot be given for a request. */
+function allRejected({ tiers }: MirrorOrder, conditions: Conditions): readonly Candidate[] {
+  return tiers.flatMap(({ candidates }) =>
+    candidates.filter((candidate) => rejection(candidate, conditions, false) !== undefined),
+  )
+}
+
+/** Notes the unchecked mirrors that an order has before the mirrors that can be given. */
+function noteUnchecked(
+  { tiers, maxMirrors }: MirrorOrder,
+  unfit: readonly Candidate[],
+  conditions: Conditions,
+  limit: number,
+  random: Random | undefined,
+): void {
+  const { query, inventories } = conditions
+  const { number, unchecked } = query
+  if (number === undefined || unchecked === undefined) return
+  if (!unfit.some(({ index }) => inventories[index]?.isUnchecked(number))) return
   const count = Math.min(limit, maxMirrors)
   const chosen: Candidate[] = []
   for (const tier of tiers) {
-    if (chosen.length >= count) break
-    if (random === undefined || tier.cumulative === undefined) takeInOrder(tier, conditions, count, chosen)
-    else takeWeighted(tier.candidates, tier.cumulative, conditions, count, random, chosen)
+    if (chosen.length >= count) return
+    takeFrom(tier, conditions, count, random, chosen)
   }
-  return chosen
+}
+
+/** Appends the mirrors of a tier that fit a request. */
+function takeFrom(
+  tier: Tier,
+  conditions: Conditions,
+  count: number,
+  random: Random | undefined,
+  chosen: Candidate[],
+): void {
+  if (random === undefined || tier.cumulative === undefined) takeInOrder(tier, conditions, count, chosen)
+  else takeWeighted(tier.candidates, tier.cumulative, conditions, count, random, chosen)
 }
 
 /** Conditions that mirrors must meet to serve a request. */
@@ -74,10 +167,15 @@ function conditionsOf({ statuses, inventories }: Snapshot, query: RankQuery, cli
   return { query, statuses, inventories, bits: clientKindBits(client, query.secure) }
 }
 
-/** Returns why a mirror cannot serve a request; undefined if it can. */
+/**
+ * Returns why a mirror cannot serve a request; undefined if it can.
+ *
+ * @param notes whether to append the mirror to `RankQuery.unchecked`
+ */
 function rejection(
   candidate: Candidate,
   { query, statuses, inventories, bits }: Conditions,
+  notes = true,
 ): string | undefined {
   const { path, changed, secure, redirectable, needsRange, avoid, number, unchecked } = query
   const status = statuses[candidate.index]
@@ -94,7 +192,7 @@ function rejection(
   const inventory = number === undefined ? undefined : inventories[candidate.index]
   if (inventory === undefined || number === undefined) return undefined
   const whyMissing = inventory.whyMissing(number)
-  if (whyMissing === undefined || unchecked === undefined || unchecked.length >= MAX_UNCHECKED)
+  if (whyMissing === undefined || !notes || unchecked === undefined || unchecked.length >= MAX_UNCHECKED)
     return whyMissing
   if (inventory.isUnchecked(number) && !unchecked.includes(candidate)) unchecked.push(candidate)
   return whyMissing
@@ -148,7 +246,8 @@ function takeRemaining(
       point -= share
       return point < 0
     })
-    chosen.push(...remaining.splice(index, 1).map(({ candidate }) => candidate))
+    // Without a share left, mirrors come in the order of the tier.
+    chosen.push(...remaining.splice(Math.max(0, index), 1).map(({ candidate }) => candidate))
   }
 }
 
@@ -164,6 +263,25 @@ function drawIndex(cumulative: Float64Array, random: Random): number {
     else low = middle + 1
   }
   return low
+}
+
+/**
+ * Returns the mirrors to leave out, so that the strategy's choice among the rest applies to a
+ * request.
+ */
+function excludedFor(snapshot: Snapshot, conditions: Conditions, client: Client): readonly Candidate[] {
+  const { secure } = conditions.query
+  let order = snapshot.orderFor(client, secure)
+  for (;;) {
+    const { basis, tiers, excluded = [] } = order
+    const unfit = new Set(
+      [basis, ...tiers.map((tier) => tier.basis)].flatMap(
+        (part) => (part && rejectedOf(part, conditions)) ?? [],
+      ),
+    )
+    if (unfit.size === 0) return excluded
+    order = snapshot.orderWithout(client, secure, order, [...unfit])
+  }
 }
 
 export interface RankedMirror {
@@ -192,14 +310,17 @@ export interface Ranking {
  * @param urlPath the file's path, encoded for a URL
  */
 export function explain(snapshot: Snapshot, query: RankQuery, client: Client, urlPath: string): Ranking {
-  const { choice, omitted } = snapshot.choose(client, query.secure)
+  const conditions = conditionsOf(snapshot, query, client)
+  const excluded = excludedFor(snapshot, conditions, client)
+  const { choice, last, omitted } = snapshot.choose(client, query.secure, excluded)
   const reasons = new Map(omitted.map(({ mirror, reason }) => [mirror.id, reason]))
-  const maxMirrors = choice.maxMirrors ?? Number.POSITIVE_INFINITY
+  for (const candidate of excluded) reasons.set(candidate.mirror.id, rejection(candidate, conditions) ?? '')
+  let maxMirrors = choice.maxMirrors ?? Number.POSITIVE_INFINITY
   const from = client.coordinates && pointOf(client.coordinates)
   const { statuses } = snapshot
-  const conditions = conditionsOf(snapshot, query, client)
   const ranked: RankedMirror[] = []
-  for (const { name, mirrors, shares } of choice.tiers) {
+  for (const [tierIndex, { name, mirrors, shares }] of choice.tiers.entries()) {
+    if (last?.start === tierIndex && ranked.length === 0) maxMirrors = last.maxMirrors
     const fitting = mirrors.flatMap(({ mirror }, index) => {
       const candidate = snapshot.candidates.get(mirror)
       const reason = candidate && rejection(candidate, conditions)

@@ -4,13 +4,13 @@ import { pointOf } from '../../geo/distance.js'
 import type { Client, Coordinates, Family, Mirror, Place } from '../../model.js'
 import { baseUrl, type Candidate, createCandidate } from './candidate.js'
 import type { Inventories } from './inventory.js'
-import { createMirrorOrder, type MirrorOrder } from './mirror-order.js'
+import { createTiers, type LastTiers, type MirrorOrder } from './mirror-order.js'
 import type { MirrorStatuses } from './mirror-status.js'
 import { exclusionReason, familyOf, proximityOf } from './proximity.js'
 import { requireChoice } from './strategies/checked.js'
 import { nearest } from './strategies/nearest.js'
 import { type StrategyName, strategyOf } from './strategies/strategies.js'
-import type { Choice, Proximity, Strategy } from './strategies/strategy.js'
+import type { PreparedChoice, Proximity, Strategy } from './strategies/strategy.js'
 import { type Match, Subnets } from './subnets.js'
 
 /** Settings for the selection of mirrors. */
@@ -30,7 +30,9 @@ export const DEFAULT_SELECTION: SelectionSettings = {
 
 /** The mirrors that were chosen for a place, and the omitted mirrors with reasons. */
 export interface Selection {
-  readonly choice: Choice
+  readonly choice: PreparedChoice
+  /** The part of the tiers that the client may be unable to use. */
+  readonly last?: LastTiers | undefined
   readonly omitted: readonly { readonly mirror: Mirror; readonly reason: string }[]
 }
 
@@ -53,10 +55,31 @@ export interface Snapshot {
    * @param secure whether the client uses https
    */
   orderFor(client: Client, secure: boolean): MirrorOrder
+  /**
+   * Returns the order that a client would get if some more mirrors did not exist. Cached, because
+   * the same mirrors are missing for many files.
+   *
+   * @param order from `orderFor` or `orderWithout`, for the same client
+   */
+  orderWithout(
+    client: Client,
+    secure: boolean,
+    order: MirrorOrder,
+    excluded: readonly Candidate[],
+  ): MirrorOrder
+  /**
+   * Whether a client can probably use a mirror: it has the mirror's address family, and TLS where
+   * the mirror has https alone. Lists name the others last.
+   */
+  isUsable(candidate: Candidate, client: Client, secure: boolean): boolean
   /** Returns the ids of the mirrors that have a name: see `Candidate.names`. */
   idsByName(name: string): readonly string[]
-  /** Selects mirrors for a client without a cache, and explains omissions. */
-  choose(client: Client, secure: boolean): Selection
+  /**
+   * Selects mirrors for a client without a cache, and explains omissions.
+   *
+   * @param excluded mirrors to leave out as if the operator had no such mirrors
+   */
+  choose(client: Client, secure: boolean, excluded?: readonly Candidate[]): Selection
   /** Returns a snapshot with other statuses and inventories that shares all prepared data. */
   with(statuses: MirrorStatuses, inventories?: Inventories): Snapshot
 }
@@ -68,6 +91,11 @@ export interface Snapshot {
 const CELL_DEGREES = 0.25
 /** Limit of mirrors in all cached orders, at 8 to 16 bytes each: at most 32 MiB. */
 const MAX_ORDERED_MIRRORS = 2 ** 21
+/** The same limit for orders without the mirrors that cannot be given for a file. */
+const MAX_REORDERED_MIRRORS = 2 ** 20
+/** Added to the number of mirrors of an order, because an empty order takes memory, too. */
+const ORDER_OVERHEAD = 32
+const BITS_PER_CHARACTER = 16
 
 /**
  * Builds a snapshot in which all mirrors are healthy and assumed to hold every file.
@@ -102,12 +130,25 @@ class SharingSnapshot implements Snapshot {
     return this.#prepared.orderFor(client, secure)
   }
 
+  orderWithout(
+    client: Client,
+    secure: boolean,
+    order: MirrorOrder,
+    excluded: readonly Candidate[],
+  ): MirrorOrder {
+    return this.#prepared.orderWithout(client, secure, order, excluded)
+  }
+
+  isUsable(candidate: Candidate, client: Client, secure: boolean): boolean {
+    return this.#prepared.isUsable(candidate, client, secure)
+  }
+
   idsByName(name: string): readonly string[] {
     return this.#prepared.idsByName(name)
   }
 
-  choose(client: Client, secure: boolean): Selection {
-    return this.#prepared.choose(client, secure)
+  choose(client: Client, secure: boolean, excluded?: readonly Candidate[]): Selection {
+    return this.#prepared.choose(client, secure, excluded)
   }
 
   with(statuses: MirrorStatuses, inventories = this.inventories): Snapshot {
@@ -129,12 +170,19 @@ class PreparedSnapshot implements Snapshot {
   /** Whether the strategy is the user's function, which may fail. */
   readonly #isUserStrategy: boolean
   readonly #nearFactor: number
+  /** Whether http clients get http URLs where a mirror has http. */
+  readonly #preferPlain: boolean
   readonly #onFailure: (error: MirroredByError) => void
   readonly #orders = new LRUCache<string, MirrorOrder>({
     maxSize: MAX_ORDERED_MIRRORS,
-    // Counts 32 more, because an empty order takes memory, too.
-    sizeCalculation: ({ tiers }) => tiers.reduce((sum, { candidates }) => sum + candidates.length, 32),
+    sizeCalculation: sizeOf,
   })
+  /** Orders without some mirrors, by the root of the order and the bits of the mirrors. */
+  readonly #reorders = new LRUCache<string, MirrorOrder>({
+    maxSize: MAX_REORDERED_MIRRORS,
+    sizeCalculation: sizeOf,
+  })
+  #nextRoot = 0
   /** Built at the first use. */
   #byName: ReadonlyMap<string, readonly string[]> | undefined
   /** Orders by client object: the locator returns the same object for the same address. */
@@ -158,6 +206,7 @@ class PreparedSnapshot implements Snapshot {
     this.#choose = strategyOf(settings.strategy, settings.nearFactor)
     this.#isUserStrategy = typeof settings.strategy === 'function'
     this.#nearFactor = settings.nearFactor
+    this.#preferPlain = !settings.preferSecure
     this.#onFailure = onFailure
   }
 
@@ -169,11 +218,34 @@ class PreparedSnapshot implements Snapshot {
     const key = this.#keyOf(client, matches, secure)
     let order = this.#orders.get(key)
     if (order === undefined) {
-      order = this.#createOrder(client, matches, secure)
+      order = this.#createOrder(client, matches, secure, NONE, this.#nextRoot)
+      this.#nextRoot += 1
       this.#orders.set(key, order)
     }
     orders.set(client, order)
     return order
+  }
+
+  orderWithout(
+    client: Client,
+    secure: boolean,
+    { root = -1, excluded = NONE }: MirrorOrder,
+    more: readonly Candidate[],
+  ): MirrorOrder {
+    const all = [...excluded, ...more]
+    const key = `${root} ${bitsOf(all, this.mirrors.length)}`
+    let order = this.#reorders.get(key)
+    if (order === undefined) {
+      order = this.#createOrder(client, this.#subnets.find(client.address), secure, all, root)
+      this.#reorders.set(key, order)
+    }
+    return order
+  }
+
+  isUsable(candidate: Candidate, client: Client, secure: boolean): boolean {
+    // http clients may have no TLS. The operator says so by `preferSecure: false`.
+    const hasScheme = secure || !this.#preferPlain || candidate.plainUrl?.startsWith('https:') !== true
+    return hasScheme && isReachable(candidate.family, familyOf(client))
   }
 
   idsByName(name: string): readonly string[] {
@@ -181,8 +253,8 @@ class PreparedSnapshot implements Snapshot {
     return this.#byName.get(name) ?? []
   }
 
-  choose(client: Client, secure: boolean): Selection {
-    return this.#selectionFor(client, this.#subnets.find(client.address), secure)
+  choose(client: Client, secure: boolean, excluded = NONE): Selection {
+    return this.#selectionFor(client, this.#subnets.find(client.address), secure, excluded)
   }
 
   with(statuses: MirrorStatuses, inventories = this.inventories): Snapshot {
@@ -199,34 +271,62 @@ class PreparedSnapshot implements Snapshot {
     return [secure, family, assumed, country, continent, approximate, place, asn, subnets].join('|')
   }
 
-  #createOrder(client: Client, matches: readonly Match[], secure: boolean): MirrorOrder {
-    const { choice } = this.#selectionFor(client, matches, secure)
-    return createMirrorOrder(choice, this.candidates)
+  #createOrder(
+    client: Client,
+    matches: readonly Match[],
+    secure: boolean,
+    excluded: readonly Candidate[],
+    root: number,
+  ): MirrorOrder {
+    const { choice, given, last } = this.#selectionFor(client, matches, secure, excluded)
+    return {
+      tiers: createTiers(choice.tiers, this.candidates),
+      maxMirrors: choice.maxMirrors ?? Number.POSITIVE_INFINITY,
+      // A user's function may depend on every mirror that it is given. It is asked again once,
+      // without all mirrors that cannot be given.
+      basis:
+        this.#isUserStrategy && excluded.length === 0 ? { candidates: given, isFirstOnly: false } : undefined,
+      last,
+      excluded,
+      root,
+    }
   }
 
-  #selectionFor(client: Client, matches: readonly Match[], secure: boolean): Selection {
+  #selectionFor(
+    client: Client,
+    matches: readonly Match[],
+    secure: boolean,
+    excluded: readonly Candidate[],
+  ): Selection & { readonly given: readonly Candidate[] } {
     const place = this.#placeOf(client)
     const from = place.coordinates && pointOf(place.coordinates)
     const prefixes = new Map(matches.map(({ mirror, prefix }) => [mirror, prefix]))
-    const family = familyOf(client)
-    const reachable: Proximity[] = []
+    const withheld = new Set(excluded)
+    const given: Candidate[] = []
+    const usable: Proximity[] = []
     const others: Proximity[] = []
     const omitted: Selection['omitted'][number][] = []
     for (const [index, mirror] of this.mirrors.entries()) {
       const candidate = this.candidates.get(mirror)
-      if (candidate === undefined) continue
+      if (candidate === undefined || withheld.has(candidate)) continue
       const proximity = proximityOf(candidate, place, from, prefixes.get(index))
       const reason =
         exclusionReason(proximity, client) ??
         (baseUrl(candidate, secure) === undefined ? NOT_SECURE : undefined)
       if (reason !== undefined) omitted.push({ mirror, reason })
-      else if (isReachable(candidate.family, family)) reachable.push(proximity)
-      else others.push(proximity)
+      else {
+        given.push(candidate)
+        if (this.isUsable(candidate, client, secure)) usable.push(proximity)
+        else others.push(proximity)
+      }
     }
-    // Mirrors of the other address family come last: the client may have both families.
-    const [first, last] = [this.#chooseAmong(reachable, place), this.#chooseAmong(others, place)]
-    const { maxMirrors } = reachable.length > 0 ? first : last
-    return { choice: { tiers: [...first.tiers, ...last.tiers], maxMirrors }, omitted }
+    // Mirrors that the client probably cannot use come last, because the guess may be wrong.
+    const [first, last] = [this.#chooseAmong(usable, place), this.#chooseAmong(others, place)]
+    const { maxMirrors } = usable.length > 0 ? first : last
+    const choice = { tiers: [...first.tiers, ...last.tiers], maxMirrors }
+    if (others.length === 0) return { choice, given, omitted }
+    const lastTiers = { start: first.tiers.length, maxMirrors: last.maxMirrors ?? Number.POSITIVE_INFINITY }
+    return { choice, given, last: lastTiers, omitted }
   }
 
   /** Returns the place that strategies see: identical for all clients that share an order. */
@@ -247,14 +347,25 @@ class PreparedSnapshot implements Snapshot {
     return asn !== undefined && this.#asns.has(asn) ? asn : undefined
   }
 
-  #chooseAmong(mirrors: readonly Proximity[], place: Place): Choice {
+  /** @returns tiers that are not empty */
+  #chooseAmong(mirrors: readonly Proximity[], place: Place): PreparedChoice {
     if (mirrors.length === 0) return { tiers: [] }
+    const { tiers, maxMirrors } = this.#chosenBy(mirrors, place)
+    return { tiers: tiers.filter((tier) => tier.mirrors.length > 0), maxMirrors }
+  }
+
+  #chosenBy(mirrors: readonly Proximity[], place: Place): PreparedChoice {
     if (!this.#isUserStrategy) return this.#choose(mirrors, place)
     try {
       // Pass a copy, because a user's function may sort or empty the array.
       const choice = this.#choose([...mirrors], place)
       requireChoice(choice, new Set(mirrors))
-      return choice
+      const tiers = choice.tiers.map(({ name, mirrors: members, shares }) => ({
+        name,
+        mirrors: members,
+        shares,
+      }))
+      return { tiers, maxMirrors: choice.maxMirrors }
     } catch (error) {
       const message = `the strategy failed: ${errorMessage(error)}; clients get the nearest mirrors instead`
       this.#onFailure(new MirroredByError('ERR_STRATEGY', message, error))
@@ -268,6 +379,22 @@ function idsByName(candidates: Iterable<Candidate>): ReadonlyMap<string, readonl
   for (const { mirror, names } of candidates)
     for (const name of names) ids.set(name, [...(ids.get(name) ?? []), mirror.id])
   return ids
+}
+
+const NONE: readonly Candidate[] = []
+
+function sizeOf({ tiers, excluded = NONE }: MirrorOrder): number {
+  return tiers.reduce((sum, { candidates }) => sum + candidates.length, ORDER_OVERHEAD + excluded.length)
+}
+
+/** Returns a set of mirrors as a short text that is the same in every order of the mirrors. */
+function bitsOf(candidates: readonly Candidate[], total: number): string {
+  const bits = new Uint16Array(Math.ceil(total / BITS_PER_CHARACTER))
+  for (const { index } of candidates) {
+    const at = index >>> 4
+    bits[at] = (bits[at] ?? 0) | (1 << (index & 15))
+  }
+  return String.fromCharCode(...bits)
 }
 
 const NOT_SECURE = 'no https URL, and the client came by https'

@@ -2,10 +2,10 @@ import {
   bucket,
   byDistance,
   byShare,
-  type Choice,
-  type ChosenTier,
+  type PreparedChoice,
+  type PreparedStrategy,
+  type PreparedTier,
   type Proximity,
-  type Strategy,
 } from './strategy.js'
 
 /** Limit of mirrors in one response. */
@@ -19,18 +19,20 @@ const MAX_MIRRORS_WITH_NETWORK = 5
  * the nearest ten: of the country, then of the region, then of the world. For a client without a
  * known place, all mirrors by weight.
  */
-export const almalinux: Strategy = (mirrors, place): Choice => {
+export const almalinux: PreparedStrategy = (mirrors, place): PreparedChoice => {
   // An ASN can match, but gives no distance to sort by.
   const isLocated = place.country !== undefined || place.coordinates !== undefined
   const ordered = isLocated ? mirrors.toSorted(byDistance) : mirrors
   // Without an order, redirects are shared by weight, or the first mirror of the file would get
   // all.
-  const tier = (name: string, members: readonly Proximity[]): ChosenTier =>
+  const tier = (name: string, members: readonly Proximity[]): PreparedTier =>
     isLocated ? { name, mirrors: members } : byShare(name, members)
   const sameNetwork = ordered.filter(({ prefix, sameAsn }) => prefix !== undefined || sameAsn)
   if (sameNetwork.length > 0) {
     const others = ordered.filter((mirror) => !sameNetwork.includes(mirror))
-    const tiers = [tier('network', sameNetwork), tier('nearest', others)]
+    // Their number decides the limit, and without them countries and regions count.
+    const basis = { mirrors: sameNetwork, isFirstOnly: false }
+    const tiers = [{ ...tier('network', sameNetwork), basis }, tier('nearest', others)]
     return { tiers, maxMirrors: Math.max(MAX_MIRRORS_WITH_NETWORK, sameNetwork.length) }
   }
   if (!isLocated) return { tiers: [tier('world', ordered)] }

@@ -2,10 +2,10 @@ import { DEGREE_KM } from '../../../geo/distance.js'
 import {
   byShare,
   byTier,
-  type Choice,
-  type ChosenTier,
+  type PreparedChoice,
+  type PreparedStrategy,
+  type PreparedTier,
   type Proximity,
-  type Strategy,
   type TierName,
 } from './strategy.js'
 
@@ -26,13 +26,13 @@ const UNITS_PER_DEGREE = 1000
  * MirrorBrain can restrict a mirror to a prefix, an ASN, a country or a region. Strategies need no
  * code for restrictions, because they only get mirrors that serve the client.
  */
-export const mirrorbrain: Strategy = (mirrors, place): Choice => ({
+export const mirrorbrain: PreparedStrategy = (mirrors, place): PreparedChoice => ({
   tiers: byTier(mirrors).flatMap(([name, members]) =>
     place.coordinates === undefined ? [byShare(name, members)] : byScore(name, members),
   ),
 })
 
-function byScore(name: TierName, mirrors: readonly Proximity[]): ChosenTier[] {
+function byScore(name: TierName, mirrors: readonly Proximity[]): PreparedTier[] {
   const penalty = PENALTY / mirrors.length
   const ranks = new Map<number, Proximity[]>()
   for (const proximity of mirrors) {
@@ -44,7 +44,16 @@ function byScore(name: TierName, mirrors: readonly Proximity[]): ChosenTier[] {
   }
   // Mirrors of equal rank share by weight: they may be in one building. Unknown distances come
   // last.
-  return [...ranks]
+  const tiers: PreparedTier[] = [...ranks]
     .sort(([a], [b]) => a - b)
     .map(([, equals]) => (equals.length === 1 ? { name, mirrors: equals } : byShare(name, equals)))
+  const [first, ...others] = tiers
+  if (first === undefined || !isOrderedByNumber(mirrors)) return tiers
+  return [{ ...first, basis: { mirrors, isFirstOnly: false } }, ...others]
+}
+
+/** Whether the number of mirrors has a part in their order. Without it, distances decide alone. */
+function isOrderedByNumber(mirrors: readonly Proximity[]): boolean {
+  const weights = mirrors.filter(({ distance }) => distance !== undefined).map(({ mirror }) => mirror.weight)
+  return new Set(weights).size > 1
 }

@@ -3,10 +3,10 @@ import {
   byDistance,
   byShare,
   byTier,
-  type Choice,
-  type ChosenTier,
+  type PreparedChoice,
+  type PreparedStrategy,
+  type PreparedTier,
   type Proximity,
-  type Strategy,
   type TierName,
 } from './strategy.js'
 
@@ -23,15 +23,15 @@ const SAME_PLACE_KM = 50
  *
  * @param nearFactor mirrors up to this multiple of the nearest mirror's distance are near
  */
-export function nearest(nearFactor: number): Strategy {
-  return (mirrors, place): Choice => ({
+export function nearest(nearFactor: number): PreparedStrategy {
+  return (mirrors, place): PreparedChoice => ({
     tiers: byTier(mirrors).flatMap(([name, members]) =>
       name === 'subnet' ? byPrefix(members) : byNearness(name, members, place, nearFactor),
     ),
   })
 }
 
-function byPrefix(mirrors: readonly Proximity[]): readonly ChosenTier[] {
+function byPrefix(mirrors: readonly Proximity[]): readonly PreparedTier[] {
   const longestFirst = [...new Set(mirrors.map(({ prefix = 0 }) => prefix))].sort((a, b) => b - a)
   return longestFirst.map((bits) =>
     byShare(
@@ -46,7 +46,7 @@ function byNearness(
   mirrors: readonly Proximity[],
   place: Place,
   nearFactor: number,
-): readonly ChosenTier[] {
+): readonly PreparedTier[] {
   const located = mirrors.filter(({ distance }) => distance !== undefined)
   const unlocated = mirrors.filter(({ distance }) => distance === undefined)
   // With only the country known, the client's distance to mirrors of the country is unknown.
@@ -57,7 +57,8 @@ function byNearness(
   const near = located.filter(({ distance = 0 }) => distance <= limit)
   const far = located.filter(({ distance = 0 }) => distance > limit).toSorted(byDistance)
   return [
-    byShare(name, near),
+    // The nearest mirror that can be given decides which others share with it.
+    { ...byShare(name, near), basis: { mirrors: near.toSorted(byDistance), isFirstOnly: true } },
     ...(far.length > 0 ? [{ name, mirrors: far }] : []),
     ...(unlocated.length > 0 ? [byShare(name, unlocated)] : []),
   ]

@@ -2,7 +2,7 @@ import { almalinux } from './almalinux.js'
 import { mirrorbits } from './mirrorbits.js'
 import { mirrorbrain } from './mirrorbrain.js'
 import { nearest } from './nearest.js'
-import type { Strategy } from './strategy.js'
+import type { PreparedStrategy, Strategy } from './strategy.js'
 
 /** Values of the `strategy` option. */
 export const STRATEGIES = ['nearest', 'mirrorbits', 'almalinux', 'mirrorbrain'] as const
@@ -13,7 +13,7 @@ export type StrategyName = (typeof STRATEGIES)[number]
  *
  * @param nearFactor mirrors up to this multiple of the nearest mirror's distance are near
  */
-export function strategyOf(strategy: StrategyName | Strategy, nearFactor: number): Strategy {
+export function strategyOf(strategy: StrategyName | Strategy, nearFactor: number): PreparedStrategy {
   switch (strategy) {
     case 'nearest':
       return nearest(nearFactor)

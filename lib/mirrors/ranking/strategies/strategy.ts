@@ -30,6 +30,30 @@ export interface ChosenTier {
   readonly shares?: readonly number[] | undefined
 }
 
+/**
+ * Mirrors that a tier and all later tiers were computed from. The tiers do not apply to a request
+ * for which such a mirror cannot be given. The strategy then chooses again among the rest.
+ */
+export interface Basis {
+  readonly mirrors: readonly Proximity[]
+  /** Whether only the first of the mirrors that can be given matters. Otherwise all matter. */
+  readonly isFirstOnly: boolean
+}
+
+/** A tier of a built-in strategy. */
+export interface PreparedTier extends ChosenTier {
+  /** Undefined: without the mirrors that cannot be given, the tier stays as it is. */
+  readonly basis?: Basis | undefined
+}
+
+/** The choice of a built-in strategy. */
+export interface PreparedChoice extends Choice {
+  readonly tiers: readonly PreparedTier[]
+}
+
+/** A strategy that states what its tiers depend on, so that few requests need a new choice. */
+export type PreparedStrategy = (mirrors: readonly Proximity[], place: Place) => PreparedChoice
+
 export interface Choice {
   readonly tiers: readonly ChosenTier[]
   /** Limit of mirrors in one response. Default: all. */
@@ -37,10 +61,11 @@ export interface Choice {
 }
 
 /**
- * Chooses mirrors for the clients of a place, best first. Called once per place and state of the
- * mirrors, not once per request, so the result must depend on the arguments alone.
+ * Chooses mirrors for the clients of a place, best first. The result must depend on the arguments
+ * alone, because it is kept for all requests with the same arguments.
  *
- * @param mirrors all mirrors that serve such clients, in the operator's order
+ * @param mirrors the mirrors that can be given, in the operator's order: first all mirrors that
+ * serve such clients, then the rest of them for a file that some of them cannot be given for
  * @param place of the client; exact coordinates are the middle of a square of a quarter of a degree
  */
 export type Strategy = (mirrors: readonly Proximity[], place: Place) => Choice
