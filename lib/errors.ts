@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'ERR_GEO',
   'ERR_CONFIG_FILE',
   'ERR_IMPORT',
+  'ERR_NO_SERVER',
   'ERR_STRATEGY',
   'ERR_PROBE',
   'ERR_SURVEY',

@@ -13,6 +13,7 @@ const USAGE_CODES: ReadonlySet<ErrorCode> = new Set([
   'ERR_GEO',
   'ERR_CONFIG_FILE',
   'ERR_IMPORT',
+  'ERR_NO_SERVER',
 ])
 
 /** Prints an error and returns the exit status that it causes. Commander prints its own errors. */

@@ -28,7 +28,7 @@ export async function configuredMirrors(options: CheckedOptions): Promise<readon
  */
 export function knownMirrors(
   configured: readonly Mirror[],
-  stored: Pick<LocalStates, 'states' | 'presence'> | undefined,
+  stored: Pick<LocalStates, 'states' | 'presence'>,
   options: CheckedOptions,
 ): readonly KnownMirror[] {
   const hasPresence = presenceSettingsOf(options) !== undefined
@@ -37,7 +37,6 @@ export function knownMirrors(
       ...mirror,
       key: hasPresence && isChecked(mirror) ? storageKey(mirror) : undefined,
     }))
-  if (stored === undefined) return []
   const { endpoints, disabled } = stored.states
   const keys = storageKeys(stored.presence)
   const ids = new Set([...endpoints.map(({ mirror }) => mirror), ...disabled.keys(), ...keys.keys()])

@@ -5,6 +5,7 @@ import { realRoot } from '../indexing/repository/on-disk.js'
 import type { CheckedOptions } from '../options.js'
 import { retryWhileBusy } from '../store/database.js'
 import { defaultStatesFile, defaultStoreFile } from '../store/location.js'
+import { sqliteStore } from '../store/sqlite.js'
 import { sqliteStates } from '../store/sqlite-states.js'
 import type {
   MirrorStateStore,
@@ -41,38 +42,57 @@ export interface LocalStates {
 }
 
 /**
- * Returns what a server with these options has stored about its mirrors; undefined before the first
- * run of a server.
+ * Returns what a server with these options has stored about its mirrors.
  *
- * @throws MirroredByError ERR_STORE, ERR_STORE_VERSION
+ * @throws MirroredByError ERR_ROOT, ERR_NO_SERVER before the first run of a server, ERR_STORE,
+ * ERR_STORE_VERSION
  */
-export async function readStates(options: CheckedOptions): Promise<LocalStates | undefined> {
-  const file = existingStatesFile(options)
-  if (file === undefined) return undefined
-  return useStates(file, async (store) => ({
+export async function readStates(options: CheckedOptions): Promise<LocalStates> {
+  return useStates(requireStatesFile(options), async (store) => ({
     states: await store.read(),
     events: await store.events(0),
     presence: await store.presence(0),
   }))
 }
 
-/** Returns the file of mirror states; undefined if the file or the root does not exist. */
-export function existingStatesFile(options: CheckedOptions): string | undefined {
-  return existing(() => statesFile(options))
+/**
+ * Returns the file of mirror states of a server with these options.
+ *
+ * @throws MirroredByError ERR_NO_SERVER if it does not exist, ERR_ROOT
+ */
+export function requireStatesFile(options: CheckedOptions): string {
+  return requireFile(statesFile(options), 'mirror states')
 }
 
-/** Returns the index file; undefined if the file or the root does not exist. */
-export function existingIndexFile(options: CheckedOptions): string | undefined {
-  return existing(() => indexFile(options))
+/**
+ * Returns the index file of a server with these options.
+ *
+ * @throws MirroredByError ERR_NO_SERVER if it does not exist, ERR_ROOT
+ */
+export function requireIndexFile(options: CheckedOptions): string {
+  return requireFile(indexFile(options), 'index')
 }
 
-function existing(fileOf: () => string): string | undefined {
+function requireFile(file: string, what: string): string {
+  if (existsSync(file)) return file
+  throw new MirroredByError(
+    'ERR_NO_SERVER',
+    `there is no ${what} of a server at ${file}: name the server by its --config, or by its --root and --store; ` +
+      'without a store, the place also depends on $STATE_DIRECTORY, $XDG_CACHE_HOME and the user',
+  )
+}
+
+/** Returns whether a server with this index runs now, in any process. */
+export async function isServerRunning(options: CheckedOptions): Promise<boolean> {
+  const file = indexFile(options)
+  if (!existsSync(file)) return false
+  const index = sqliteStore(file)
   try {
-    const file = fileOf()
-    return existsSync(file) ? file : undefined
-  } catch (error) {
-    if (error instanceof MirroredByError && error.code === 'ERR_ROOT') return undefined
-    throw error
+    // Expiry 0 only reads: it gives back a lease, and this caller has none.
+    const { expires } = await retryWhileBusy(() => index.lease('command', 0, false))
+    return expires > Date.now()
+  } finally {
+    await index.close()
   }
 }
 

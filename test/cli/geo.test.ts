@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { mirroredBy, serving, withOwnCache } from '../support/command.js'
+import { after, before, test } from 'node:test'
+import { leaveServerFiles, mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { mmdb } from '../support/mmdb-writer.js'
 import { until } from '../support/until.js'
@@ -26,8 +26,11 @@ writeFiles(folder, {
   'etc/bad.yaml': 'root: ../root\ngeo: nowhere.mmdb\n',
 })
 
+const ROOT = ['--root', join(folder, 'root'), '--mirrors', join(folder, 'mirrors.yaml')]
+before(() => leaveServerFiles(join(folder, 'root')))
+
 async function firstLine(args: readonly string[], cwd?: string): Promise<string | undefined> {
-  const { status, stdout, stderr } = await mirroredBy(['rank', 'a', ...args], cwd)
+  const { status, stdout, stderr } = await mirroredBy(['rank', 'a', ...ROOT, ...args], cwd)
   assert.equal(stderr, '')
   assert.equal(status, 0)
   return stdout.split('\n')[0]
@@ -84,6 +87,7 @@ test('with --json the place is data', async () => {
   const { stdout } = await mirroredBy([
     'rank',
     'a',
+    ...ROOT,
     '--ip',
     '93.184.216.34',
     '--json',

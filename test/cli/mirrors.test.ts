@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
-import { mirroredBy, serving, withOwnCache } from '../support/command.js'
+import { leaveServerFiles, mirroredBy, serving, withOwnCache } from '../support/command.js'
 import { refusingUrl, startFaultyServer } from '../support/faulty-server.js'
 import { type Scope, temporaryFolder, writeFiles } from '../support/folder.js'
 import { rawRequest, values } from '../support/raw.js'
@@ -43,12 +43,14 @@ async function stdoutOf(...args: readonly string[]): Promise<string> {
 }
 
 describe('mirrors', { concurrency: true }, () => {
-  test('list tells how mirrors fare, before any server ran and after', async (t) => {
+  test('list tells how mirrors fare after a server ran, and before that there is none', async (t) => {
     const up = await startFaultyServer(t, sevenBytes)
     const { folder, flags } = place(t, { good: up.url, dead: await refusingUrl(t) })
-    assert.equal(
-      await stdoutOf('list', ...flags),
-      'ID    STATE    SINCE  RTT  AGE  FILES    REASON\ngood  unknown  -      -    -    assumed\ndead  unknown  -      -    -    assumed\n',
+    const early = await mirroredBy(['mirrors', 'list', ...flags])
+    assert.deepEqual([early.status, early.stdout], [2, ''])
+    assert.match(
+      early.stderr,
+      /there is no mirror states of a server at \S+index\.mirrors\.sqlite: name the server/,
     )
     assert.equal(existsSync(join(folder, 'index.mirrors.sqlite')), false)
 
@@ -143,12 +145,16 @@ describe('mirrors', { concurrency: true }, () => {
       response.writeHead(206, { 'Content-Range': 'bytes 0-0/8', 'Content-Length': 1 }).end('c')
     })
     const whole = await startFaultyServer(t, 'without Range, of another size')
-    const { flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
+    const { folder, flags } = place(t, { good: good.url, whole: whole.url, dead: await refusingUrl(t) })
     // Without an index, it requests the folder.
-    assert.match(await stdoutOf('check', 'good', ...flags), /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
+    const early = await mirroredBy(['mirrors', 'check', 'good', ...flags])
+    assert.match(early.stdout, /^good is up\n\nURL +BY +RESULT +RTT +WHAT\n/)
+    assert.match(
+      early.stderr,
+      /^warning: no server is asked to probe it too: there are no mirror states at \S+$/m,
+    )
     assert.equal(good.requests[0], 'GET / bytes=0-0')
-    const index = await mirroredBy(['index', ...flags])
-    assert.equal(index.status, 0, index.stderr)
+    await leaveServerFiles(join(folder, 'root'), { store: join(folder, 'index.sqlite') })
     assert.match(
       await stdoutOf('check', 'good', ...flags),
       /^http:\S+ +IPv4 +answered +\d+(\.\d)? ms +it has 8 bytes of a\.txt, and not 7$/m,
@@ -179,6 +185,8 @@ describe('mirrors', { concurrency: true }, () => {
 
   test('a mirror that is not there is named, with those that are', async (t) => {
     const { folder, flags } = place(t, { one: 'http://a.invalid/', two: 'http://b.invalid/' })
+    const root = join(folder, 'root')
+    await leaveServerFiles(root, { store: join(folder, 'index.sqlite') })
     for (const command of ['enable', 'disable', 'check']) {
       const { status, stdout, stderr } = await mirroredBy(['mirrors', command, 'three', ...flags])
       assert.deepEqual(
@@ -186,8 +194,12 @@ describe('mirrors', { concurrency: true }, () => {
         [2, '', 'mirrored-by: there is no mirror "three": there are one, two\n'],
       )
     }
-    const flagless = ['--root', join(folder, 'root')]
-    assert.equal(await stdoutOf('list', ...flagless), 'no mirrors\n')
+    await leaveServerFiles(root)
+    const flagless = ['--root', root]
+    assert.match(
+      await stdoutOf('list', ...flagless),
+      /^no mirrors: none is listed, .* --mirrors or --config$/m,
+    )
     const { status, stderr } = await mirroredBy(['mirrors', 'disable', 'one', ...flagless])
     assert.equal(status, 2)
     assert.match(
@@ -198,9 +210,16 @@ describe('mirrors', { concurrency: true }, () => {
 
   test('without a list, those are known of which a server has stored something', async (t) => {
     const { folder, flags } = place(t, { one: 'http://a.invalid/', two: 'http://b.invalid/' })
-    await stdoutOf('disable', 'two', ...flags)
+    await leaveServerFiles(join(folder, 'root'), { store: join(folder, 'index.sqlite') })
+    const unheard =
+      /^warning: no server runs with these files; one that does will read \S+index\.mirrors\.sqlite$/m
+    const disabled = await mirroredBy(['mirrors', 'disable', 'two', ...flags])
+    assert.deepEqual([disabled.status, disabled.stdout], [0, 'two is disabled\n'])
+    assert.match(disabled.stderr, unheard)
     const store = ['--store', join(folder, 'index.sqlite')]
     assert.match(await stdoutOf('list', ...store), /^two +disabled/m)
-    assert.equal(await stdoutOf('enable', 'two', ...store), 'two is enabled\n')
+    const enabled = await mirroredBy(['mirrors', 'enable', 'two', ...store])
+    assert.deepEqual([enabled.status, enabled.stdout], [0, 'two is enabled\n'])
+    assert.match(enabled.stderr, unheard)
   })
 })

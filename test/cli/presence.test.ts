@@ -44,7 +44,9 @@ describe('what mirrors hold', { concurrency: true }, () => {
     const challenge = { bytesPerHour: '64GiB', recheckInterval: '1h' }
     const flags = configured(folder, { ...options, mirrors, presence: { interval: '6h' }, challenge })
 
-    assert.match(await rank('a.bin', flags), /^1 +m0 /m)
+    const early = await mirroredBy(['rank', 'a.bin', '--ip', '198.51.100.1', ...flags])
+    assert.deepEqual([early.status, early.stdout], [2, ''])
+    assert.match(early.stderr, /^mirrored-by: there is no index of a server at \S+index\.sqlite: /)
     assert.equal(existsSync(join(folder, 'index.sqlite')), false, 'it makes no index')
 
     const server = await serving(t, flags)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { table } from '../../lib/cli/table.js'
-import { mirroredBy, withOwnCache } from '../support/command.js'
+import { leaveServerFiles, mirroredBy, mirroredHere, withOwnCache } from '../support/command.js'
 import { temporaryFolder, writeFiles } from '../support/folder.js'
 
 const scope = { after: (hook?: unknown) => after(hook as () => void) }
@@ -14,11 +14,26 @@ const MIRRORS = `mirrors:
   - { id: off, url: https://off.example/, enabled: false }
   - { id: partial, url: https://partial.example/, paths: ["doc/**"] }
 `
+const root = join(folder, 'root')
 writeFiles(folder, {
+  'root/iso/disk 1.iso': 'i',
+  'root/doc/a': 'd',
+  'root/a': 'a',
+  'root/.hidden': 'h',
   'mirrors.yaml': MIRRORS,
-  'config.yaml': 'root: nowhere\nmirrors: mirrors.yaml\nport: 8080\nhost: 127.0.0.1\nmode: redirect\n',
+  'config.yaml': 'presence: false\n',
+  'all.yaml':
+    'root: root\npresence: false\nmirrors: mirrors.yaml\nport: 8080\nhost: 127.0.0.1\nmode: redirect\n',
 })
-const FLAGS = ['--mirrors', join(folder, 'mirrors.yaml')]
+const FLAGS = [
+  '--root',
+  root,
+  '--mirrors',
+  join(folder, 'mirrors.yaml'),
+  '--config',
+  join(folder, 'config.yaml'),
+]
+before(() => leaveServerFiles(root))
 
 test('the choice is a table, with what was left out and why', async () => {
   const { status, stdout, stderr } = await mirroredBy([
@@ -70,7 +85,7 @@ test('with --json it is data', async () => {
 test('the mirrors may be named in a configuration, whatever else that says', async () => {
   const byFlag = await mirroredBy(['rank', 'a', '--ip', '192.0.2.1', ...FLAGS])
   const byFile = await mirroredBy(
-    ['rank', 'a', '--ip', '192.0.2.1', '--config', join(folder, 'config.yaml')],
+    ['rank', 'a', '--ip', '192.0.2.1', '--config', join(folder, 'all.yaml')],
     '/',
   )
   assert.equal(byFile.stderr, '')
@@ -78,10 +93,33 @@ test('the mirrors may be named in a configuration, whatever else that says', asy
   assert.equal(byFile.stdout, byFlag.stdout)
 })
 
-test('without mirrors the origin answers', async () => {
-  const { status, stdout } = await mirroredBy(['rank', 'a', '--ip', '192.0.2.1'])
+test('without mirrors the origin answers, and a warning says that none are listed', async () => {
+  const { status, stdout, stderr } = await mirroredBy(['rank', 'a', '--ip', '192.0.2.1', '--root', root])
+  assert.equal(
+    stderr,
+    'warning: no mirrors are listed: name the list of the server by --mirrors or --config\n',
+  )
   assert.equal(status, 0)
   assert.equal(stdout, 'a for 192.0.2.1 (place unknown)\n\nno mirror: the origin answers\n')
+})
+
+for (const path of ['nowhere', 'doc', '', '.hidden', '../root/a', 'doc/a/b', 'DOC/a', 'a\0b']) {
+  test(`a path that is no file of the repository is an error: ${JSON.stringify(path)}`, async () => {
+    const { status, stdout, stderr } = await mirroredHere(['rank', path, '--ip', '192.0.2.1', ...FLAGS])
+    assert.deepEqual([status, stdout], [2, ''])
+    assert.equal(
+      stderr,
+      `mirrored-by: the repository ${root} has no file ${JSON.stringify(path)}: ` +
+        'name a file by its path below the root, and the root by --root or --config\n',
+    )
+  })
+}
+
+test('a file that is not indexed yet is told', async () => {
+  writeFiles(folder, { 'root/new': 'n' })
+  const { status, stderr } = await mirroredBy(['rank', 'new', '--ip', '192.0.2.1', ...FLAGS])
+  assert.equal(status, 0)
+  assert.equal(stderr, 'warning: new is not indexed yet: no mirror is given for it until then\n')
 })
 
 test('the columns of a table are as wide as their widest cell', () => {

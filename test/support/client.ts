@@ -15,9 +15,10 @@ export function run(
   args: readonly string[],
   limit = 30_000,
   cwd?: string,
+  env?: NodeJS.ProcessEnv,
 ): Promise<Finished> {
   return new Promise((resolve) => {
-    const options = { timeout: limit, killSignal: 'SIGKILL' as const, cwd, maxBuffer: 64 * 1024 * 1024 }
+    const options = { timeout: limit, killSignal: 'SIGKILL' as const, cwd, env, maxBuffer: 64 * 1024 * 1024 }
     execFile(program, [...args], options, (error, stdout, stderr) => {
       const status = error === null ? 0 : typeof error.code === 'number' ? error.code : null
       resolve({ status, stdout, stderr, timedOut: error?.killed === true })

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { run as runProgram } from '../../lib/cli/program.js'
+import { createOrigin, type OriginOptions } from '../../lib/index.js'
 import { type Finished, run } from './client.js'
 import { type Scope, temporaryFolder } from './folder.js'
 import { until } from './until.js'
@@ -12,6 +13,17 @@ export const PROGRAM = fileURLToPath(new URL('../../lib/cli/main.js', import.met
 export function withOwnCache(scope: Scope): void {
   delete process.env.STATE_DIRECTORY
   process.env.XDG_CACHE_HOME = temporaryFolder(scope)
+}
+
+/** Leaves the files of a server that has run with this root and has ended, for commands to read. */
+export async function leaveServerFiles(
+  root: string,
+  options: Omit<OriginOptions, 'root'> = {},
+): Promise<void> {
+  const mirrors = [{ id: 'listed', url: 'https://listed.example/' }]
+  const origin = await createOrigin({ mirrors, ...options, root, watch: false, probe: false, geo: false })
+  await origin.ready
+  await origin.close()
 }
 
 /** Runs a command to its end in a process of its own. */

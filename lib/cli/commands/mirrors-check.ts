@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { undiciProbeClient } from '../../mirrors/health/http.js'
 import { probeMirror } from '../../mirrors/health/probe-mirror.js'
@@ -13,7 +14,8 @@ import { sqliteStore } from '../../store/sqlite.js'
 import type { CommandContext } from '../command.js'
 import { addServerFlags, JSON_OUTPUT, type ServerFlags, serverOptions } from '../flags.js'
 import { configuredMirrors, findMirror } from '../known-mirrors.js'
-import { existingIndexFile, existingStatesFile, storeStates, useStates } from '../states.js'
+import type { Output } from '../output.js'
+import { indexFile, statesFile, storeStates, useStates } from '../states.js'
 import { roundTripText, table } from '../table.js'
 
 /** The result of one probe of a mirror from this machine. */
@@ -45,7 +47,7 @@ export function addCheckCommand(mirrors: Command, { output, fail }: CommandConte
     .argument('<id>', 'id of the mirror')
     .addOption(JSON_OUTPUT)
     .action(async (id: string, { json: asJson, ...flags }: ServerFlags) => {
-      const check = await checkMirror(serverOptions(flags), id)
+      const check = await checkMirror(serverOptions(flags), id, output)
       output.line(asJson ? JSON.stringify(check) : checkText(check))
       if (!check.up) fail()
     })
@@ -54,10 +56,10 @@ export function addCheckCommand(mirrors: Command, { output, fail }: CommandConte
 /**
  * Probes a mirror without changing its stored state, and requests a probe by the running server.
  *
- * @throws MirroredByError ERR_OPTIONS for an unknown mirror, ERR_MIRRORS_FILE, ERR_STORE,
+ * @throws MirroredByError ERR_OPTIONS for an unknown mirror, ERR_ROOT, ERR_MIRRORS_FILE, ERR_STORE,
  *   ERR_STORE_VERSION
  */
-async function checkMirror(options: CheckedOptions, id: string): Promise<MirrorCheck> {
+async function checkMirror(options: CheckedOptions, id: string, output: Output): Promise<MirrorCheck> {
   const mirror = findMirror(id, await configuredMirrors(options))
   const resolver = systemResolver()
   const dependencies = {
@@ -79,11 +81,12 @@ async function checkMirror(options: CheckedOptions, id: string): Promise<MirrorC
     dependencies,
   )
   resolver.close()
-  const file = existingStatesFile(options)
-  if (file !== undefined)
+  const file = statesFile(options)
+  if (existsSync(file))
     await useStates(file, (states) =>
       storeStates(states, [{ kind: 'requestProbe', mirror: id, at: Date.now() }]),
     )
+  else output.warning(`no server is asked to probe it too: there are no mirror states at ${file}`)
   return {
     id,
     up: results.some(({ outcome }) => outcome.kind === 'answered'),
@@ -130,8 +133,8 @@ function describeOutcome(outcome: ProbeOutcome) {
 
 /** Returns the files to request, chosen from the index if there is one. */
 async function targetsOf(mirror: Mirror, options: CheckedOptions) {
-  const index = existingIndexFile(options)
-  if (index === undefined) return new ProbeTargets(NO_INDEX, () => 0).of(mirror)
+  const index = indexFile(options)
+  if (!existsSync(index)) return new ProbeTargets(NO_INDEX, () => 0).of(mirror)
   const store = sqliteStore(index)
   try {
     return await new ProbeTargets(store, () => 0).of(mirror)

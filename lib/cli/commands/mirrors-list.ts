@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { healthOf, type KnownHealth, type MirrorHealth, timeText } from '../../mirrors/health/summary.js'
+import { healthOf, type MirrorHealth, timeText } from '../../mirrors/health/summary.js'
 import { type MirrorPresence, presenceOf } from '../../mirrors/presence/report.js'
 import type { CheckedOptions } from '../../options.js'
 import type { CommandContext } from '../command.js'
@@ -15,7 +15,6 @@ interface MirrorSummary extends MirrorHealth {
 }
 
 const ASSUMED: MirrorPresence = { kind: 'assumed' }
-const UNKNOWN: KnownHealth = { endpoints: [], disabled: undefined, outdated: false }
 
 /** Adds `mirrored-by mirrors list`: lists the mirrors of a server, with their health and files. */
 export function addListCommand(mirrors: Command, { output }: CommandContext): void {
@@ -27,15 +26,18 @@ export function addListCommand(mirrors: Command, { output }: CommandContext): vo
     })
 }
 
-/** @throws MirroredByError ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION */
+/**
+ * @throws MirroredByError ERR_ROOT, ERR_NO_SERVER, ERR_MIRRORS_FILE, ERR_STORE,
+ *   ERR_STORE_VERSION
+ */
 async function listMirrors(options: CheckedOptions): Promise<readonly MirrorSummary[]> {
   const configured = await configuredMirrors(options)
   const stored = await readStates(options)
   const mirrors = knownMirrors(configured, stored, options)
-  const restored = restoreFiles(mirrors, stored?.presence)
+  const restored = restoreFiles(mirrors, stored.presence)
   return mirrors.map((mirror) => {
-    const health = stored === undefined ? UNKNOWN : storedHealth(mirror, stored.states, options)
-    const events = stored?.events.filter((event) => event.mirror === mirror.id) ?? []
+    const health = storedHealth(mirror, stored.states, options)
+    const events = stored.events.filter((event) => event.mirror === mirror.id)
     const files = restored.get(mirror.id)
     const presence = files === undefined ? ASSUMED : presenceOf(files)
     return { ...healthOf(mirror, health, events), presence }
@@ -48,7 +50,8 @@ async function listMirrors(options: CheckedOptions): Promise<readonly MirrorSumm
  * @param now milliseconds since 1970
  */
 function listText(list: readonly MirrorSummary[], now: number): string {
-  if (list.length === 0) return 'no mirrors'
+  if (list.length === 0)
+    return 'no mirrors: none is listed, and the server has probed none; name its list by --mirrors or --config'
   return table([
     ['ID', 'STATE', 'SINCE', 'RTT', 'AGE', 'FILES', 'REASON'],
     ...list.map(({ id, state, since, reason, roundTrip, traced, presence }) => [

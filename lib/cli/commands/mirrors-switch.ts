@@ -5,7 +5,7 @@ import type { CommandContext } from '../command.js'
 import { addServerFlags, type ServerFlags, serverOptions } from '../flags.js'
 import { configuredMirrors, findMirror, knownMirrors, storedHealth } from '../known-mirrors.js'
 import type { Output } from '../output.js'
-import { statesFile, storeStates, useStates } from '../states.js'
+import { isServerRunning, requireStatesFile, storeStates, useStates } from '../states.js'
 
 /** Adds `mirrored-by mirrors enable`. */
 export function addEnableCommand(mirrors: Command, { output }: CommandContext): void {
@@ -24,8 +24,8 @@ export function addDisableCommand(mirrors: Command, { output }: CommandContext):
 /**
  * Enables or disables a mirror. A running server applies the change within a second.
  *
- * @throws MirroredByError ERR_OPTIONS for an unknown mirror, ERR_ROOT, ERR_MIRRORS_FILE, ERR_STORE,
- *   ERR_STORE_VERSION
+ * @throws MirroredByError ERR_OPTIONS for an unknown mirror, ERR_NO_SERVER if no server has stored
+ *   anything, ERR_ROOT, ERR_MIRRORS_FILE, ERR_STORE, ERR_STORE_VERSION
  */
 async function switchMirror(
   options: CheckedOptions,
@@ -34,7 +34,9 @@ async function switchMirror(
   output: Output,
 ): Promise<void> {
   const configured = await configuredMirrors(options)
-  await useStates(statesFile(options), async (store) => {
+  const file = requireStatesFile(options)
+  const isRunning = await isServerRunning(options)
+  await useStates(file, async (store) => {
     const states = await store.read()
     const presence = await store.presence(0)
     const mirror = findMirror(id, knownMirrors(configured, { states, presence }, options))
@@ -51,6 +53,7 @@ async function switchMirror(
       ])
       output.line(`${id} is ${isEnabled ? 'enabled' : 'disabled'}`)
     }
+    if (!isRunning) output.warning(`no server runs with these files; one that does will read ${file}`)
     if (isEnabled && !mirror.enabled) output.warning(`the list of mirrors says that ${id} is not enabled`)
   })
 }

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
+import { MirroredByError } from '../../errors.js'
 import { urlPath } from '../../fields/url.js'
 import { openLocator } from '../../geo/locator.js'
-import { changedOnDisk } from '../../indexing/repository/on-disk.js'
+import { changedOnDisk, realRoot } from '../../indexing/repository/on-disk.js'
 import { mirrorStatusOf } from '../../mirrors/health/summary.js'
 import { nameServers } from '../../mirrors/list/hosts.js'
 import { Registry } from '../../mirrors/list/registry.js'
@@ -18,7 +19,7 @@ import { CONFIG, GEO, JSON_OUTPUT, MIRRORS, ROOT, type ServerFlags, STORE, serve
 import { storedHealth } from '../known-mirrors.js'
 import type { Output } from '../output.js'
 import { restoreFiles } from '../presence.js'
-import { existingIndexFile, readStates } from '../states.js'
+import { readStates, requireIndexFile, requireStatesFile } from '../states.js'
 import { table } from '../table.js'
 
 interface RankFlags extends ServerFlags {
@@ -51,7 +52,10 @@ function parseAddress(text: string): string {
   return text
 }
 
-/** @throws MirroredByError ERR_MIRRORS_FILE, ERR_GEO */
+/**
+ * @throws MirroredByError ERR_OPTIONS for a file that the repository does not have, ERR_ROOT,
+ *   ERR_NO_SERVER without the index and the mirror states of a server, ERR_MIRRORS_FILE, ERR_GEO
+ */
 async function ranking(
   options: CheckedOptions,
   path: string,
@@ -61,24 +65,48 @@ async function ranking(
 ): Promise<Ranking> {
   const warning = (error: Error): void => output.warning(error.message)
   const locator = await openLocator(options)
-  locator.start(false, warning)
   const locate = (address: string): Client => locator.locate(address)
   const hosts = options.lookupHosts ? { ...nameServers(), locate } : undefined
   const registry = new Registry(options.mirrors, false, options, { replaced: () => {}, warning }, hosts)
-  await registry.complete
-  const stored = await readStates(options).catch(warning)
-  if (stored !== undefined)
-    registry.setStatuses((candidate) =>
-      mirrorStatusOf(candidate, storedHealth(candidate.mirror, stored.states, options)),
-    )
-  setInventories(registry, options, stored?.presence)
+  try {
+    const file = await fileToRank(options, path, warning)
+    const hasMirrors = typeof options.mirrors === 'string' || options.mirrors.length > 0
+    if (hasMirrors) requireStatesFile(options)
+    else output.warning('no mirrors are listed: name the list of the server by --mirrors or --config')
+    locator.start(false, warning)
+    await registry.complete
+    const stored = hasMirrors ? await readStates(options).catch(warning) : undefined
+    if (stored !== undefined)
+      registry.setStatuses((candidate) =>
+        mirrorStatusOf(candidate, storedHealth(candidate.mirror, stored.states, options)),
+      )
+    setInventories(registry, options, stored?.presence)
+    return explain(registry.snapshot, { ...file, secure }, locate(ip), urlPath(file.path))
+  } finally {
+    await registry.close()
+    await locator.close()
+  }
+}
+
+/**
+ * Returns a file as the server's index and the disk have it.
+ *
+ * @throws MirroredByError ERR_OPTIONS if the repository has no such file, ERR_ROOT, ERR_NO_SERVER
+ */
+async function fileToRank(options: CheckedOptions, path: string, warning: (error: Error) => void) {
   const relative = path.replace(/^\/+/, '')
-  const changed = changedOnDisk(options.root, relative, createPathFilter(options.ignore))
-  const number = await contentNumber(options, relative).catch(warning)
-  const file = { path: relative, changed, secure, number: number ?? undefined }
-  const result = explain(registry.snapshot, file, locate(ip), urlPath(relative))
-  await registry.close()
-  return result
+  const root = realRoot(options.root)
+  const changed = changedOnDisk(root, relative, createPathFilter(options.ignore))
+  if (changed === undefined) throw noSuchFile(relative, root)
+  const index = sqliteStore(requireIndexFile(options))
+  try {
+    const number = (await index.get(relative))?.number
+    if (number === undefined)
+      warning(new Error(`${relative} is not indexed yet: no mirror is given for it until then`))
+    return { path: relative, changed, number }
+  } finally {
+    await index.close()
+  }
 }
 
 /** Gives the registry what mirrors hold, as a server with these options would. */
@@ -96,16 +124,12 @@ function setInventories(
   registry.setInventories(({ id }) => restored.get(id)?.files)
 }
 
-/** Returns the number of a file's indexed content; undefined without an index or an entry. */
-async function contentNumber(options: CheckedOptions, path: string): Promise<number | undefined> {
-  const file = existingIndexFile(options)
-  if (file === undefined) return undefined
-  const index = sqliteStore(file)
-  try {
-    return (await index.get(path))?.number
-  } finally {
-    await index.close()
-  }
+function noSuchFile(path: string, root: string): MirroredByError {
+  return new MirroredByError(
+    'ERR_OPTIONS',
+    `the repository ${root} has no file ${JSON.stringify(path)}: name a file by its path below the root, ` +
+      'and the root by --root or --config',
+  )
 }
 
 /** Returns the ranking as text. */

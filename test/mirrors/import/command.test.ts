@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { mirroredBy, PROGRAM } from '../../support/command.js'
+import { leaveServerFiles, mirroredBy, PROGRAM, withOwnCache } from '../../support/command.js'
 import { temporaryFolder, writeFiles } from '../../support/folder.js'
 
 const scope = { after: (hook?: unknown) => after(hook as () => void) }
+withOwnCache(scope)
 const folder = temporaryFolder(scope)
 const GOOD = 'de https://fra1.mirror.example/repo/ ops@mirror.example\n'
 const GOOD_FILE = `# Imported from good.txt (mirmon) by mirrored-by: 1 mirror, 0 entries left out.
@@ -122,9 +123,22 @@ test('--output writes a new file, and --force replaces one', async () => {
 })
 
 test('what is written serves as a mirrors file', async () => {
-  writeFileSync(join(folder, 'ranked.yaml'), GOOD_FILE)
+  writeFiles(folder, { 'ranked.yaml': GOOD_FILE, 'root/a': 'a', 'config.yaml': 'presence: false\n' })
+  await leaveServerFiles(join(folder, 'root'))
   const { status, stdout } = await mirroredBy(
-    ['rank', 'a', '--ip', '192.0.2.1', '--mirrors', 'ranked.yaml', '--json'],
+    [
+      'rank',
+      'a',
+      '--ip',
+      '192.0.2.1',
+      '--root',
+      'root',
+      '--config',
+      'config.yaml',
+      '--mirrors',
+      'ranked.yaml',
+      '--json',
+    ],
     folder,
   )
   assert.equal(status, 0)
