@@ -210,8 +210,8 @@ export interface OriginOptions {
    */
   maxHeaderBytes?: Size | undefined
   /**
-   * Addresses and subnets of proxies whose X-Forwarded-* the `node` adapter and `serve` trust.
-   * Default: none.
+   * Addresses and subnets of proxies whose `X-Forwarded-*` and `Forwarded` are believed.
+   * `loopback` includes Unix sockets, which `unix` names alone. Default: none.
    */
   trustProxy?: readonly string[] | undefined
 }
@@ -377,8 +377,8 @@ const traceSchema = mapping(
   },
   'must be the path of a file, or an object with a path',
 )
-/** Names of address ranges in `proxy-addr`. */
-const PROXY_NAMES = ['loopback', 'linklocal', 'uniquelocal']
+/** `unix`, and names of address ranges in `proxy-addr`. `loopback` includes `unix`. */
+const PROXY_NAMES = ['loopback', 'unix', 'linklocal', 'uniquelocal']
 const proxySchema = v.pipe(
   v.string('must be an address or a subnet'),
   v.check(

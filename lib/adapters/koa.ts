@@ -13,10 +13,9 @@ import type {
   RedirectPlan,
   RejectPlan,
 } from '../request/plan.js'
-import type { RequestView } from '../request/view.js'
+import { addressOf, ClientRequest, type Trust, trustIn } from './client-request.js'
 import { openFile } from './file.js'
 import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
-import { NodeRequestView } from './request.js'
 import { decorateWhenSent, keepWhileSame, readableOf, responseViewOf, setFields } from './response.js'
 
 export { sameBytes } from './koa-body.js'
@@ -26,11 +25,13 @@ type Next = () => Promise<unknown>
 /**
  * Returns Koa middleware. Mount it above the middleware that sends the files (`koa-static`,
  * `koa-send`, …), at the root or by `koa-mount`. The address of the client is `ctx.ip`. Set
- * `app.proxy` only if a proxy of yours sets X-Forwarded-For.
+ * `app.proxy` only if a proxy of yours sets `X-Forwarded-*` or `Forwarded`: then they are believed
+ * from every peer. The origin's `trustProxy` names the proxies instead.
  */
 export function mirroredBy(origin: Origin): Middleware {
+  const trust = trustIn(origin.options.trustProxy)
   return (ctx, next) => {
-    const view = new KoaRequestView(ctx)
+    const view = new KoaRequest(ctx, ctx.app.proxy ? trustAll : trust)
     const plan = origin.plan(view)
     return plan instanceof Promise
       ? plan.then((planned) => apply(origin, planned, view, ctx, next))
@@ -68,40 +69,32 @@ export function routes(origin: Origin): Router {
   return router
 }
 
-class KoaRequestView extends NodeRequestView {
+/** With `app.proxy`, Koa believes every peer. */
+const trustAll: Trust = () => true
+
+class KoaRequest extends ClientRequest {
   readonly #ctx: Context
 
-  constructor(ctx: Context) {
-    super(ctx.req)
+  constructor(ctx: Context, trust: Trust | undefined) {
+    super(ctx.req, trust)
     this.#ctx = ctx
   }
 
-  // Bypasses delegates of `ctx` that only pass on a value: each costs a tenth of a plan.
-  get target(): string {
-    return this.request.url ?? '/'
+  protected override get originalTarget(): string {
+    const original = super.originalTarget
+    // `koa-mount` keeps the whole target here. Koa itself may be mounted below a path.
+    return original === this.target ? this.#ctx.originalUrl : original
   }
 
-  /** Prefix of the path that `koa-mount` has removed. */
-  get mount(): string {
-    const { originalUrl } = this.#ctx
-    const { target } = this
-    return originalUrl.endsWith(target) ? originalUrl.slice(0, originalUrl.length - target.length) : ''
-  }
-
-  get host(): string | undefined {
-    return this.#ctx.app.proxy ? this.#ctx.host : this.#ctx.req.headers.host
-  }
-
-  get address(): string {
-    return this.#ctx.ip
-  }
-
-  get secure(): boolean {
-    return this.#ctx.secure
+  /** The application may have set `ctx.ip`, which precedes the fields of proxies. */
+  override get address(): string {
+    const { ip } = this.#ctx
+    const isOfPeer = ip === (this.request.socket.remoteAddress ?? '')
+    return isOfPeer ? super.address : addressOf(ip)
   }
 }
 
-function apply(origin: Origin, plan: Plan, view: RequestView, ctx: Context, next: Next): Promise<unknown> {
+function apply(origin: Origin, plan: Plan, view: ClientRequest, ctx: Context, next: Next): Promise<unknown> {
   switch (plan.kind) {
     case 'pass':
       return next()
@@ -122,7 +115,7 @@ const DONE = Promise.resolve()
 async function decorate(
   origin: Origin,
   plan: DecoratePlan,
-  view: RequestView,
+  view: ClientRequest,
   ctx: Context,
   next: Next,
 ): Promise<void> {
@@ -143,7 +136,7 @@ async function decorate(
 async function sendFile(
   origin: Origin,
   plan: FilePlan,
-  view: RequestView,
+  view: ClientRequest,
   ctx: Context,
   next: Next,
 ): Promise<unknown> {

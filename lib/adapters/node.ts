@@ -1,68 +1,38 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { TLSSocket } from 'node:tls'
-import proxyAddr from 'proxy-addr'
 import { systemCode } from '../errors.js'
 import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
 import type { DocumentBody, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
+import { ClientRequest, trustIn } from './client-request.js'
 import { openFile } from './file.js'
-import { NodeRequestView } from './request.js'
 import { decorateWhenSent, keepWhileSame, readableOf, setFields, writeHead } from './response.js'
 
+/** Passes a request on to the next layer of Express or connect. */
+export type Next = (error?: unknown) => void
+
+/** Listener of `node:http` and `node:http2`, and middleware of Express and connect. */
+export type Listener = (request: IncomingMessage, response: ServerResponse, next?: Next) => void
+
 /**
- * Returns a listener for `http.createServer`. The address of the client comes from `proxy-addr`
- * with the origin's `trustProxy`.
+ * Returns a listener for `http.createServer`, which is also middleware for Express and connect:
+ * `app.use(mirroredBy(origin))`. The origin's `trustProxy` names the proxies whose `X-Forwarded-*`
+ * and `Forwarded` are believed.
  *
  * @param handler handles requests that are passed on, and sends files unless the option `serve` is
- * on. Default: sends a 404
+ * on. Default: `next` of Express or connect; without one, sends a 404
  */
-export function mirroredBy(origin: Origin, handler: RequestListener = notFound): RequestListener {
-  const trust = proxyAddr.compile([...origin.options.trustProxy])
-  return (request, response) => {
-    const view = new PlainRequestView(request, trust)
+export function mirroredBy(origin: Origin, handler?: RequestListener): Listener {
+  const trust = trustIn(origin.options.trustProxy)
+  return (request, response, next) => {
+    const view = new ClientRequest(request, trust)
     const plan = origin.plan(view)
+    const pass = handler ?? (typeof next === 'function' ? () => next() : notFound)
     if (plan instanceof Promise)
-      void plan.then((planned) => apply(origin, planned, view, request, response, handler))
-    else apply(origin, plan, view, request, response, handler)
-  }
-}
-
-type Trust = (address: string, hop: number) => boolean
-
-class PlainRequestView extends NodeRequestView {
-  readonly #trust: Trust
-
-  constructor(request: IncomingMessage, trust: Trust) {
-    super(request)
-    this.#trust = trust
-  }
-
-  get target(): string {
-    return this.request.url ?? '/'
-  }
-
-  get mount(): string {
-    return ''
-  }
-
-  get host(): string | undefined {
-    return this.request.headers.host
-  }
-
-  get address(): string {
-    return proxyAddr(this.request, this.#trust)
-  }
-
-  get secure(): boolean {
-    const { socket, headers } = this.request
-    const forwarded = headers['x-forwarded-proto']
-    if (typeof forwarded !== 'string' || socket.remoteAddress === undefined)
-      return socket instanceof TLSSocket
-    if (!this.#trust(socket.remoteAddress, 0)) return socket instanceof TLSSocket
-    return forwarded.split(',')[0]?.trim() === 'https'
+      void plan.then((planned) => apply(origin, planned, view, request, response, pass))
+    else apply(origin, plan, view, request, response, pass)
   }
 }
 

@@ -29,8 +29,11 @@ export interface RepresentationLink {
 
 /** Link ends kept for one file, about 100 bytes each: enough for 5 priorities in 50 countries. */
 const MAX_ENDS = 250
-/** Base URLs of this server for which links are kept: one for each host name in use. */
-const MAX_BASES = 8
+/**
+ * Bytes of links to documents that are kept for one file, for the host names in use. Strangers
+ * choose these names, so their number alone would not bound the memory.
+ */
+const MAX_DESCRIBED_BY_BYTES = 4096
 /** Link starts kept: one for each URL of a mirror. */
 const MAX_STARTS = 10_000
 
@@ -48,6 +51,7 @@ export class LinkCache {
   readonly #representations: readonly RepresentationLink[]
   /** By base URL. */
   readonly #describedBy = new Map<string, readonly Field[]>()
+  #describedByBytes = 0
   /**
    * Ends by evidence, country and priority. For `assumed` mirrors, only ends whose depth is the
    * whole path.
@@ -78,10 +82,24 @@ export class LinkCache {
   describedBy(base: string): readonly Field[] {
     const cached = this.#describedBy.get(base)
     if (cached !== undefined) return cached
-    const links = this.#representations.map(({ urlPath, type }) => describedbyLink(base + urlPath, type))
-    if (this.#describedBy.size >= MAX_BASES) this.#describedBy.clear()
-    this.#describedBy.set(base, links)
+    const links = this.#representations.map(({ urlPath, type }): Field => {
+      const [name, value] = describedbyLink(base + urlPath, type)
+      // Flat: a joined string would keep the whole text that the base was cut from.
+      return [name, flat(value)]
+    })
+    this.#keepDescribedBy(flat(base), links)
     return links
+  }
+
+  #keepDescribedBy(base: string, links: readonly Field[]): void {
+    const bytes = links.reduce((sum, [, value]) => sum + value.length, base.length)
+    if (bytes > MAX_DESCRIBED_BY_BYTES) return
+    if (this.#describedByBytes + bytes > MAX_DESCRIBED_BY_BYTES) {
+      this.#describedBy.clear()
+      this.#describedByBytes = 0
+    }
+    this.#describedBy.set(base, links)
+    this.#describedByBytes += bytes
   }
 
   /**

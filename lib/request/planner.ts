@@ -73,8 +73,14 @@ const CORS: readonly Field[] = [
   ['Access-Control-Allow-Origin', '*'],
   ['Access-Control-Expose-Headers', 'Link, Digest, Repr-Digest, X-Mirrored-By, X-MD5, ETag'],
 ]
-/** A host that a URL can hold. Any other value of the Host field is not sent back. */
-const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
+/**
+ * A host that a URL can hold, at most as long as names in DNS (RFC 1035 §2.3.4). Any other value of
+ * the Host field is not sent back.
+ */
+const HOST = /^(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
+/** A path that a URL can hold. */
+const MOUNT = /^(?:\/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*$/
+const MAX_MOUNT_BYTES = 1024
 
 /** Turns requests into plans. Opens no file and no socket, and never waits for a mirror. */
 export class Planner {
@@ -312,8 +318,8 @@ export class Planner {
     const { host, secure, mount } = view
     const last = this.#lastBase
     if (host === last.host && secure === last.secure && mount === last.mount) return last.url
-    const url =
-      host === undefined || !HOST.test(host) ? undefined : `${secure ? 'https' : 'http'}://${host}${mount}/`
+    if (host === undefined || !HOST.test(host) || !isMount(mount)) return undefined
+    const url = `${secure ? 'https' : 'http'}://${host}${mount}/`
     this.#lastBase = { host, secure, mount, url }
     return url
   }
@@ -343,6 +349,10 @@ function documentPlan(
     ...CORS,
   ]
   return { kind: 'document', status: 200, fields, body }
+}
+
+function isMount(mount: string): boolean {
+  return mount.length <= MAX_MOUNT_BYTES && MOUNT.test(mount)
 }
 
 /** Returns undefined for a stream. */

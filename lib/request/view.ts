@@ -5,11 +5,11 @@ export interface RequestView {
   readonly target: string
   /** Returns a field by its lower-case name. Several lines are joined by `, `. */
   header(name: string): string | undefined
-  /** Address of the client as the framework gives it. Empty if unknown. */
+  /** Address of the client, without port and brackets. Empty if unknown. */
   readonly address: string
   /** Whether the client uses https. */
   readonly secure: boolean
-  /** Value of the Host field. */
+  /** Host that the client named, with its port. Undefined if it named no host, or several. */
   readonly host: string | undefined
   /** Path below which the repository is mounted, without a `/` at its end. */
   readonly mount: string

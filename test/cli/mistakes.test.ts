@@ -251,7 +251,7 @@ const MISTAKES: readonly Mistake[] = [
     what: 'a proxy that is no address',
     args: ['serve', root, '--port', '0', '--trust-proxy', 'proxy'],
     status: 2,
-    says: /trustProxy\[0\]: "proxy" is no address, no subnet, and none of loopback, linklocal, uniquelocal$/,
+    says: /trustProxy\[0\]: "proxy" is no address, no subnet, and none of loopback, unix, linklocal, uniquelocal$/,
   },
   {
     what: 'a client address that is none',

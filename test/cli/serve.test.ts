@@ -81,13 +81,35 @@ describe('a server', { concurrency: 4 }, () => {
     const answer = await rawRequest(server.port, 'GET', '/a.txt')
     assert.equal(answer.status, 200)
     assert.equal(answer.body.toString(), 'content')
-    // On a loopback address, absolute URLs use the address of the server.
     assert.deepEqual(values(answer, 'Link'), [
-      `<${server.url}/a.txt.meta4>; rel=describedby; type="application/metalink4+xml"`,
+      '<http://origin.example/a.txt.meta4>; rel=describedby; type="application/metalink4+xml"',
       '<https://a.example/repo/a.txt>; rel=duplicate; pri=1; depth=1',
     ])
+    // wget2 sends no port in Host.
+    for (const host of ['127.0.0.1', `127.0.0.1:${server.port}`]) {
+      const local = await rawRequest(server.port, 'HEAD', '/a.txt', { Host: host })
+      assert.match(values(local, 'Link')[0] ?? '', new RegExp(`^<${server.url}/a\\.txt\\.meta4>`))
+    }
     assert.equal((await rawRequest(server.port, 'GET', '/nowhere')).status, 404)
   })
+
+  for (const [proxy, fields] of [
+    ['X-Forwarded-*', { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'dl.example.org' }],
+    ['Forwarded', { Forwarded: 'for=8.8.8.8;proto=https;host=dl.example.org' }],
+  ] as const) {
+    test(`behind a proxy that ends TLS and sends ${proxy}, URLs are those of the proxy`, async (context) => {
+      const folder = repository(context)
+      const args = [join(folder, 'root'), '--mirrors', join(folder, 'mirrors.yaml')]
+      const trusting = await serving(context, [...args, '--trust-proxy', 'loopback'])
+      const link = values(await rawRequest(trusting.port, 'HEAD', '/a.txt', fields), 'Link')[0] ?? ''
+      assert.match(link, /^<https:\/\/dl\.example\.org\/a\.txt\.meta4>/)
+      const document = await rawRequest(trusting.port, 'GET', '/a.txt.meta4', fields)
+      assert.match(document.body.toString(), />https:\/\/dl\.example\.org\/a\.txt<\/url>/)
+      const wary = await serving(context, args)
+      const ignored = values(await rawRequest(wary.port, 'HEAD', '/a.txt', fields), 'Link')[0] ?? ''
+      assert.match(ignored, /^<http:\/\/origin\.example\/a\.txt\.meta4>/)
+    })
+  }
 
   test('flags stand above the configuration, and paths in that are relative to its folder', async (context) => {
     const folder = repository(context)

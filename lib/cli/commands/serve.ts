@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import Koa from 'koa'
-import proxyAddr from 'proxy-addr'
 import * as v from 'valibot'
 import { mirroredBy, routes } from '../../adapters/koa.js'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
@@ -47,7 +46,7 @@ export function addServeCommand(program: Command, { output, terminal }: CommandC
     )
     .addOption(STORE)
     .option('--base-url <url>', "URL of the repository's root on this server")
-    .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-For is trusted')
+    .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-* and Forwarded are believed')
     .addOption(CONFIG)
     .action(async (root: string | undefined, flags: CommonFlags) => {
       const { port = 8080, host = '127.0.0.1', ...options } = mergeFlags(root, flags)
@@ -65,13 +64,12 @@ function parsePort(text: string): number {
 /** @throws MirroredByError ERR_LISTEN, and the errors of `createOrigin` */
 async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<Stop> {
   requireStore(originOptions, output)
-  // Listen first: on a loopback address, the port is part of the URLs in responses.
+  // Listen first: a port that is taken is reported at once.
   const server = createServer()
   const url = await listen(server, port, host)
   let origin: Origin
   try {
-    const baseUrl = originOptions.baseUrl ?? (isLoopback(host) ? url : undefined)
-    origin = await createOrigin({ ...originOptions, baseUrl, serve: true })
+    origin = await createOrigin({ ...originOptions, serve: true })
   } catch (error) {
     server.close()
     throw error
@@ -87,13 +85,8 @@ async function serve({ port, host, ...originOptions }: ServeOptions, output: Out
 
 function application(origin: Origin): Koa {
   const app = new Koa()
-  const trust = proxyAddr.compile([...origin.options.trustProxy])
   app.on('error', (error: unknown) => {
     if (!ABORT_CODES.includes(systemCode(error) ?? '')) origin.warn(error)
-  })
-  app.use((ctx, next) => {
-    ctx.request.ip = proxyAddr(ctx.req, trust)
-    return next()
   })
   app.use(mirroredBy(origin))
   app.use(routes(origin).routes())
@@ -119,10 +112,6 @@ async function listen(server: Server, port: number, host: string): Promise<strin
   const address = server.address()
   const bound = typeof address === 'object' && address !== null ? address.port : port
   return `http://${host.includes(':') ? `[${host}]` : host}:${bound}/`
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
 async function stop(server: Server, origin: Origin): Promise<void> {
