@@ -24,7 +24,7 @@ export interface ChallengeSettings {
 export interface ChallengerDependencies {
   readonly clock: Clock
   readonly random: Random
-  readonly index: Pick<Store, 'get' | 'sample' | 'pieces' | 'folders'>
+  readonly index: Pick<Store, 'get' | 'sample' | 'pieces'>
   readonly dispatcher: () => Promise<Dispatcher>
   /** Whether redirects may lead to private addresses. */
   readonly allowsPrivate: boolean
@@ -59,9 +59,9 @@ interface Challenge extends Piece {
 }
 
 /**
- * Fetches random pieces of random files from mirrors, within a rate, and compares them with our
- * digests. A file is corrupt if a piece differs, or was incomplete twice. Corrupt files are fetched
- * again at an interval, until they are repaired.
+ * Fetches random pieces of files from mirrors, every file in its turn, within a rate, and compares
+ * them with our digests. A file is corrupt if a piece differs, or was incomplete twice. Corrupt
+ * files are fetched again at an interval, until they are repaired.
  */
 export class Challenger {
   readonly #dependencies: ChallengerDependencies
@@ -86,6 +86,7 @@ export class Challenger {
     this.#picker = new PiecePicker(recheckInterval, {
       ...dependencies,
       confirmations: this.#confirmations,
+      signal: this.#controller.signal,
       outdated: (mirror, number) => this.#recovered(mirror, number),
     })
   }

@@ -1,9 +1,9 @@
 import type { Clock } from '../../clock.js'
 import type { IndexedFile, Mirror, Random } from '../../model.js'
-import { joinPath } from '../../paths.js'
 import type { SampledFile, Store } from '../../store/store.js'
 import type { Confirmations } from './confirmations.js'
 import { choosePiece } from './file/challenge.js'
+import { FileSampler } from './file-sampler.js'
 import type { MirrorFiles } from './files.js'
 
 /** The part of a checked mirror that challenges use. */
@@ -24,10 +24,12 @@ export interface Piece {
 export interface PiecePickerDependencies {
   readonly clock: Pick<Clock, 'steady'>
   readonly random: Random
-  readonly index: Pick<Store, 'get' | 'sample' | 'folders'>
+  readonly index: Pick<Store, 'get' | 'sample'>
   /** Returns the mirrors that can be reached at the moment. */
   readonly mirrors: () => readonly ChallengedMirror[]
   readonly confirmations: Confirmations
+  /** Ends a choice early. */
+  readonly signal: AbortSignal
   /** Called for a corrupt copy whose file has changed here, so that it no longer matters. */
   readonly outdated: (mirror: string, number: number) => void
 }
@@ -40,11 +42,6 @@ interface Suspect {
 }
 
 const MAX_SUSPECTS = 100
-/** Folders from which one random file is chosen, and the number of files that are read of each. */
-const FOLDERS_PER_CHOICE = 8
-/** Attempts to find a file that the mirror holds. */
-const MAX_TRIES = 5
-const FOLDERS_CACHE_MS = 600_000
 
 /** Chooses which piece of which file is fetched next, and from which mirror. */
 export class PiecePicker {
@@ -55,14 +52,13 @@ export class PiecePicker {
   readonly #lastFetched = new Map<string, number>()
   /** Ids of mirrors that have not had their turn in this round. */
   #round: string[] = []
-  #folders: readonly string[] = []
-  /** When `#folders` was read, by the steady clock. */
-  #foldersReadAt = 0
+  readonly #sampler: FileSampler
 
   /** @param recheckInterval milliseconds after which a corrupt file is fetched again */
   constructor(recheckInterval: number, dependencies: PiecePickerDependencies) {
     this.#recheckInterval = recheckInterval
     this.#dependencies = dependencies
+    this.#sampler = new FileSampler(dependencies)
   }
 
   /** Puts a file of a mirror before random ones. */
@@ -139,44 +135,13 @@ export class PiecePicker {
     return challenged && this.#randomOf(challenged)
   }
 
-  /** Returns a random piece of a random file that the mirror holds. */
+  /** Returns a random piece of a drawn file that the mirror holds. */
   async #randomOf(challenged: ChallengedMirror): Promise<Piece | undefined> {
-    const { index, random } = this.#dependencies
-    const folders = await this.#allFolders()
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const samples = await Promise.all(
-        Array.from({ length: FOLDERS_PER_CHOICE }, () =>
-          this.#sample(folders[Math.floor(random() * folders.length)] ?? ''),
-        ),
-      )
-      const held = samples
-        .flat()
-        .filter(({ path, number }) => challenged.carries(path) && challenged.files.stateOf(number) === 'held')
-      const chosen = held[Math.floor(random() * held.length)]
-      const file = chosen && (await index.get(chosen.path))
-      if (file !== undefined) return this.#pieceOf(challenged, file)
-    }
-    return undefined
-  }
-
-  /**
-   * Folders of the index, cached for 10 minutes: listing all of them is slow on large repositories.
-   */
-  async #allFolders(): Promise<readonly string[]> {
-    const now = this.#dependencies.clock.steady()
-    if (this.#folders.length === 0 || now - this.#foldersReadAt > FOLDERS_CACHE_MS) {
-      this.#folders = await this.#dependencies.index.folders('')
-      this.#foldersReadAt = now
-    }
-    return this.#folders
-  }
-
-  /** Returns some files of a folder, from a random name on. */
-  async #sample(folder: string): Promise<readonly SampledFile[]> {
-    const { index, random } = this.#dependencies
-    const letter = String.fromCharCode(32 + Math.floor(random() * 95))
-    const files = await index.sample(joinPath(folder, letter), FOLDERS_PER_CHOICE)
-    return files.length > 0 ? files : index.sample(joinPath(folder, ''), FOLDERS_PER_CHOICE)
+    const { mirror, files, carries } = challenged
+    const isHeld = ({ path, number }: SampledFile) => carries(path) && files.stateOf(number) === 'held'
+    const drawn = await this.#sampler.next(mirror.id, isHeld)
+    const file = drawn && (await this.#dependencies.index.get(drawn.path))
+    return file && this.#pieceOf(challenged, file)
   }
 
   /** Returns a random piece of a file, if the mirror is known to hold the file. */

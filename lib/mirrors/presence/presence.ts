@@ -53,7 +53,7 @@ export interface Presence {
 
 export interface PresenceDependencies {
   readonly states: MirrorStateStore
-  readonly index: Pick<Store, 'get' | 'sample' | 'pieces' | 'folders'>
+  readonly index: Pick<Store, 'get' | 'sample' | 'pieces'>
   readonly registry: Pick<Registry, 'snapshot' | 'setInventories'>
   readonly includes: PathFilter
   /** Globs from which `includes` is made. */

@@ -316,6 +316,28 @@ describe('pieces of mirrors', { concurrency: true }, () => {
     assert.equal(corrupt.length, 1)
   })
 
+  test('that differ are found in any file, whatever the names', async (t) => {
+    const names = Array.from({ length: 120 }, (_, index) => `pkg-${String(index).padStart(3, '0')}.rpm`)
+    const wrong = ['pool/pkg-077.rpm', 'f39']
+    const alike = [
+      ...names.map((name) => `pool/${name}`),
+      ...Array.from({ length: 40 }, (_, index) => `f${index}`),
+    ]
+    for (const path of wrong) {
+      const { copies, options } = await mirrorRepository(
+        t,
+        Object.fromEntries(alike.map((one) => [one, one])),
+      )
+      copyAt(copies, 1).mirror.fault = { kind: 'wrong bytes', path }
+      const { origin } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
+      const corrupt: CorruptFile[] = []
+      origin.on('corrupt', (one) => corrupt.push(one))
+      await untilSurveyed(origin)
+      await until(`${path} is found`, () => corrupt.length > 0)
+      assert.deepEqual([corrupt[0]?.mirror, corrupt[0]?.path], ['m1', path])
+    }
+  })
+
   test('that are not sent whole, twice in a row, take it out for each such file', async (t) => {
     const { copies, options } = await mirrorRepository(t, { ...FILES, 'big.bin': BIG, 'other.bin': BIG })
     const { origin, port } = await openOrigin(t, { ...options, presence: SELDOM, challenge: CHALLENGE })
