@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'ERR_SCAN',
   'ERR_WATCH',
   'ERR_HASH',
+  'ERR_OPEN',
   'ERR_PLAN',
   'ERR_LISTEN',
   'ERR_CLOSED',

@@ -1,4 +1,6 @@
 import { type BigIntStats, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { errorMessage, systemCode } from './errors.js'
 import { ALGORITHMS, type Algorithm, type Digests, type HashedFile, type Identity } from './model.js'
 
 /** Returns the identity of a file from its `stat` result. */
@@ -22,6 +24,20 @@ export function identityAt(absolute: string): Identity | undefined {
     return stats?.isFile() ? identityOf(stats) : undefined
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Returns a text that changes with the content of a file, and with the file that a path leads to;
+ * the error if the file cannot be read. Never rejects.
+ */
+export async function fileState(path: string): Promise<string> {
+  try {
+    const stats = await stat(path, { bigint: true })
+    const { size, mtimeNs, ctimeNs, inode } = identityOf(stats)
+    return [stats.dev, size, mtimeNs, ctimeNs, inode].join()
+  } catch (error) {
+    return systemCode(error) ?? errorMessage(error)
   }
 }
 

@@ -4,7 +4,7 @@ import { urlPath } from './fields/url.js'
 import { openLocator } from './geo/locator.js'
 import type { Indexed } from './indexing/first-pass.js'
 import type { Progress } from './indexing/indexer.js'
-import { changedOnDisk, realRoot } from './indexing/repository/on-disk.js'
+import { changedOnDisk, checkRoot } from './indexing/repository/on-disk.js'
 import type { MirrorHealth } from './mirrors/health/summary.js'
 import type { MirrorPresence } from './mirrors/presence/report.js'
 import { explain, type Ranking } from './mirrors/ranking/rank.js'
@@ -24,7 +24,10 @@ export interface MirrorReport extends Mirror {
 
 /** A repository, its index and its mirrors. Made by `createOrigin`, and mounted by adapters. */
 export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
-  /** The real path of the repository. */
+  /**
+   * The absolute path of the repository, as configured. Its symbolic links are followed at each
+   * use, so it may lead to another folder later.
+   */
   readonly root: string
   readonly options: CheckedOptions
   /** Settles when the first pass is complete, or is given up because of `close`. Never rejects. */
@@ -74,7 +77,7 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
  */
 export async function createOrigin(options: OriginOptions): Promise<Origin> {
   const checked = checkOptions(options)
-  const root = realRoot(checked.root)
+  const root = checkRoot(checked.root)
   const locator = await openLocator(checked)
   return new OriginFacade(root, checked, await wire(root, checked, locator))
 }

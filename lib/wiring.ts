@@ -60,7 +60,7 @@ interface Duty {
  * are built later goes through `Listeners`. Nothing is read, probed or surveyed until the leader
  * is started.
  *
- * @param root the real path of the repository
+ * @param root the absolute path of the repository, whose links are followed at each use
  * @throws the error of the part that cannot be built, after all parts built before it are closed
  */
 export async function wire(root: string, options: CheckedOptions, locator: Locator): Promise<OriginParts> {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { type BigIntStats, constants, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import mime from 'mime-types'
-import { systemCode } from '../errors.js'
+import { errorMessage, MirroredByError, systemCode } from '../errors.js'
 import { etagOf } from '../fields/etag.js'
 import { identityOf, sameIdentity } from '../identity.js'
 import { isInside } from '../indexing/repository/walk.js'
@@ -32,22 +32,41 @@ export interface OpenedFile {
 /** System error codes that mean: no file to send at the path. The request is then passed on. */
 const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENAMETOOLONG'])
 
+/** Returns whether an error of the system says that a path has no file, now and later. */
+export function meansNoFile(error: unknown): boolean {
+  return NO_FILE.has(systemCode(error) ?? '')
+}
+
 /**
  * Opens the file of a plan and makes the response. One descriptor decides the fields and gives the
  * bytes, so a file that is replaced meanwhile is never sent with the digests of its successor.
  *
- * @returns undefined if there is no such file below the root
+ * @returns undefined if there is no such file below the root; a 503 if the file cannot be read at
+ * the moment
  */
 export async function openFile(
   origin: Origin,
   plan: FilePlan,
   request: RequestView,
 ): Promise<OpenedFile | undefined> {
-  const handle = await openInside(origin.root, plan.path)
-  if (handle === undefined) return undefined
+  try {
+    return await openPlanned(origin, plan, request)
+  } catch (error) {
+    origin.warn(openError(plan.path, error))
+    return unavailable()
+  }
+}
+
+async function openPlanned(
+  origin: Origin,
+  plan: FilePlan,
+  request: RequestView,
+): Promise<OpenedFile | undefined> {
+  const opened = await openInside(origin.root, plan.path)
+  if (opened === undefined) return undefined
+  const { handle, stats } = opened
   let isKept = false
   try {
-    const stats = await handle.stat({ bigint: true })
     if (!stats.isFile()) return undefined
     const identity = identityOf(stats)
     const indexed =
@@ -80,20 +99,102 @@ export async function openFile(
  */
 const UNCODED_FIELDS = new Set(['ETag', 'Accept-Ranges'])
 
+interface OpenHandle {
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+}
+
+/** Number of times that a path is opened, if its folders are swapped meanwhile. */
+const MAX_OPENS = 10
+
 /**
  * Opens a path of the repository. Returns undefined for a path outside of the repository, by links
- * too.
+ * too. Resolves the root each time, because its links may be pointed elsewhere.
+ *
+ * @throws the system's error if the file may be there, but cannot be opened at the moment
  */
-async function openInside(root: string, path: string): Promise<FileHandle | undefined> {
+async function openInside(root: string, path: string): Promise<OpenHandle | undefined> {
   try {
-    const real = await realpath(join(root, path))
-    if (!isInside(root, real)) return undefined
-    // O_NOFOLLOW: links are resolved, so a link that appears now is not followed. O_NONBLOCK: a
-    // FIFO would wait for its writer.
-    return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    for (let opens = 0; opens < MAX_OPENS; opens += 1) {
+      const real = await realpath(join(root, path))
+      if (!isInside(realpathSync.native(root), real)) return undefined
+      const opened = await openReal(root, real)
+      if (opened !== undefined) return opened
+    }
   } catch (error) {
-    if (NO_FILE.has(systemCode(error) ?? '')) return undefined
+    if (meansNoFile(error)) return undefined
     throw error
+  }
+  throw new Error(`its folders were swapped ${MAX_OPENS} times while it was opened`)
+}
+
+/** Opens a real path. Returns undefined if a folder was swapped, so that another file was opened. */
+async function openReal(root: string, real: string): Promise<OpenHandle | undefined> {
+  // O_NOFOLLOW: links are resolved, so a link that appears now is not followed. O_NONBLOCK: a FIFO
+  // would wait for its writer.
+  const handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  let isKept = false
+  try {
+    const stats = await handle.stat({ bigint: true })
+    if (!isOpenedInside(root, real, handle, stats)) return undefined
+    isKept = true
+    return { handle, stats }
+  } finally {
+    if (!isKept) await handle.close()
+  }
+}
+
+/**
+ * Returns whether an open file lies below the root. `O_NOFOLLOW` concerns the last name only: a
+ * parent folder may have become a link since the path was resolved.
+ */
+function isOpenedInside(root: string, real: string, { fd }: FileHandle, stats: BigIntStats): boolean {
+  const openedPath = pathOf(fd)
+  if (openedPath !== undefined) return isInside(realpathSync.native(root), openedPath)
+  const present = statSync(real, { bigint: true, throwIfNoEntry: false })
+  return (
+    present?.dev === stats.dev &&
+    present.ino === stats.ino &&
+    isInside(realpathSync.native(root), realpathSync.native(real))
+  )
+}
+
+/** Returns the path that a descriptor was opened at, which only Linux tells. */
+function pathOf(descriptor: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the warning for a file that cannot be sent at the moment. */
+function openError(path: string, error: unknown): MirroredByError {
+  const isLimit = systemCode(error) === 'EMFILE' || systemCode(error) === 'ENFILE'
+  const remedy = isLimit
+    ? 'raise the limit of open files (`ulimit -n`, `LimitNOFILE=` of systemd)'
+    : 'see that the disk of the repository can be read'
+  // Without the path where every file is concerned: each path would be a warning of its own.
+  const what = isLimit
+    ? `files: ${systemCode(error)}, too many are open`
+    : `${JSON.stringify(path)}: ${errorMessage(error)}`
+  return new MirroredByError('ERR_OPEN', `cannot open ${what}; requests get 503 meanwhile: ${remedy}`, error)
+}
+
+const UNAVAILABLE = 'the file cannot be read at the moment: try again in a moment\n'
+
+/** Returns a 503. A 404 would say that the file is gone, and clients and caches would believe it. */
+function unavailable(): OpenedFile {
+  const fields: readonly Field[] = [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Content-Length', String(UNAVAILABLE.length)],
+    ['Retry-After', '5'],
+  ]
+  return {
+    status: 503,
+    fields,
+    uncodedFields: [],
+    body: Readable.from([Buffer.from(UNAVAILABLE)], { objectMode: false }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MirroredByError } from '../errors.js'
-import { realRoot } from '../indexing/repository/on-disk.js'
+import { checkRoot } from '../indexing/repository/on-disk.js'
 import type { CheckedOptions } from '../options.js'
 import { retryWhileBusy } from '../store/database.js'
 import { defaultStatesFile, defaultStoreFile } from '../store/location.js'
@@ -21,7 +21,7 @@ import type {
  * @throws MirroredByError ERR_ROOT if the file depends on a root that does not exist
  */
 export function indexFile({ root, store }: CheckedOptions): string {
-  return typeof store === 'string' ? resolve(store) : defaultStoreFile(realRoot(root))
+  return typeof store === 'string' ? resolve(store) : defaultStoreFile(checkRoot(root))
 }
 
 /**

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { realRoot } from '../indexing/repository/on-disk.js'
+import { checkRoot } from '../indexing/repository/on-disk.js'
 import type { OriginOptions } from '../options.js'
 import { defaultStoreFile } from '../store/location.js'
 import { recoverableStore } from '../store/recoverable-store.js'
@@ -13,7 +13,7 @@ import type { Output } from './output.js'
  */
 export function requireStore({ root, store }: OriginOptions, output: Output): void {
   if (typeof store === 'object') return
-  const file = store === undefined ? defaultStoreFile(realRoot(root)) : resolve(store)
+  const file = store === undefined ? defaultStoreFile(checkRoot(root)) : resolve(store)
   const warning = (error: Error) => output.warning(error.message)
   void recoverableStore(file, { rebuilt: () => {}, warning }).close()
 }

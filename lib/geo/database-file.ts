@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { errorMessage, isNotFound, MirroredByError, systemCode } from '../errors.js'
-import { identityOf } from '../identity.js'
+import { errorMessage, isNotFound, MirroredByError } from '../errors.js'
+import { fileState } from '../identity.js'
 import { Database } from './database.js'
 
 /**
@@ -28,7 +28,7 @@ export class DatabaseFile {
   /** @throws MirroredByError ERR_GEO if the file cannot be read or is not a usable database */
   static async open(file: string): Promise<DatabaseFile> {
     const path = resolve(file)
-    const state = await stateOf(path)
+    const state = await fileState(path)
     return new DatabaseFile(path, parseDatabase(path, await read(path)), state)
   }
 
@@ -46,26 +46,16 @@ export class DatabaseFile {
    * unreadable
    */
   async poll(): Promise<boolean> {
-    const state = await stateOf(this.path)
+    const state = await fileState(this.path)
     const isQuiet = state === this.#polledState
     this.#polledState = state
     if (!isQuiet || state === this.#settledState) return false
     const bytes = await read(this.path)
     // The file changed while it was read. The next polls load it.
-    if ((await stateOf(this.path)) !== state) return false
+    if ((await fileState(this.path)) !== state) return false
     this.#settledState = state
     this.#database = parseDatabase(this.path, bytes)
     return true
-  }
-}
-
-/** Returns a text that changes with the content of a file; the error if the file is unreadable. */
-async function stateOf(path: string): Promise<string> {
-  try {
-    const { size, mtimeNs, ctimeNs, inode } = identityOf(await stat(path, { bigint: true }))
-    return [size, mtimeNs, ctimeNs, inode].join()
-  } catch (error) {
-    return systemCode(error) ?? errorMessage(error)
   }
 }
 

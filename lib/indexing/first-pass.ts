@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { identityAt, sameIdentity } from '../identity.js'
 import { type Store, storeError, type Totals } from '../store/store.js'
 import { Indexer, type IndexerOptions, type Progress } from './indexer.js'
+import { realRoot } from './repository/on-disk.js'
 import { Scanner } from './repository/scan.js'
 import type { WriterEvents } from './writer.js'
 
@@ -15,7 +16,7 @@ export interface Indexed {
   readonly seconds: number
 }
 
-export interface FirstPassOptions extends Omit<IndexerOptions, 'scanner'> {
+export interface FirstPassOptions extends Omit<IndexerOptions, 'scanner' | 'realRoot'> {
   readonly store: Store
   /** Globs that `includes` was made from. */
   readonly ignore: readonly string[]
@@ -69,9 +70,7 @@ export class FirstPass {
 
   /** Stops indexing: another process indexes. */
   follow(): void {
-    const indexer = this.#indexer
-    this.#indexer = undefined
-    if (indexer !== undefined) this.#stopping = Promise.all([this.#stopping, indexer.close()]).then(() => {})
+    this.#stop()
   }
 
   /** Notes that another process has completed its first pass. */
@@ -105,8 +104,12 @@ export class FirstPass {
     const start = performance.now()
     await this.#stopping
     if (this.#closed) return
-    const { root, ignore } = this.#options
-    const indexer = new Indexer({ ...this.#options, scanner: new Scanner({ root, ignore }) }, this.#events)
+    const root = realRoot(this.#options.root)
+    const scanner = new Scanner({ root, ignore: this.#options.ignore })
+    const indexer: Indexer = new Indexer(
+      { ...this.#options, realRoot: root, scanner },
+      { ...this.#events, moved: () => this.#restart(indexer) },
+    )
     this.#indexer = indexer
     try {
       await indexer.run()
@@ -116,6 +119,19 @@ export class FirstPass {
     if (this.#closed || this.#indexer !== indexer) return
     await this.#events.completed()
     await this.#complete(indexer.progress.hashed.files, (performance.now() - start) / 1000)
+  }
+
+  /** Replaces an indexer, because its root leads to another folder now. */
+  #restart(indexer: Indexer): void {
+    if (this.#closed || this.#indexer !== indexer) return
+    this.#stop()
+    this.#running = this.#run()
+  }
+
+  #stop(): void {
+    const indexer = this.#indexer
+    this.#indexer = undefined
+    if (indexer !== undefined) this.#stopping = Promise.all([this.#stopping, indexer.close()]).then(() => {})
   }
 
   async #complete(hashed: number, seconds: number): Promise<void> {
@@ -133,6 +149,7 @@ export class FirstPass {
   }
 
   async #touchIfChanged(indexer: Indexer, path: string): Promise<void> {
+    indexer.checkRoot()
     const stored = await this.#options.store.get(path)
     const present = identityAt(join(this.#options.root, path))
     if (stored === undefined || present === undefined || !sameIdentity(stored.identity, present))

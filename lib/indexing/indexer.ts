@@ -14,8 +14,10 @@ import { Rescans } from './rescans.js'
 import { Writer, type WriterEvents } from './writer.js'
 
 export interface IndexerOptions {
-  /** The real path of the repository. */
+  /** The absolute path of the repository, as configured. */
   readonly root: string
+  /** The real path that `root` leads to. */
+  readonly realRoot: string
   readonly store: Store
   readonly scanner: Scanner
   readonly includes: PathFilter
@@ -28,6 +30,11 @@ export interface IndexerOptions {
   readonly watch: Watch
   /** Milliseconds between two scans of what cannot be watched. */
   readonly rescan: number
+}
+
+export interface IndexerEvents extends WriterEvents {
+  /** The root leads to another folder now. A new indexer is needed for that folder. */
+  moved(): void
 }
 
 /** Progress of the index. */
@@ -61,7 +68,7 @@ const MAX_SETTLING_TIMES = 10
 /** Keeps the index equal to the files on disk: scans and watches, hashes, and stores. */
 export class Indexer {
   readonly #options: IndexerOptions
-  readonly #events: WriterEvents
+  readonly #events: IndexerEvents
   readonly #root: Root
   readonly #settler: Settler
   readonly #watcher: Watcher | undefined
@@ -74,10 +81,19 @@ export class Indexer {
   /** Resumes a scan, or `run`, that waits for the queues to get shorter. */
   #wake: (() => void) | undefined
 
-  constructor(options: IndexerOptions, events: WriterEvents) {
+  constructor(options: IndexerOptions, events: IndexerEvents) {
     this.#options = options
     this.#events = events
-    const { root, store, algorithms, workers, settle, watch, rescan } = options
+    const {
+      root: configuredRoot,
+      realRoot: root,
+      store,
+      algorithms,
+      workers,
+      settle,
+      watch,
+      rescan,
+    } = options
     this.#hasher = new Hasher({ root, algorithms }, workers, (outcomes) => this.#hashed(outcomes))
     this.#writer = new Writer(store, events)
     this.#settler = new Settler(root, settle, {
@@ -104,12 +120,13 @@ export class Indexer {
       },
       watch === false ? undefined : rescan,
     )
-    this.#root = new Root(root, {
-      missing: () => this.#warn(missingRoot(root)),
+    this.#root = new Root(configuredRoot, root, {
+      missing: () => this.#warn(missingRoot(configuredRoot)),
       restored: () => {
         this.#watcher?.removeFolder('')
         this.rescan()
       },
+      moved: () => events.moved(),
     })
   }
 
@@ -150,6 +167,11 @@ export class Indexer {
    */
   touch(path: string, renamed = false): void {
     if (!this.#closed && includesWholePath(this.#options.includes, path)) this.#settler.touch(path, renamed)
+  }
+
+  /** Checks now whether the root leads to another folder. */
+  checkRoot(): void {
+    this.#root.check()
   }
 
   /** Scans the whole repository again, because the index may have lost a part of it. */

@@ -5,9 +5,10 @@ import { basename, join } from 'node:path'
 /**
  * Returns the default index file of a repository: a file of its own for each root, in
  * `mirrored-by/` under `$STATE_DIRECTORY` (`StateDirectory=` of systemd), `$XDG_CACHE_HOME` or
- * `~/.cache`, whichever is set first.
+ * `~/.cache`, whichever is set first. A root that is a symbolic link keeps its file when the link
+ * is pointed to another folder.
  *
- * @param root the real path of the repository
+ * @param root the absolute path of the repository
  */
 export function defaultStoreFile(root: string, environment: NodeJS.ProcessEnv = process.env): string {
   // systemd separates several directories by colons.

@@ -5,17 +5,17 @@ import { changedAt, identityAt } from '../../identity.js'
 import { includesWholePath, type PathFilter } from '../../paths.js'
 
 /**
- * Returns the real path of a root.
+ * Returns the absolute path of a root. Keeps the symbolic links in it, because an operator may
+ * point them elsewhere while the server runs.
  *
  * @throws MirroredByError ERR_ROOT if it is not a folder that can be read
  */
-export function realRoot(root: string): string {
+export function checkRoot(root: string): string {
   const absolute = resolve(root)
   try {
-    const real = realpathSync(absolute)
-    if (!statSync(real).isDirectory()) throw new Error('it is not a folder')
-    accessSync(real, constants.R_OK | constants.X_OK)
-    return real
+    if (!statSync(absolute).isDirectory()) throw new Error('it is not a folder')
+    accessSync(absolute, constants.R_OK | constants.X_OK)
+    return absolute
   } catch (error) {
     const remedy = isNotFound(error)
       ? 'create it, or name the folder of your files'
@@ -25,6 +25,19 @@ export function realRoot(root: string): string {
       `cannot use ${absolute} as the root: ${errorMessage(error)}; ${remedy}`,
       error,
     )
+  }
+}
+
+/**
+ * Returns the real path that a root has now; the path itself while the root is missing.
+ *
+ * @param root absolute
+ */
+export function realRoot(root: string): string {
+  try {
+    return realpathSync.native(root)
+  } catch {
+    return root
   }
 }
 

@@ -32,7 +32,7 @@ export class TraceWriter {
   #cancel: () => void = () => {}
   #working: Promise<void> = Promise.resolve()
 
-  /** @param root the real path of the repository */
+  /** @param root the absolute path of the repository */
   constructor(
     root: string,
     settings: TraceSettings,
@@ -116,7 +116,8 @@ export class TraceWriter {
    * because a symbolic link on the way must not lead out of the root.
    */
   async #folder(names: readonly string[]): Promise<string> {
-    let folder = this.#root
+    const root = await realpath(this.#root)
+    let folder = root
     for (const name of names) {
       const next = join(folder, name)
       try {
@@ -126,8 +127,7 @@ export class TraceWriter {
         await mkdir(next, { recursive: true })
         folder = next
       }
-      if (relative(this.#root, folder).split(sep)[0] === '..')
-        throw new Error(`${next} leads out of the root`)
+      if (relative(root, folder).split(sep)[0] === '..') throw new Error(`${next} leads out of the root`)
     }
     return folder
   }

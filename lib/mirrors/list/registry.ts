@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import { type FSWatcher, watch as watchFile } from 'chokidar'
 import { type Clock, SYSTEM_CLOCK } from '../../clock.js'
 import { errorMessage, MirroredByError } from '../../errors.js'
+import { fileState } from '../../identity.js'
 import type { Mirror, Watch } from '../../model.js'
 import { validateYamlFile } from '../../validation.js'
 import type { Candidate } from '../ranking/candidate.js'
@@ -11,8 +11,11 @@ import { createSnapshot, type SelectionSettings, type Snapshot } from '../rankin
 import { Hosts, type HostsDependencies } from './hosts.js'
 import { mirrorsFileSchema } from './schema.js'
 
-/** Delay before a changed file is read: an editor may write in several steps. */
-const EDIT_DELAY_MS = 100
+/**
+ * Interval at which the file is checked for edits. An edited file is read when two checks find it
+ * unchanged, because an editor may write in several steps.
+ */
+const POLL_MS = 250
 
 /** Relative change of a weight that is worth new orders. */
 const MIN_WEIGHT_CHANGE = 0.1
@@ -45,13 +48,13 @@ export class Registry {
   #inventoryOf: (mirror: Mirror) => Inventory | undefined = () => undefined
   /** Settles after the hosts of the first list were looked up. Never rejects. */
   readonly complete: Promise<void>
-  #watcher: FSWatcher | undefined
   readonly #clock: Clock
-  #cancelReload: () => void = () => {}
+  #cancelPoll: () => void = () => {}
+  #closed = false
 
   /**
    * @param source a checked list, or the path of a mirrors file
-   * @param watch whether and how to watch the file
+   * @param watch whether to follow edits of the file
    * @param hosts looks up values that entries leave out; without it, they stay unknown
    * @throws MirroredByError ERR_MIRRORS_FILE if the file is invalid
    */
@@ -71,7 +74,7 @@ export class Registry {
     this.#hosts = hosts && new Hosts(hosts, () => this.#replace())
     this.#snapshot = this.#prepare()
     this.complete = this.#hosts?.setMirrors(this.#mirrors) ?? Promise.resolve()
-    if (file !== undefined && watch !== false) this.#watch(file, watch === 'rescan')
+    if (file !== undefined && watch !== false) this.#follow(file)
   }
 
   get snapshot(): Snapshot {
@@ -114,10 +117,10 @@ export class Registry {
     this.#snapshot = this.#prepare()
   }
 
-  async close(): Promise<void> {
-    this.#cancelReload()
+  close(): void {
+    this.#closed = true
+    this.#cancelPoll()
     this.#hosts?.close()
-    await this.#watcher?.close()
   }
 
   #prepare(): Snapshot {
@@ -148,19 +151,23 @@ export class Registry {
     this.#events.replaced(this.#snapshot)
   }
 
-  #watch(file: string, usePolling: boolean): void {
-    const onEdit = (): void => {
-      this.#cancelReload()
-      this.#cancelReload = this.#clock.after(EDIT_DELAY_MS, () => this.#reload(file))
-    }
-    this.#watcher = watchFile(file, { ignoreInitial: true, usePolling })
-      .on('all', onEdit)
-      // Read again: no event reports an edit between the first read and the start of the watch.
-      .on('ready', onEdit)
-      .on('error', (error) => {
-        const message = `cannot watch ${file}: ${errorMessage(error)}; edits take effect at the next start`
-        this.#events.warning(new MirroredByError('ERR_WATCH', message, error))
+  /**
+   * Polls the file. A watch would not report that a symbolic link on the way to the file was
+   * pointed elsewhere, or that a file system was mounted.
+   *
+   * @param polledState state of the file at the last poll
+   * @param readState state of the file when it was last read. Undefined at the start, so that the
+   * file is read again: it may have changed during the first read
+   */
+  #follow(file: string, polledState?: string, readState?: string): void {
+    this.#cancelPoll = this.#clock.after(POLL_MS, () => {
+      void fileState(file).then((state) => {
+        if (this.#closed) return
+        const isEdited = state === polledState && state !== readState
+        if (isEdited) this.#reload(file)
+        this.#follow(file, state, isEdited ? state : readState)
       })
+    })
   }
 
   #reload(file: string): void {
