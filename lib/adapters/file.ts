@@ -128,7 +128,7 @@ async function openInside(root: string, path: string): Promise<OpenHandle | unde
   throw new Error(`its folders were swapped ${MAX_OPENS} times while it was opened`)
 }
 
-/** Opens a real path. Returns undefined if a folder was swapped, so that another file was opened. */
+/** Opens a real path. Returns undefined if a folder was swapped, which may lead elsewhere. */
 async function openReal(root: string, real: string): Promise<OpenHandle | undefined> {
   // O_NOFOLLOW: links are resolved, so a link that appears now is not followed. O_NONBLOCK: a FIFO
   // would wait for its writer.
@@ -183,7 +183,7 @@ function openError(path: string, error: unknown): MirroredByError {
 
 const UNAVAILABLE = 'the file cannot be read at the moment: try again in a moment\n'
 
-/** Returns a 503. A 404 would say that the file is gone, and clients and caches would believe it. */
+/** Returns a 503. A 404 would tell clients and caches that the file is gone. */
 function unavailable(): OpenedFile {
   const fields: readonly Field[] = [
     ['Content-Type', 'text/plain; charset=utf-8'],
