@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A program that swaps the folder `sub` of a root for the link `link` and back, without a pause. */
+/** A program that swaps the folder `sub` of a root for the link `link` and back, in a loop. */
 const [root = ''] = process.argv.slice(2)
 const [folder, aside, link] = [join(root, 'sub'), join(root, 'aside'), join(root, 'link')]
 process.send?.('started')
