@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import { type Clock, SYSTEM_CLOCK } from '../clock.js'
-import { systemCode } from '../errors.js'
+import { holderName, isDead } from './holder.js'
 import type { Lease, Store } from './store.js'
 
 /** Interval at which the lease, and the version of the store, are read. */
@@ -25,8 +23,8 @@ export interface LeaderEvents {
 type Clocks = Pick<Clock, 'wall' | 'steady'>
 
 /**
- * Elects the leader among the processes that share a store. A dead leader on the same machine is
- * recognized by its process id; elsewhere, by a lease that was not renewed for `LEASE_MS`.
+ * Elects the leader among the processes that share a store. A dead leader in the same name space of
+ * processes is recognized by its number; elsewhere, by a lease that was not renewed for `LEASE_MS`.
  * Followers measure that by their steady clock. So a wall clock that is set forward does not
  * depose a leader; a wall clock that is set back does not keep a dead leader in force.
  *
@@ -38,7 +36,7 @@ export class Leader {
   readonly #store: Pick<Store, 'lease' | 'version'>
   readonly #events: LeaderEvents
   readonly #clocks: Clocks
-  readonly #holder = `${hostname()}/${process.pid}/${randomUUID()}`
+  readonly #holder = holderName()
   /** The last renewal by another process, and when it was first seen, by the steady clock. */
   #renewal: { readonly holder: string; readonly expires: number; readonly seenAt: number } | undefined
   #expires = 0
@@ -148,17 +146,5 @@ export class Leader {
     const version = await this.#store.version()
     if (version !== this.#version && this.#version !== undefined) this.#events.changed()
     this.#version = version
-  }
-}
-
-/** Returns whether a holder was a process of this machine that has ended. */
-function isDead(holder: string): boolean {
-  const [host, pid] = holder.split('/')
-  if (host !== hostname()) return false
-  try {
-    process.kill(Number(pid), 0)
-    return false
-  } catch (error) {
-    return systemCode(error) === 'ESRCH'
   }
 }
