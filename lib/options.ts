@@ -164,6 +164,11 @@ export interface OriginOptions {
    * changes. Default: true.
    */
   watch?: Watch | undefined
+  /**
+   * Receives a line for each mirror and each change of its situation: unchecked, out of reach,
+   * holding files or nothing. `console.log` will do. Default: no lines.
+   */
+  log?: ((line: string) => void) | undefined
   /** Time between two scans of folders that cannot be watched. Default: 60 s. */
   rescan?: Duration | undefined
   /** How `ETag` is computed. Default: `digest`. */
@@ -246,6 +251,7 @@ export interface CheckedOptions {
   readonly watch: Watch
   /** Milliseconds. */
   readonly rescan: number
+  readonly log?: ((line: string) => void) | undefined
   readonly etag: EtagPolicy
   readonly strategy: StrategyName | Strategy
   readonly adaptiveWeights: boolean
@@ -464,6 +470,9 @@ export const optionEntries = {
   settle: v.optional(durationSchema, 500),
   watch: v.optional(v.union([v.boolean(), v.literal('rescan')], "must be true, false or 'rescan'"), true),
   rescan: v.optional(durationFrom(100, '100 ms'), 60_000),
+  log: v.optional(
+    v.custom<(line: string) => void>((value) => typeof value === 'function', 'must be a function'),
+  ),
   etag: v.optional(oneOf(ETAG_POLICIES), 'digest'),
   strategy: v.optional(
     v.union(

@@ -62,6 +62,11 @@ export interface Origin extends EventEmitter<OriginEvents>, AsyncDisposable {
    * a response.
    */
   invalidate(path: string): void
+  /**
+   * Reads the mirrors file and the geo databases again, also with `watch: false`. Those that cannot
+   * be used cause a warning, and the previous ones stay in force.
+   */
+  reload(): Promise<void>
   /** Emits an error as a `warning`, at most once a minute for the same message. */
   warn(error: unknown): void
   /** Ends every thread, timer and watch, and closes the stores. What was hashed is kept. */
@@ -142,6 +147,12 @@ class OriginFacade extends EventEmitter<OriginEvents> implements Origin {
 
   invalidate(path: string): void {
     this.#parts.firstPass.invalidate(path)
+  }
+
+  async reload(): Promise<void> {
+    const { registry, locator } = this.#parts
+    registry.reload()
+    await locator.reload()
   }
 
   warn(error: unknown): void {

@@ -4,6 +4,7 @@ import { MirroredByError } from './errors.js'
 import { etagOf } from './fields/etag.js'
 import type { Locator } from './geo/locator.js'
 import { FirstPass } from './indexing/first-pass.js'
+import { MirrorLog, rankHint } from './mirror-log.js'
 import { Health } from './mirrors/health/health.js'
 import { undiciProbeClient } from './mirrors/health/http.js'
 import { TraceWriter } from './mirrors/health/trace-writer.js'
@@ -124,6 +125,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   const resolver = opened.add(systemResolver())
 
   const surveyRequested = new Listeners<[id: string]>()
+  const logged = new Listeners<[id?: string]>()
   const health = opened.add(
     new Health(
       options.probe,
@@ -138,8 +140,10 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
         random: Math.random,
       },
       {
-        changed: ({ mirror, at, state, reason }) =>
-          events.emit('mirror', { id: mirror, at: new Date(at), state, reason }),
+        changed: ({ mirror, at, state, reason }) => {
+          events.emit('mirror', { id: mirror, at: new Date(at), state, reason })
+          logged.call(mirror)
+        },
         probeRequested: (id) => surveyRequested.call(id),
         warning,
       },
@@ -190,6 +194,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
     surveyed.add(() => weigher.weigh())
   }
   surveyed.add((id) => events.emit('surveyed', id))
+  surveyed.add((id) => logged.call(id))
 
   const firstPass = opened.add(
     new FirstPass(
@@ -217,6 +222,12 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   completedElsewhere.add(() => firstPass.completedElsewhere())
 
   duties.push(firstPass, probingDuty(options, leader, health, warning), presence)
+  const mirrorLog = createLog(root, options, { registry, health, presence })
+  if (mirrorLog !== undefined) {
+    duties.push(mirrorLog)
+    logged.add((id) => mirrorLog.update(id))
+    listReplaced.add(() => mirrorLog.update())
+  }
   if (options.writeTrace !== undefined)
     duties.push(opened.add(new TraceWriter(root, options.writeTrace, SYSTEM_CLOCK, warning)))
 
@@ -245,6 +256,22 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
     leader,
     close: () => opened.close(),
   }
+}
+
+function createLog(
+  root: string,
+  options: CheckedOptions,
+  { registry, health, presence }: Pick<OriginParts, 'registry' | 'health' | 'presence'>,
+): MirrorLog | undefined {
+  const { log } = options
+  if (log === undefined) return undefined
+  const mirrors = () =>
+    registry.snapshot.mirrors.map((mirror) => ({
+      mirror,
+      health: health.of(mirror),
+      presence: presence.of(mirror),
+    }))
+  return new MirrorLog(log, mirrors, rankHint(root, options))
 }
 
 function createPlanner(

@@ -57,6 +57,18 @@ export class DatabaseFile {
     this.#database = parseDatabase(this.path, bytes)
     return true
   }
+
+  /**
+   * Loads the content at once, as an operator demands it.
+   *
+   * @throws MirroredByError ERR_GEO if the content is refused; the database in force stays
+   */
+  async reload(): Promise<void> {
+    const state = await fileState(this.path)
+    const bytes = await read(this.path)
+    this.#database = parseDatabase(this.path, bytes)
+    this.#settledState = state
+  }
 }
 
 async function read(path: string): Promise<Buffer> {

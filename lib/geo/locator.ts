@@ -109,6 +109,19 @@ export class Locator {
     if (follow && this.#files.length > 0) this.#schedulePoll()
   }
 
+  /** Loads all databases again, also without `follow`. Reports those that cannot be used. */
+  async reload(): Promise<void> {
+    for (const file of this.#files) {
+      try {
+        await file.reload()
+        this.#lastWarnings.delete(file)
+      } catch (error) {
+        this.#warn(`${errorMessage(error)}; the one read before stays in force`, error)
+      }
+    }
+    this.#clients.clear()
+  }
+
   /** Stops following the files. `locate` still works. */
   async close(): Promise<void> {
     this.#isClosed = true

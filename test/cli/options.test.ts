@@ -88,6 +88,7 @@ const OPTIONS: Readonly<Record<string, Values>> = {
   settle: { ...DURATION, valid: [0, ...DURATION.valid] },
   watch: { valid: [true, false, 'rescan'], wrong: ['no', 0, null] },
   rescan: DURATION,
+  log: { valid: [], wrong: [true, false, 'console', null] },
   etag: { valid: ['digest', 'nginx', 'apache'], wrong: [false, 'none', null] },
   strategy: {
     valid: ['nearest', 'mirrorbits', 'almalinux', 'mirrorbrain'],

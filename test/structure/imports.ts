@@ -41,6 +41,7 @@ const EDGES = [
   'index.ts',
   'origin.ts',
   'wiring.ts',
+  'mirror-log.ts',
   'options.ts',
   'origin-events.ts',
   'warnings.ts',

@@ -8,6 +8,7 @@ import { until } from './until.js'
 export interface Program {
   /** Standard output and standard error so far. */
   readonly said: string
+  readonly pid: number
   /** Waits until the output matches. Fails if the program ends before. */
   says(pattern: RegExp): Promise<RegExpExecArray>
   /**
@@ -39,7 +40,10 @@ export function startProgram(
       said += text.toString()
     })
   }
+  const { pid } = child
+  assert.ok(pid, 'it has started')
   return {
+    pid,
     get said() {
       return said
     },

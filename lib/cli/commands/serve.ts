@@ -1,5 +1,11 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import Koa from 'koa'
 import * as v from 'valibot'
@@ -18,6 +24,20 @@ import { requireStore } from '../store.js'
 /** Time for running responses to finish after the signal to stop. */
 const STOP_TIMEOUT_MS = 10_000
 
+/**
+ * Time for which an idle connection stays open. Proxies use idle connections again for a minute and
+ * more. If the server closed one first, a request could cross the close and fail.
+ */
+const KEEP_ALIVE_MS = 120_000
+/** Time for the head of a request. Longer than `KEEP_ALIVE_MS`, as Node demands. */
+const HEAD_TIMEOUT_MS = KEEP_ALIVE_MS + 5000
+
+/** Time after which clients may try again while the server starts. */
+const START_RETRY_SECONDS = 1
+
+/** Pause between two attempts to close idle connections while the server stops. */
+const CLOSE_IDLE_MS = 50
+
 /** Errors of a client that breaks a response off: no reason for a warning. */
 const ABORT_CODES = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
 
@@ -26,8 +46,12 @@ interface ServeOptions extends OriginOptions {
   host: string
 }
 
-/** Stops a server: waits for running responses, STOP_TIMEOUT_MS at most, and flushes. */
-type Stop = () => Promise<void>
+interface RunningServer {
+  /** Stops: waits for running responses, STOP_TIMEOUT_MS at most, and flushes. */
+  stop(): Promise<void>
+  /** Reads the mirrors file and the geo databases again. */
+  reload(): Promise<void>
+}
 
 /** Adds `mirrored-by serve`: an HTTP server for a repository. */
 export function addServeCommand(program: Command, { output, terminal }: CommandContext): void {
@@ -50,8 +74,17 @@ export function addServeCommand(program: Command, { output, terminal }: CommandC
     .addOption(CONFIG)
     .action(async (root: string | undefined, flags: CommonFlags) => {
       const { port = 8080, host = '127.0.0.1', ...options } = mergeFlags(root, flags)
-      const stop = await serve({ ...options, port, host }, output)
-      stopOnSignal(stop, terminal)
+      let server: RunningServer | undefined
+      // While the server starts, it reads everything anyway.
+      const reload = () => void server?.reload()
+      process.on('SIGHUP', reload)
+      try {
+        server = await serve({ ...options, port, host }, output)
+      } catch (error) {
+        process.off('SIGHUP', reload)
+        throw error
+      }
+      stopOnSignal(server, terminal)
     })
 }
 
@@ -62,25 +95,45 @@ function parsePort(text: string): number {
 }
 
 /** @throws MirroredByError ERR_LISTEN, and the errors of `createOrigin` */
-async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<Stop> {
+async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<RunningServer> {
   requireStore(originOptions, output)
   // Listen first: a port that is taken is reported at once.
-  const server = createServer()
+  let respond: RequestListener = respondWhileStarting
+  const server = createServer((request, response) => respond(request, response))
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.headersTimeout = HEAD_TIMEOUT_MS
   const url = await listen(server, port, host)
   let origin: Origin
   try {
-    origin = await createOrigin({ ...originOptions, serve: true })
+    origin = await createOrigin({ ...originOptions, serve: true, log: (line) => output.line(line) })
   } catch (error) {
     server.close()
+    server.closeAllConnections()
     throw error
   }
   origin.on('warning', (warning) => output.warning(warning.message))
   origin.on('indexed', ({ files, seconds }) =>
     output.line(`indexed ${files} files in ${seconds.toFixed(1)} s`),
   )
-  server.on('request', application(origin).callback())
+  respond = application(origin).callback()
   output.line(`listening on ${url.slice(0, -1)}`)
-  return () => stop(server, origin)
+  return { stop: () => stop(server, origin), reload: () => reload(origin, output) }
+}
+
+/** Responds until the origin is there, so that no request hangs. */
+function respondWhileStarting(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(503, {
+    'Retry-After': START_RETRY_SECONDS,
+    'Cache-Control': 'no-store',
+    'Content-Type': 'text/plain; charset=utf-8',
+    Connection: 'close',
+  })
+  response.end('the server is starting\n')
+}
+
+async function reload(origin: Origin, output: Output): Promise<void> {
+  await origin.reload()
+  output.line('SIGHUP: the mirrors file and the geo databases are read again')
 }
 
 function application(origin: Origin): Koa {
@@ -117,15 +170,20 @@ async function listen(server: Server, port: number, host: string): Promise<strin
 async function stop(server: Server, origin: Origin): Promise<void> {
   const closed = once(server, 'close')
   server.close()
-  server.closeIdleConnections()
+  // Again and again: a connection becomes idle when its response is sent.
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS)
   const timer = setTimeout(() => server.closeAllConnections(), STOP_TIMEOUT_MS)
   await closed
+  clearInterval(idle)
   clearTimeout(timer)
   await origin.close()
 }
 
-/** Stops in good order at the first signal, and ends the process at the second. */
-function stopOnSignal(stop: Stop, terminal: Terminal): void {
+/**
+ * Stops in good order at the first signal, and ends the process at the second. SIGHUP stops only a
+ * server in a terminal, which is then gone; elsewhere it means to read files again.
+ */
+function stopOnSignal({ stop }: RunningServer, terminal: Terminal): void {
   let isStopping = false
   const onSignal = (): void => {
     if (isStopping) process.exit(FAILED)
@@ -137,4 +195,5 @@ function stopOnSignal(stop: Stop, terminal: Terminal): void {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  if (process.stdout.isTTY) process.on('SIGHUP', onSignal)
 }

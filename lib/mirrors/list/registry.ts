@@ -39,6 +39,7 @@ export class Registry {
   readonly #options: RegistryOptions
   readonly #events: RegistryEvents
   readonly #hosts: Hosts | undefined
+  readonly #file: string | undefined
   /** The mirrors as configured. */
   #mirrors: readonly Mirror[]
   /** Factors of weights, by mirror id. */
@@ -70,6 +71,7 @@ export class Registry {
     this.#options = options
     this.#events = events
     const file = typeof source === 'string' ? resolve(source) : undefined
+    this.#file = file
     this.#mirrors = typeof source === 'string' ? load(resolve(source)) : source
     this.#hosts = hosts && new Hosts(hosts, () => this.#replace())
     this.#snapshot = this.#prepare()
@@ -115,6 +117,11 @@ export class Registry {
     if (!hasChanged) return
     this.#factors = factors
     this.#snapshot = this.#prepare()
+  }
+
+  /** Reads the mirrors file again, also without a watch. Reports a file that cannot be used. */
+  reload(): void {
+    if (this.#file !== undefined && !this.#closed) this.#reload(this.#file)
   }
 
   close(): void {
