@@ -72,9 +72,10 @@ describe('a server', { concurrency: 4 }, () => {
     const folder = repository(context)
     const server = await serving(context, [join(folder, 'root'), '--mirrors', join(folder, 'mirrors.yaml')])
     const lines = server.stdout().trimEnd().split('\n').sort()
-    assert.equal(lines.length, 2)
+    assert.equal(lines.length, 3)
     assert.match(lines[0] ?? '', /^indexed 3 files in \d+\.\d s$/)
     assert.match(lines[1] ?? '', /^listening on http:\/\/127\.0\.0\.1:\d+$/)
+    assert.equal(lines[2], 'mirror a: is taken to hold every file')
     assert.equal(server.stderr(), '')
     assert.ok(server.port > 0)
 
