@@ -9,6 +9,8 @@ import type { RequestView } from './view.js'
 export interface RequestContext {
   readonly client: Client
   readonly secure: boolean
+  /** Whether an http client asks for http URLs only: `?https=0`. */
+  readonly isWithoutTls?: boolean
   /** Mirrors to leave out, by ids and hosts in lower case. */
   readonly avoid: ReadonlySet<string> | undefined
   /** Avoided mirrors that the client reports as broken. */
@@ -28,7 +30,7 @@ const PARAMETERS = /(?:^|&)(?:country|ip|as|avoid|https)=/
 
 /**
  * Reads the client that a request is for: its sender, unless the query overrides that (`?country=`,
- * `?ip=`, `?as=`, `?https=1`). Also reads the mirrors to leave out (`?avoid=`, `X-Broken-Mirrors`).
+ * `?ip=`, `?as=`, `?https=`). Also reads the mirrors to leave out (`?avoid=`, `X-Broken-Mirrors`).
  *
  * @param locate returns the client at an address, and its place
  * @param overrides whether the query may override the place of the client
@@ -47,11 +49,14 @@ export function requestContextOf(
   const { client, invalidOverride } = overrides
     ? overriddenClient(parameters, view, locate)
     : { client: locate(view.address), invalidOverride: undefined }
-  const secure = view.secure || parameters.get('https') === '1'
+  const https = parameters.get('https')
+  const secure = view.secure || https === '1'
   const reportedBroken = brokenList === undefined ? undefined : avoidedNames(brokenList)
   return {
     client,
     secure,
+    // A client that came by https is never sent to http.
+    ...(!secure && https === '0' && { isWithoutTls: true }),
     avoid: avoidedNames(lists.join(',')),
     ...(reportedBroken && { reportedBroken }),
     invalidOverride,

@@ -164,7 +164,7 @@ export class Planner {
       if (redirect !== undefined) return redirect
     }
     const duplicates = this.#rankForList(cached, context, this.#options.maxDuplicates)
-    const fields = this.#fields(view, cached, context.secure, duplicates, true)
+    const fields = this.#fields(view, cached, context, duplicates, true)
     if (serve) return { kind: 'file', path: cached.file.path, indexed: { file: cached.file, fields } }
     const absolute = this.#dependencies.absolute(cached.file.path)
     return { kind: 'decorate', file: cached.file, absolute, fields, etag: cached.etag }
@@ -172,23 +172,27 @@ export class Planner {
 
   /** Returns undefined if no mirror can be redirected to, or the file has changed. */
   #redirect(view: RequestView, cached: CachedFile, context: RequestContext): Plan | undefined {
-    const { client, secure, avoid } = context
-    const query = this.#rankQuery(cached, secure, avoid, 'redirect')
+    const { client, secure, isWithoutTls = false } = context
+    // A mirror that ignores Range would send the whole file to a client that resumes a download.
+    const needsRange = view.header('range') !== undefined
+    const query = this.#rankQuery(cached, context, 'redirect', needsRange)
     const { maxDuplicates } = this.#options
     const snapshot = this.#dependencies.snapshot()
     // At least one mirror, even if the fields list none: the target of the redirect.
     const ranked = rank(snapshot, query, client, Math.max(1, maxDuplicates), this.#dependencies.random)
     this.#reportUnchecked(cached)
     const [first] = ranked
-    const base = first && urlFor(snapshot.statuses, first, secure)
+    const base = first && urlFor(snapshot.statuses, first, secure, isWithoutTls)
     if (first === undefined || base === undefined) return undefined
+    // This server can be reached, so it sends the file itself.
+    if (!snapshot.isUsable(first, client, secure)) return undefined
     // Mirrors hold the indexed bytes, which may differ from the bytes on disk now.
     if (!this.#isPresent(cached)) return undefined
     const listed = ranked
       .filter(({ index }) => snapshot.statuses[index]?.ignoresRange !== true)
       .slice(0, maxDuplicates)
     const etag: Field[] = cached.etag === undefined ? [] : [['ETag', cached.etag]]
-    const fields = this.#fields(view, cached, secure, listed, isAscii(cached.file.path), etag)
+    const fields = this.#fields(view, cached, context, listed, isAscii(cached.file.path), etag)
     return { kind: 'redirect', status: 302, location: base + cached.urlPath, fields }
   }
 
@@ -234,7 +238,7 @@ export class Planner {
     const { statuses, mirrors } = this.#dependencies.snapshot()
     const urls = this.#rankForList(cached, context, mirrors.length).map(
       (candidate): FileUrl => ({
-        url: (urlFor(statuses, candidate, context.secure) ?? '') + cached.urlPath,
+        url: (urlFor(statuses, candidate, context.secure, context.isWithoutTls) ?? '') + cached.urlPath,
         location: candidate.mirror.location,
       }),
     )
@@ -243,27 +247,24 @@ export class Planner {
     return base === undefined ? urls : [...urls, { url: base + cached.urlPath, location: undefined }]
   }
 
-  #rankForList(
-    cached: CachedFile,
-    { client, secure, avoid }: RequestContext,
-    limit: number,
-  ): readonly Candidate[] {
-    const query = this.#rankQuery(cached, secure, avoid, 'list')
-    const ranked = rank(this.#dependencies.snapshot(), query, client, limit)
+  #rankForList(cached: CachedFile, context: RequestContext, limit: number): readonly Candidate[] {
+    // Clients take parts of a file from several mirrors of a list.
+    const query = this.#rankQuery(cached, context, 'list', true)
+    const ranked = rank(this.#dependencies.snapshot(), query, context.client, limit)
     this.#reportUnchecked(cached)
     return ranked
   }
 
   #rankQuery(
     { file: { path, number }, changed }: CachedFile,
-    secure: boolean,
-    avoid: ReadonlySet<string> | undefined,
+    { secure, isWithoutTls = false, avoid }: RequestContext,
     use: 'redirect' | 'list',
+    needsRange: boolean,
   ): RankQuery {
     this.#unchecked.length = 0
-    const isList = use === 'list'
+    const redirectable = use === 'redirect'
     const unchecked = this.#unchecked
-    return { path, changed, secure, redirectable: !isList, needsRange: isList, avoid, number, unchecked }
+    return { path, changed, secure, isWithoutTls, redirectable, needsRange, avoid, number, unchecked }
   }
 
   /**
@@ -278,7 +279,7 @@ export class Planner {
   #fields(
     view: RequestView,
     cached: CachedFile,
-    secure: boolean,
+    { secure, isWithoutTls }: RequestContext,
     ranked: readonly Candidate[],
     isDescribed: boolean,
     etag: readonly Field[] = [],
@@ -289,7 +290,7 @@ export class Planner {
     const { digests, number } = cached.file
     const duplicates = ranked.map((candidate, index) => {
       const evidence = evidenceOf(inventories[candidate.index], number)
-      const mirrorUrl = urlFor(statuses, candidate, secure) ?? ''
+      const mirrorUrl = urlFor(statuses, candidate, secure, isWithoutTls) ?? ''
       return cached.links.duplicate(mirrorUrl, index + 1, candidate, evidence)
     })
     const want = wantDigest(view.header('want-digest'))

@@ -227,6 +227,9 @@ describe('several overrides', () => {
 describe('?https=1', () => {
   test('asks for https, and nothing asks for less', () => {
     assert.equal(circumstances('https=1').secure, true)
+    assert.equal(circumstances('https=0').isWithoutTls, true)
+    assert.equal(circumstances('https=1&https=0').isWithoutTls, undefined)
+    assert.equal(circumstances('https=0', undefined, true, true).isWithoutTls, undefined)
     for (const value of ['0', 'true', 'yes', '11', ''])
       assert.equal(circumstances(`https=${value}`).secure, false)
     for (const value of ['0', '1', ''])

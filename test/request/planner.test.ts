@@ -609,6 +609,29 @@ describe('mirrors with a bad status', () => {
     assert.match(linesOf(redirect, 'Link').at(-2) ?? '', /plain\.example.*pri=1/)
   })
 
+  const RANGES: readonly (readonly [what: string, fields: Record<string, string>, method?: string])[] = [
+    ['resumes', { range: 'bytes=1000-' }],
+    ['asks for the last bytes', { range: 'bytes=-5' }],
+    ['asks for several parts', { range: 'bytes=0-1,5-9' }],
+    ['asks for all of it as a part', { range: 'bytes=0-' }],
+    ['resumes on a condition', { range: 'bytes=10-', 'if-range': '"x"' }],
+    ['asks by HEAD', { range: 'bytes=1-' }, 'HEAD'],
+  ]
+  for (const [what, fields, method] of RANGES) {
+    test(`get no redirect of a client that ${what}, where they ignore Range`, async () => {
+      const options = { mode: 'redirect' as const }
+      const one = planner({ statuses: [undefined, WHOLE, undefined, undefined], options })
+      const view = { ...request('/a.bin', fields), ...(method && { method }) }
+      const redirect = await one.plan(view)
+      assert.ok(redirect.kind === 'redirect')
+      assert.notEqual(new URL(redirect.location).hostname, 'heavy.example')
+      // This server can send the range itself.
+      const alone = planner({ statuses: MIRRORS.map(() => WHOLE), options })
+      assert.equal((await alone.plan(view)).kind, 'decorate')
+      assert.equal((await alone.plan(request('/a.bin'))).kind, 'redirect')
+    })
+  }
+
   test('are reported by clients, with every request whose response lists mirrors', async () => {
     const one = planner({})
     const fields = { 'x-broken-mirrors': 'HEAVY, https://Light.example/repo/a.bin' }
@@ -618,5 +641,134 @@ describe('mirrors with a bad status', () => {
     await one.plan(request('/a.bin?avoid=heavy'))
     await one.plan(request('/nowhere', fields))
     assert.equal(one.broken.length, 2)
+  })
+})
+
+describe('clients without TLS, or of one address family', () => {
+  const BOTH = ['https://both.example/', 'http://both.example/']
+  const SOME: readonly Mirror[] = [
+    mirror('secure', { urls: ['https://secure.example/'], weight: 900 }),
+    mirror('both', { urls: BOTH }),
+    mirror('plain', { urls: ['http://plain.example/'], weight: 10 }),
+    mirror('old', { urls: ['ftp://old.example/'], weight: 800 }),
+  ]
+  const without = (...ids: readonly string[]) => SOME.filter(({ id }) => !ids.includes(id))
+  const urlsOf = (plan: Plan) => linesOf(plan, 'X-Mirrored-By').map((url) => url.replace('a.bin', ''))
+
+  const TABLE: readonly (readonly [
+    what: string,
+    preferSecure: boolean,
+    target: string,
+    secure: boolean,
+    expected: readonly string[],
+  ])[] = [
+    [
+      'by default https where there is some',
+      true,
+      '',
+      false,
+      ['https://secure.example/', 'ftp://old.example/', 'https://both.example/', 'http://plain.example/'],
+    ],
+    [
+      'http first with preferSecure: false',
+      false,
+      '',
+      false,
+      ['ftp://old.example/', 'http://both.example/', 'http://plain.example/', 'https://secure.example/'],
+    ],
+    ['http only with ?https=0', true, '?https=0', false, ['http://both.example/', 'http://plain.example/']],
+    ['http only with both', false, '?https=0', false, ['http://both.example/', 'http://plain.example/']],
+    [
+      'https only with ?https=1',
+      false,
+      '?https=1',
+      false,
+      ['https://secure.example/', 'https://both.example/'],
+    ],
+    ['https only over https', false, '', true, ['https://secure.example/', 'https://both.example/']],
+    [
+      'https only over https, whatever it asks for',
+      true,
+      '?https=0',
+      true,
+      ['https://secure.example/', 'https://both.example/'],
+    ],
+  ]
+  for (const [what, preferSecure, query, secure, expected] of TABLE) {
+    test(`get ${what}, in lists, documents and redirects`, async () => {
+      const world = { mirrors: SOME, choosing: { preferSecure } }
+      const ask = (target: string) => ({ ...request(target), secure })
+      assert.deepEqual(urlsOf(await planner(world).plan(ask(`/a.bin${query}`))), expected)
+      const document: Plan = await planner(world).plan(ask(`/a.bin.meta4${query}`))
+      assertDocument(document)
+      const urls = [...String(document.body).matchAll(/<url[^>]*>([^<]*)a\.bin</g)].map(([, url]) => url)
+      assert.deepEqual(
+        urls.filter((url) => !url?.includes('origin')),
+        expected,
+      )
+      const web = expected.filter((url) => url.startsWith('http'))
+      for (const point of [0, 0.5, 0.999]) {
+        const options = { mode: 'redirect' as const }
+        const plan = await planner({ ...world, options, random: () => point }).plan(ask(`/a.bin${query}`))
+        assert.ok(plan.kind === 'redirect')
+        assert.ok(web.includes(plan.location.replace('a.bin', '')), plan.location)
+        const isLast = !preferSecure && !secure && query === ''
+        if (isLast) assert.notEqual(plan.location, 'https://secure.example/a.bin')
+      }
+    })
+  }
+
+  const ALONE: readonly (readonly [what: string, world: Parameters<typeof planner>[0], target: string])[] = [
+    [
+      'https alone, and preferSecure is false',
+      { mirrors: without('both', 'plain'), choosing: { preferSecure: false } },
+      '/a.bin',
+    ],
+    ['https alone, and the client wants http', { mirrors: without('both', 'plain') }, '/a.bin?https=0'],
+    ['IPv6 alone', { mirrors: [mirror('six', { family: 'ipv6' })] }, '/a.bin'],
+    ['IPv4 alone', { mirrors: [mirror('four', { family: 'ipv4' })] }, '/a.bin?ip=2001:db8::1'],
+  ]
+  for (const [what, world, target] of ALONE) {
+    test(`are sent the file by this server where the only mirrors have ${what}`, async () => {
+      const one = planner({ ...world, options: { mode: 'redirect' } })
+      assert.equal((await one.plan(request(target))).kind, 'decorate')
+    })
+  }
+
+  test('are redirected to a mirror of the other family where nothing is known of theirs', async () => {
+    const one = planner({
+      mirrors: [mirror('six', { family: 'ipv6' })],
+      options: { mode: 'redirect' },
+      locate: () => ({ address: '' }),
+    })
+    assert.equal((await one.plan(request('/a.bin'))).kind, 'redirect')
+  })
+
+  test('are named a mirror of the other family last, and are not sent there', async () => {
+    const mirrors = [mirror('six', { family: 'ipv6', weight: 900 }), mirror('any')]
+    for (const point of [0, 0.999]) {
+      const plan = await planner({ mirrors, options: { mode: 'redirect' }, random: () => point }).plan(
+        request('/a.bin'),
+      )
+      assert.ok(plan.kind === 'redirect')
+      assert.deepEqual(
+        urlsOf(plan).map((url) => new URL(url).hostname),
+        ['any.example', 'six.example'],
+      )
+    }
+  })
+
+  test('with ?https=0 get no mirror whose http URL is down, and one whose https URL is', async () => {
+    const status = (downFor: number, httpDownFor: number): MirrorStatus => ({
+      downFor,
+      httpDownFor,
+      reason: 'down',
+      plainUrl: BOTH[0],
+      ignoresRange: false,
+    })
+    const ask = async (one: MirrorStatus) =>
+      urlsOf(await planFor({ mirrors: without('plain'), statuses: [undefined, one] }, '/a.bin?https=0'))
+    assert.deepEqual(await ask(status(0, DOWN_FOR_ALL)), [])
+    assert.deepEqual(await ask(status(DOWN_FOR_ALL, 0)), ['http://both.example/'])
   })
 })

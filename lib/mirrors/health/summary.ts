@@ -137,7 +137,7 @@ export function eventOf(mirror: DescribedMirror, known: KnownHealth, at: number)
 
 /** Returns a mirror's status for the ranking; undefined if it is healthy. */
 export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): MirrorStatus | undefined {
-  const { mirror, secureUrl, plainUrls } = candidate
+  const { mirror, secureUrl, httpUrl, plainUrls } = candidate
   if (known.disabled !== undefined) {
     const reason = `disabled since ${timeText(known.disabled)}`
     return {
@@ -152,17 +152,27 @@ export function mirrorStatusOf(candidate: Candidate, known: KnownHealth): Mirror
   const isReachable = (url: string) => FAMILIES.some((family) => !isUnreachable(endpoints, url, family))
   const plainUrl = plainUrls.find(isReachable) ?? candidate.plainUrl
   let downFor = 0
+  let httpDownFor = 0
   for (const family of FAMILIES) {
     if (secureUrl !== undefined && isUnreachable(endpoints, secureUrl, family))
       downFor |= clientKindBit(true, family)
     if (plainUrl !== undefined && isUnreachable(endpoints, plainUrl, family))
       downFor |= clientKindBit(false, family)
+    if (httpUrl !== undefined && isUnreachable(endpoints, httpUrl, family))
+      httpDownFor |= clientKindBit(false, family)
   }
   const lacksRange = ignoresRange(endpoints)
   const outdated = outdatedOf(endpoints, known)
-  const isHealthy = downFor === 0 && !lacksRange && outdated === undefined
+  const isHealthy = downFor === 0 && httpDownFor === 0 && !lacksRange && outdated === undefined
   if (isHealthy && plainUrl === candidate.plainUrl) return undefined
-  return { downFor, reason: downText(mirror, endpoints), plainUrl, ignoresRange: lacksRange, outdated }
+  return {
+    downFor,
+    httpDownFor,
+    reason: downText(mirror, endpoints),
+    plainUrl,
+    ignoresRange: lacksRange,
+    outdated,
+  }
 }
 
 function outdatedOf(

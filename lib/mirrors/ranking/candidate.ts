@@ -12,6 +12,8 @@ export interface Candidate {
   readonly secureUrl: string | undefined
   /** Base URL for http clients. */
   readonly plainUrl: string | undefined
+  /** Base URL for clients without TLS. */
+  readonly httpUrl?: string | undefined
   /** All http and https base URLs for http clients, best first. */
   readonly plainUrls: readonly string[]
   /** Undefined if the mirror carries every file. */
@@ -47,6 +49,7 @@ export function createCandidate(mirror: Mirror, preferSecure: boolean, index: nu
     mirror,
     index,
     secureUrl,
+    httpUrl,
     plainUrls,
     plainUrl: plainUrls[0] ?? urls[0],
     carries: createCarries(mirror.paths),

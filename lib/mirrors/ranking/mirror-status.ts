@@ -9,6 +9,10 @@ import { familyOf } from './proximity.js'
 export interface MirrorStatus {
   /** Clients for which the mirror is down: bits of `clientKindBit`. */
   readonly downFor: number
+  /**
+   * Clients without TLS for which the mirror is down: bits of `clientKindBit`. Default: `downFor`.
+   */
+  readonly httpDownFor?: number | undefined
   /** For example `down since 2026-11-21T20:00:00Z: connection refused`. */
   readonly reason: string
   /** Base URL for http clients. Replaces `Candidate.plainUrl`. */
@@ -48,14 +52,32 @@ export function clientKindBits(client: Client, secure: boolean): number {
     : clientKindBit(secure, family)
 }
 
-/** Whether a mirror is down for a client over every family that the client may use. */
-export function isDownFor({ downFor }: MirrorStatus, bits: number): boolean {
-  return (downFor & bits) === bits
+/**
+ * Whether a mirror is down for a client over every family that the client may use.
+ *
+ * @param isWithoutTls whether the client gets http URLs only
+ */
+export function isDownFor(
+  { downFor, httpDownFor = downFor }: MirrorStatus,
+  bits: number,
+  isWithoutTls = false,
+): boolean {
+  return ((isWithoutTls ? httpDownFor : downFor) & bits) === bits
 }
 
-/** Returns the base URL of a mirror for https or http clients, given the current statuses. */
-export function urlFor(statuses: MirrorStatuses, candidate: Candidate, secure: boolean): string | undefined {
+/**
+ * Returns the base URL of a mirror for https or http clients, given the current statuses.
+ *
+ * @param isWithoutTls whether the client gets http URLs only
+ */
+export function urlFor(
+  statuses: MirrorStatuses,
+  candidate: Candidate,
+  secure: boolean,
+  isWithoutTls = false,
+): string | undefined {
   if (secure) return candidate.secureUrl
+  if (isWithoutTls) return candidate.httpUrl
   const status = statuses[candidate.index]
   return status === undefined ? candidate.plainUrl : status.plainUrl
 }

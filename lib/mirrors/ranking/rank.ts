@@ -14,6 +14,8 @@ export interface RankQuery {
   readonly changed?: number | undefined
   /** Whether the client uses https. https clients only get https URLs. */
   readonly secure: boolean
+  /** Whether the client gets http URLs only, because it has no TLS. */
+  readonly isWithoutTls?: boolean
   /** Whether mirrors need a URL that a browser can be redirected to: http or https. */
   readonly redirectable?: boolean
   /** Whether the client may take parts from several mirrors at once, which needs Range. */
@@ -177,15 +179,16 @@ function rejection(
   { query, statuses, inventories, bits }: Conditions,
   notes = true,
 ): string | undefined {
-  const { path, changed, secure, redirectable, needsRange, avoid, number, unchecked } = query
+  const { path, changed, secure, isWithoutTls, redirectable, needsRange, avoid, number, unchecked } = query
+  if (isWithoutTls && candidate.httpUrl === undefined) return 'no http URL, and the client has no TLS'
   const status = statuses[candidate.index]
   if (status !== undefined) {
-    if (isDownFor(status, bits)) return status.reason
+    if (isDownFor(status, bits, isWithoutTls)) return status.reason
     const { outdated } = status
     if (outdated !== undefined && changed !== undefined && changed > outdated.from) return outdated.reason
     if (needsRange && status.ignoresRange) return 'it ignores Range, and so is left out of lists'
   }
-  if (redirectable && !urlFor(statuses, candidate, secure)?.startsWith('http'))
+  if (redirectable && !urlFor(statuses, candidate, secure, isWithoutTls)?.startsWith('http'))
     return 'no URL that a browser can follow'
   if (candidate.carries?.(path) === false) return 'its paths leave the file out'
   if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
@@ -338,7 +341,7 @@ export function explain(snapshot: Snapshot, query: RankQuery, client: Client, ur
         id: mirror.id,
         tier: name,
         weight: mirror.weight,
-        url: `${urlFor(statuses, candidate, query.secure) ?? ''}${urlPath}`,
+        url: `${urlFor(statuses, candidate, query.secure, query.isWithoutTls) ?? ''}${urlPath}`,
         ...(from && point ? { distance: distance(from, point) } : {}),
         ...(share === undefined || total === 0 ? {} : { share: share / total }),
       })

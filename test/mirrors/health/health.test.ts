@@ -164,6 +164,18 @@ describe('ways to a mirror', () => {
     assert.equal(urlFor(world, false), 'https://x.example/p')
   })
 
+  test('http is down: clients without TLS get none, others the https URL', async () => {
+    const world = await dualWorld({ 'http://x.example:8080': 'ECONNREFUSED' })
+    const without = (isWithoutTls: boolean) =>
+      explain(world.registry.snapshot, { path: 'p', secure: false, isWithoutTls }, SOMEONE4, 'p').ranked[0]
+        ?.url
+    assert.deepEqual([without(true), without(false)], [undefined, 'https://x.example/p'])
+    delete world.doing['http://x.example:8080']
+    world.doing['https://x.example'] = 'ECONNREFUSED'
+    await world.clock.pass(MINUTE)
+    assert.deepEqual([without(true), without(false)], Array(2).fill('http://x.example:8080/p'))
+  })
+
   test('IPv6 is down: those who come by it are not given the mirror', async () => {
     const world = await dualWorld({
       'https://x.example ipv6': 'ECONNREFUSED',
