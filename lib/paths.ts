@@ -1,4 +1,8 @@
+import { sep } from 'node:path'
 import picomatch from 'picomatch'
+
+/** Whether a backslash separates folders on this system. Elsewhere it is a character of names. */
+export const BACKSLASH_SEPARATES = sep === '\\'
 
 /** Suffixes of files whose download or upload is not complete. */
 const TEMPORARY_SUFFIXES = [
@@ -47,7 +51,8 @@ export function includesWholePath(filter: PathFilter, path: string): boolean {
 
 function isExcluded(name: string): boolean {
   // U+FFFD replaces bytes that are not UTF-8: a file cannot be opened by such a string.
-  if (name.startsWith('.') || name.includes('\\') || name.includes('\ufffd')) return true
+  if (name.startsWith('.') || name.includes('\ufffd')) return true
+  if (BACKSLASH_SEPARATES && name.includes('\\')) return true
   return TEMPORARY_SUFFIXES.some((suffix) => name.endsWith(suffix))
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sep } from 'node:path'
 import { test } from 'node:test'
 import { createPathFilter, includesWholePath, isWithin, joinPath, splitPath } from '../lib/paths.js'
 
@@ -32,6 +33,10 @@ for (const path of INCLUDED) {
   })
 }
 
+test('a name with a backslash belongs to the repository, unless a backslash separates folders', () => {
+  assert.equal(everything('back\\slash'), sep === '/')
+})
+
 const LEFT_OUT: readonly (readonly [path: string, because: string])[] = [
   ['.hidden', 'is a dotfile'],
   ['folder/.hidden', 'is a dotfile'],
@@ -47,7 +52,6 @@ const LEFT_OUT: readonly (readonly [path: string, because: string])[] = [
   ['disk.iso.download', "is Safari's temporary file"],
   ['disk.iso.filepart', "is WinSCP's temporary file"],
   ['disk.iso.tmp', 'is a temporary file'],
-  ['back\\slash', 'has a backslash, which is a separator elsewhere'],
   ['not\ufffdutf-8', 'has a name that is not UTF-8'],
 ]
 

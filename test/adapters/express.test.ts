@@ -43,6 +43,8 @@ for (const [name, mounted] of FRAMEWORKS) {
         ['/', '/a.txt', 'http://h/'],
         ['/pub', '/pub/a.txt', 'http://h/pub/'],
         ['/pub/files', '/pub/files/a.txt?x=1', 'http://h/pub/files/'],
+        ['/pub', '/pub/./a.txt', 'http://h/pub/'],
+        ['/pub', '/pub/deep/..//a.txt', 'http://h/pub/'],
         ['/', 'http://other/a.txt', 'http://other/'],
         ['/pub', 'http://other:81/pub/a.txt', 'http://other:81/pub/'],
       ] as const) {

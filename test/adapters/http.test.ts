@@ -111,6 +111,46 @@ for (const setup of SETUPS) {
       else assert.ok([400, 404].includes(answer.status), `status ${answer.status}`)
     })
 
+    for (const spelling of [
+      '/iso/./disk%201.iso',
+      '/iso//disk%201.iso',
+      '/iso/x/../disk%201.iso',
+      '/iso/%2e/disk%201.iso',
+      '/iso/x/%2E./disk%201.iso',
+      '/./iso/disk%201.iso',
+      '/x/y/../../iso/disk%201.iso',
+      '/iso///.//disk%201.iso?x',
+    ]) {
+      it(`${spelling} is the file, and has its document`, async () => {
+        for (const method of ['GET', 'HEAD']) {
+          const answer = await rawRequest(port, method, spelling)
+          assert.equal(answer.status, 200)
+          assert.deepEqual(ours(answer), BLOCK)
+          assert.equal(answer.body.toString(), method === 'GET' ? CONTENT : '')
+        }
+        const document = await rawRequest(port, 'GET', spelling.replace('.iso', '.iso.meta4'))
+        assert.equal(document.status, 200)
+        assert.ok(document.body.toString().includes('>http://origin.example/iso/disk%201.iso</url>'))
+      })
+    }
+
+    it('no spelling leaves the root', async () => {
+      for (const target of [
+        '/../iso/disk%201.iso',
+        '/iso/../../iso/disk%201.iso',
+        '/%2e%2e/iso/disk%201.iso',
+        '/..%2fiso/disk%201.iso',
+        '/iso%2f..%2f..%2fiso/disk%201.iso',
+        '/./../disk%201.iso',
+      ]) {
+        for (const path of [target, target.replace('.iso', '.iso.meta4')]) {
+          const answer = await rawRequest(port, 'GET', path)
+          assert.deepEqual(ours(answer), [], path)
+          if (setup.serve) assert.equal(answer.status, 400, path)
+        }
+      }
+    })
+
     it('a mirror is listed only where its paths have the file', async () => {
       const answer = await rawRequest(port, 'HEAD', '/docs/x')
       assert.deepEqual(values(answer, 'x-mirrored-by'), [

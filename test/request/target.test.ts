@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sep } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { urlPath } from '../../lib/fields/url.js'
@@ -31,6 +32,35 @@ const PATHS: readonly (readonly [target: string, path: string, query?: string])[
   ['/a?%zz', 'a', '%zz'],
   ['/a?../..', 'a', '../..'],
   ['http://host/a/b?c', 'a/b', 'c'],
+  // Resolved as by nginx and `send`.
+  ['/a/..', ''],
+  ['/a/../', ''],
+  ['/a/../b', 'b'],
+  ['/x/y/../../b', 'b'],
+  ['/x/y/..', 'x/'],
+  ['/.', ''],
+  ['/./', ''],
+  ['/./a', 'a'],
+  ['/a/./b', 'a/b'],
+  ['/a/.', 'a/'],
+  ['/%2e', ''],
+  ['/a/%2e/b', 'a/b'],
+  ['/a/%2E%2E', ''],
+  ['/a/.%2e/b', 'b'],
+  ['/x/%2e%2e/b?../c', 'b', '../c'],
+  ['//', ''],
+  ['//a', 'a'],
+  ['///a///b//./c', 'a/b/c'],
+  ['/a//', 'a/'],
+  ['/a//../b', 'b'],
+  ['http://host//a', 'a'],
+  ['http://host/x/../a?q', 'a', 'q'],
+  ['http://host/.', ''],
+  ['/a%2fb', 'a/b'],
+  ['/a%2Fb', 'a/b'],
+  ['/a%2F..%2fb', 'b'],
+  ['/.../..', ''],
+  ['/..a/../b', 'b'],
   ['https://user@host:8080/a', 'a'],
   ['HTTP://host/', ''],
   ['http://host', ''],
@@ -41,6 +71,19 @@ describe('a target is read as a path', () => {
   for (const [target, path, query = ''] of PATHS) {
     test(`${target} asks for ${JSON.stringify(path)}${query === '' ? '' : `, query ${query}`}`, () => {
       assert.deepEqual(parseTarget(target), { path, query })
+    })
+  }
+})
+
+describe('a backslash', () => {
+  for (const [target, path] of [
+    ['/a\\b', 'a\\b'],
+    ['/a%5Cb', 'a\\b'],
+    ['/..%5c..', '..\\..'],
+    ['/..\\..\\etc/x', '..\\..\\etc/x'],
+  ] as const) {
+    test(`in ${target} is a character of a name, unless it separates folders`, () => {
+      assert.deepEqual(parseTarget(target), sep === '/' ? { path, query: '' } : undefined)
     })
   }
 })
@@ -56,27 +99,15 @@ const REFUSED: readonly (readonly [target: string, because: string])[] = [
   ['/..', 'leaves the root'],
   ['/../a', 'leaves the root'],
   ['/a/../../b', 'leaves the root'],
-  ['/a/..', 'has a .. part'],
-  ['/a/../b', 'has a .. part'],
-  ['/.', 'has a . part'],
-  ['/./a', 'has a . part'],
-  ['/a/./b', 'has a . part'],
-  ['/a/.', 'has a . part'],
-  ['/%2e%2e/a', 'has a .. part, encoded'],
-  ['/a/%2E%2E', 'has a .. part, encoded'],
-  ['/a/.%2e/b', 'has a .. part, half encoded'],
-  ['/%2e', 'has a . part, encoded'],
-  ['//', 'has an empty part'],
-  ['//a', 'has an empty part'],
-  ['/a//b', 'has an empty part'],
-  ['/a//', 'has an empty part'],
-  ['http://host//a', 'has an empty part'],
-  ['/a%2fb', 'has an encoded slash'],
-  ['/a%2Fb', 'has an encoded slash'],
-  ['/..%2f..%2fetc/passwd', 'has an encoded slash'],
-  ['/a\\b', 'has a backslash'],
-  ['/a%5Cb', 'has a backslash, encoded'],
-  ['/..%5c..', 'has a backslash, encoded'],
+  ['/%2e%2e/a', 'leaves the root, encoded'],
+  ['/.%2E/a', 'leaves the root, half encoded'],
+  ['/./../a', 'leaves the root'],
+  ['//../a', 'leaves the root'],
+  ['/a/b/../../../a/b', 'leaves the root and comes back'],
+  ['/a%2f..%2f..', 'leaves the root'],
+  ['http://host/..', 'leaves the root'],
+  ['http://host/a/%2e%2e/../b', 'leaves the root'],
+  ['/..%2f..%2fetc/passwd', 'leaves the root by encoded slashes'],
   ['/a%00', 'has a NUL'],
   ['/a\0b', 'has a NUL'],
   ['/a#b', 'has a fragment'],
@@ -131,7 +162,7 @@ test('whatever is sent, a path never leaves the root and never holds what ends a
       const parsed = parseTarget(text)
       if (parsed === undefined) return
       const { path } = parsed
-      assert.doesNotMatch(path, /[\\\0]/)
+      assert.doesNotMatch(path, sep === '/' ? /\0/ : /[\\\0]/)
       assert.ok(!path.startsWith('/'))
       const parts = path.split('/')
       for (const [index, part] of parts.entries()) {
@@ -140,6 +171,31 @@ test('whatever is sent, a path never leaves the root and never holds what ends a
       }
     }),
     { numRuns: 5000 },
+  )
+})
+
+test('a target is resolved as a URL is, or refused where it leaves the root', () => {
+  const piece = fc.constantFrom('..', '.', '', 'a', 'b', '%2e', '%2E.', 'c%20d')
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 10 }), (pieces) => {
+      const parsed = parseTarget(`/${pieces.join('/')}`)
+      let depth = 0
+      const lowest = Math.min(
+        ...pieces.map((part) => {
+          const plain = decodeURIComponent(part)
+          if (plain === '..') depth -= 1
+          else if (plain !== '.' && plain !== '') depth += 1
+          return depth
+        }),
+      )
+      if (lowest < 0) assert.equal(parsed, undefined)
+      else {
+        // A URL keeps empty parts, of which `..` takes one away.
+        const { pathname } = new URL(`http://h/${pieces.filter((part) => part !== '').join('/')}`)
+        const resolved = decodeURIComponent(pathname.slice(1))
+        assert.equal(parsed?.path.replace(/\/$/, ''), resolved.replace(/\/$/, ''))
+      }
+    }),
   )
 })
 
