@@ -151,7 +151,7 @@ export class PendingHead implements ResponseView {
     if (this.#added.length === 0 && this.#removed.length === 0 && this.#status === this.#givenStatus)
       return this.#args
     const fields = byName(this.#added)
-    const names = [...fields.map(([name]) => name), ...this.#removed]
+    const names = [...this.#removed, ...fields.map(([name]) => name)]
     this.#before = names.map((name) => [name, this.#response.getHeader(name)])
     for (const name of this.#removed) this.#response.removeHeader(name)
     const given = this.#given === undefined ? this.#set(fields) : this.#giveWith(this.#given, fields)

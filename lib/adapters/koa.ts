@@ -3,7 +3,7 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { identityOf } from '../identity.js'
 import type { Origin } from '../origin.js'
-import { decoration } from '../request/decoration.js'
+import { judgedDecoration } from '../request/decoration.js'
 import type {
   DecoratePlan,
   DocumentBody,
@@ -14,6 +14,7 @@ import type {
   RejectPlan,
 } from '../request/plan.js'
 import { addressOf, ClientRequest, type Trust, trustIn } from './client-request.js'
+import { EntityTags } from './entity-tags.js'
 import { openFile } from './file.js'
 import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
 import { decorateWhenSent, keepWhileSame, readableOf, responseViewOf, setFields } from './response.js'
@@ -30,12 +31,13 @@ type Next = () => Promise<unknown>
  */
 export function mirroredBy(origin: Origin): Middleware {
   const trust = trustIn(origin.options.trustProxy)
+  const tags = new EntityTags(origin)
   return (ctx, next) => {
     const view = new KoaRequest(ctx, ctx.app.proxy ? trustAll : trust)
     const plan = origin.plan(view)
     return plan instanceof Promise
-      ? plan.then((planned) => apply(origin, planned, view, ctx, next))
-      : apply(origin, plan, view, ctx, next)
+      ? plan.then((planned) => apply(origin, planned, tags, view, ctx, next))
+      : apply(origin, plan, tags, view, ctx, next)
   }
 }
 
@@ -94,12 +96,20 @@ class KoaRequest extends ClientRequest {
   }
 }
 
-function apply(origin: Origin, plan: Plan, view: ClientRequest, ctx: Context, next: Next): Promise<unknown> {
+function apply(
+  origin: Origin,
+  plan: Plan,
+  tags: EntityTags,
+  view: ClientRequest,
+  ctx: Context,
+  next: Next,
+): Promise<unknown> {
   switch (plan.kind) {
     case 'pass':
+      tags.judge(view, ctx.req, undefined)
       return next()
     case 'decorate':
-      return decorate(origin, plan, view, ctx, next)
+      return decorate(origin, plan, tags, view, ctx, next)
     case 'file':
       return sendFile(origin, plan, view, ctx, next)
     case 'redirect':
@@ -115,21 +125,24 @@ const DONE = Promise.resolve()
 async function decorate(
   origin: Origin,
   plan: DecoratePlan,
+  tags: EntityTags,
   view: ClientRequest,
   ctx: Context,
   next: Next,
 ): Promise<void> {
   keepUncoded(ctx)
   const body = new Body(ctx, plan.file)
-  decorateWhenSent(origin, plan, view, ctx.res, () => body.content)
+  const judged = tags.judge(view, ctx.req, plan)
+  decorateWhenSent(origin, plan, tags, judged, ctx.res, () => body.content)
   await next()
   await body.inspect()
   const { content } = body
-  if (typeof content !== 'object' || view.header('if-none-match') === undefined) return
+  if (typeof content !== 'object' || judged === undefined) return
   // Decided now, before the head is written, so that a file that need not be sent is not read.
-  if (decoration(plan, view, responseViewOf(ctx.res), identityOf(content))?.notModified) {
+  if (judgedDecoration(plan, judged, responseViewOf(ctx.res), identityOf(content))?.notModified) {
     ctx.status = 304
     ctx.body = null
+    ctx.remove('Content-Range')
   }
 }
 

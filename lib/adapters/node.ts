@@ -7,6 +7,7 @@ import type { Origin } from '../origin.js'
 import type { DocumentBody, DocumentPlan, FilePlan, Plan, RedirectPlan, RejectPlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
 import { ClientRequest, trustIn } from './client-request.js'
+import { EntityTags } from './entity-tags.js'
 import { openFile } from './file.js'
 import { decorateWhenSent, keepWhileSame, readableOf, setFields, writeHead } from './response.js'
 
@@ -26,19 +27,21 @@ export type Listener = (request: IncomingMessage, response: ServerResponse, next
  */
 export function mirroredBy(origin: Origin, handler?: RequestListener): Listener {
   const trust = trustIn(origin.options.trustProxy)
+  const tags = new EntityTags(origin)
   return (request, response, next) => {
     const view = new ClientRequest(request, trust)
     const plan = origin.plan(view)
     const pass = handler ?? (typeof next === 'function' ? () => next() : notFound)
     if (plan instanceof Promise)
-      void plan.then((planned) => apply(origin, planned, view, request, response, pass))
-    else apply(origin, plan, view, request, response, pass)
+      void plan.then((planned) => apply(origin, planned, tags, view, request, response, pass))
+    else apply(origin, plan, tags, view, request, response, pass)
   }
 }
 
 function apply(
   origin: Origin,
   plan: Plan,
+  tags: EntityTags,
   view: RequestView,
   request: IncomingMessage,
   response: ServerResponse,
@@ -46,10 +49,11 @@ function apply(
 ): void {
   switch (plan.kind) {
     case 'pass':
+      tags.judge(view, request, undefined)
       handler(request, response)
       return
     case 'decorate':
-      decorateWhenSent(origin, plan, view, response, () => 'path')
+      decorateWhenSent(origin, plan, tags, tags.judge(view, request, plan), response, () => 'path')
       handler(request, response)
       return
     case 'file':

@@ -4,9 +4,10 @@ import { Readable } from 'node:stream'
 import { identityOf, sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { Origin } from '../origin.js'
-import { decoration, type ResponseView } from '../request/decoration.js'
+import { isMetByUs, type JudgedConditions } from '../request/conditions.js'
+import { judgedDecoration, type ResponseView } from '../request/decoration.js'
 import type { DecoratePlan } from '../request/plan.js'
-import type { RequestView } from '../request/view.js'
+import { DroppableBody, type EntityTags } from './entity-tags.js'
 import { beforeHead, byName, joined, removeFields } from './head.js'
 
 /**
@@ -48,25 +49,44 @@ export type SentContent = BigIntStats | 'path' | 'other'
 export function decorateWhenSent(
   origin: Origin,
   plan: DecoratePlan,
-  request: RequestView,
+  tags: EntityTags,
+  judged: JudgedConditions | undefined,
   response: ServerResponse,
   content: () => SentContent,
 ): void {
+  const body = judged && new DroppableBody(response)
   beforeHead(response, (head) => {
     try {
-      const added = decoration(plan, request, head, identify(origin, plan, head.status, content))
-      if (added === undefined) return
-      head.add(added.fields)
-      // A 304 has no content (RFC 9110 §15.4.5), and Node drops the body.
-      if (added.notModified) head.become(304, CONTENT_FIELDS)
+      if (body !== undefined) body.isDropped = false
+      const present = identify(origin, plan, head.status, content)
+      const added = judgedDecoration(plan, judged, head, present)
+      if (added !== undefined && head.status !== 304) tags.learn(head.header('etag') !== undefined)
+      // The file has changed since the layer below was told that a condition is met.
+      const isBroken =
+        judged !== undefined && isMetByUs(judged) && present === undefined && CARRIES_FILE.has(head.status)
+      if (added?.notModified !== true && added?.failed !== true && !isBroken) {
+        if (added !== undefined) head.add(added.fields)
+        return
+      }
+      if (body?.canBeDropped === false) return
+      if (body !== undefined) body.isDropped = true
+      if (added?.notModified === true) {
+        head.become(304, CONTENT_FIELDS)
+        head.add(added.fields)
+      } else {
+        head.become(412, [...CONTENT_FIELDS, 'content-encoding', 'etag'])
+        head.add([['Content-Length', '0']])
+      }
     } catch (error) {
       origin.warn(error)
     }
   })
 }
 
+const CARRIES_FILE = new Set([200, 206])
+
 /** Fields of content, which a response without content lacks. */
-const CONTENT_FIELDS = ['content-length', 'content-type', 'transfer-encoding']
+const CONTENT_FIELDS = ['content-length', 'content-type', 'content-range', 'transfer-encoding']
 
 /**
  * Removes fields of a file that are set already, if other bytes are sent after all.

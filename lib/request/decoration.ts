@@ -1,7 +1,7 @@
-import fresh from 'fresh'
 import { isLastModified } from '../fields/last-modified.js'
 import { sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
+import { isNotModified, type JudgedConditions, meetsMatch, tagConditionsOf } from './conditions.js'
 import type { DecoratePlan } from './plan.js'
 import type { RequestView } from './view.js'
 
@@ -16,6 +16,11 @@ export interface Decoration {
   readonly fields: readonly Field[]
   /** Whether to send 304: the client names our entity tag, which the application does not know. */
   readonly notModified: boolean
+  /**
+   * Whether to send 412 without content: the client demands another entity tag than ours, and the
+   * application has not judged that.
+   */
+  readonly failed?: true
 }
 
 /**
@@ -26,24 +31,39 @@ export interface Decoration {
  */
 export function decoration(
   plan: DecoratePlan,
-  request: RequestView,
+  request: Pick<RequestView, 'header'>,
   response: ResponseView,
   present: Identity | undefined,
 ): Decoration | undefined {
-  const { file, fields, etag } = plan
+  const conditions = tagConditionsOf(request)
+  return judgedDecoration(plan, conditions && { conditions, hidden: [] }, response, present)
+}
+
+/** Does the same for a request whose conditions were read before the application saw it. */
+export function judgedDecoration(
+  { file, fields, etag }: DecoratePlan,
+  judged: JudgedConditions | undefined,
+  response: ResponseView,
+  present: Identity | undefined,
+): Decoration | undefined {
   if (present === undefined || !sameIdentity(present, file.identity)) return undefined
   if (!carriesFile(response, file.identity, etag)) return undefined
-  if (response.header('etag') !== undefined) return { fields, notModified: false }
-  if (etag === undefined) return { fields, notModified: false }
-  const notModified =
-    response.status === 200 &&
-    request.header('if-none-match') !== undefined &&
-    fresh(
-      { 'if-none-match': request.header('if-none-match'), 'cache-control': request.header('cache-control') },
-      { etag },
-    )
-  return { fields: [...fields, ['ETag', etag]], notModified }
+  if (etag === undefined || response.header('etag') !== undefined) return { fields, notModified: false }
+  const withEtag: readonly Field[] = [...fields, ['ETag', etag]]
+  if (judged === undefined) return { fields: withEtag, notModified: false }
+  const { conditions, hidden } = judged
+  const { ifMatch, ifRange } = conditions
+  if (ifMatch !== undefined && !meetsMatch(ifMatch, etag)) return FAILED
+  if (response.status !== 304 && isNotModified(conditions, etag))
+    return { fields: withEtag, notModified: true }
+  if (response.status !== 206 || ifRange === undefined || ifRange === etag)
+    return { fields: withEtag, notModified: false }
+  // A layer has cut a range that If-Range forbids. If we have judged that, the client has received
+  // our tag with other bytes. Otherwise the tag is foreign, and ours must not stand beside it.
+  return hidden.includes('range') ? FAILED : { fields, notModified: false }
 }
+
+const FAILED: Decoration = { fields: [], notModified: false, failed: true }
 
 function carriesFile(response: ResponseView, identity: Identity, etag: string | undefined): boolean {
   const coding = response.header('content-encoding')

@@ -4,6 +4,7 @@ import { parseHttpDate } from '../dates.js'
 import { lastModified } from '../fields/last-modified.js'
 import { mtimeIn, SECOND_NS } from '../identity.js'
 import type { Field, Identity } from '../model.js'
+import { meetsMatch as matches } from './conditions.js'
 import type { RequestView } from './view.js'
 
 /** Range of bytes from `start` to `end`, both inclusive. */
@@ -144,10 +145,7 @@ function contentRange({ start, end }: ByteRange, size: number): string {
 /** Evaluates If-Match, or else If-Unmodified-Since (§13.1.1, §13.1.4). */
 function meetsMatch(request: RequestView, identity: Identity, etag: string | undefined): boolean {
   const ifMatch = request.header('if-match')
-  if (ifMatch !== undefined) {
-    if (ifMatch.trim() === '*') return true
-    return etag !== undefined && strongTags(ifMatch).includes(etag)
-  }
+  if (ifMatch !== undefined) return matches(ifMatch, etag)
   const since = dateOf(request.header('if-unmodified-since'))
   return since === undefined || mtimeIn(identity, SECOND_NS) <= BigInt(since)
 }
@@ -181,13 +179,6 @@ function meetsIfRange(
   const seconds = mtimeIn(identity, SECOND_NS)
   // §8.8.2.2: a file that changed within the current second may change again within it.
   return dateOf(value) === Number(seconds) && seconds < BigInt(Math.floor(now / 1000))
-}
-
-/** Returns the strong entity tags of a list (§8.8.3). A tag can contain commas, but not quotes. */
-function strongTags(list: string): string[] {
-  return [...list.matchAll(/(W\/)?("[^"]*")/g)].flatMap(([, weak, tag]) =>
-    weak === undefined && tag !== undefined ? [tag] : [],
-  )
 }
 
 /** Returns the seconds since 1970 of an HTTP date. Undefined if the value is not a date. */
