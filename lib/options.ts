@@ -21,6 +21,7 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
+import { isGlob, PUBLISHED_DOTFILES } from './paths.js'
 import { REPRESENTATION_NAMES, type RepresentationName } from './request/representations/table.js'
 import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
@@ -150,8 +151,16 @@ export interface OriginOptions {
   mode?: Mode | undefined
   /** Whether the origin sends the files itself. Default: false; the next middleware sends them. */
   serve?: boolean | undefined
-  /** Globs of paths that are not part of the repository. Default: none. */
+  /**
+   * Globs of paths that are not part of the repository. A glob after `!` takes back what globs
+   * before it, or a dot, have left out. Default: none.
+   */
   ignore?: readonly string[] | undefined
+  /**
+   * Names that begin with a dot and are part of the repository, or globs of them. Default: names
+   * that distributions publish, and `.well-known`; see the README.
+   */
+  hidden?: readonly string[] | undefined
   /** Digests to compute. Default: sha-256, sha-1, md5. */
   algorithms?: readonly Algorithm[] | undefined
   /** Number of threads that hash. Default: number of cores minus 1, but 1 to 4. */
@@ -244,6 +253,7 @@ export interface CheckedOptions {
   readonly mode: Mode
   readonly serve: boolean
   readonly ignore: readonly string[]
+  readonly hidden: readonly string[]
   readonly algorithms: readonly Algorithm[]
   readonly workers: number
   /** Milliseconds. */
@@ -397,7 +407,9 @@ const mirrorsPathSchema = v.pipe(v.string(), v.nonEmpty('must be the path of a f
 const databaseMessage = 'must be the path of a database, a list of paths, or false'
 const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
 const booleanSchema = v.boolean('must be true or false')
-const listOf = (what: string) => v.array(v.string(`must be a ${what}`), `must be a list of ${what}s`)
+const globSchema = v.pipe(v.string('must be a glob'), v.check(isGlob, 'must be a glob, and not empty'))
+const dotNameMessage = "must be a name that begins with a dot, such as '.treeinfo', or a glob of such names"
+const dotNameSchema = v.pipe(v.string(dotNameMessage), v.regex(/^\.[^/]+$/, dotNameMessage))
 
 /**
  * Schemas of the options of `createOrigin`, by name; configuration files of the command have the
@@ -458,7 +470,8 @@ export const optionEntries = {
   baseUrl: v.optional(baseUrlSchema),
   mode: v.optional(oneOf(MODES), 'decorate'),
   serve: v.optional(booleanSchema, false),
-  ignore: v.optional(listOf('glob'), []),
+  ignore: v.optional(v.array(globSchema, 'must be a list of globs'), []),
+  hidden: v.optional(v.array(dotNameSchema, 'must be a list of names'), [...PUBLISHED_DOTFILES]),
   algorithms: v.optional(
     v.pipe(
       v.array(oneOf(ALGORITHMS), 'must be a list of algorithms'),

@@ -17,25 +17,78 @@ const TEMPORARY_SUFFIXES = [
   '.tmp',
 ]
 
+/** Folder of the routes of `mirrored-by/koa`. */
+const ROUTES = '.mirrored-by'
+
 /** Returns whether a path below the root belongs to the repository. */
 export type PathFilter = (path: string) => boolean
 
+/** Names that begin with a dot and belong to repositories, by default of the option `hidden`. */
+export const PUBLISHED_DOTFILES: readonly string[] = [
+  '.treeinfo', // of Anaconda, in trees of Fedora and its relatives
+  '.discinfo',
+  '.composeinfo',
+  '.buildstamp',
+  '.disk', // of Debian and Ubuntu, in trees of CDs
+  '.well-known', // RFC 8615
+]
+
 /**
- * Returns the filter of a repository. It leaves out dotfiles (such as the temporary files of
- * rsync) and temporary files of download clients. It leaves out names that cannot make a round trip
- * through a URL, and paths that match `ignore`.
- *
- * @param ignore globs for picomatch, relative to the root; a glob without `/` is matched against
- * the base name
+ * Returns the globs that decide what belongs to a repository, for `createPathFilter`: names of
+ * `hidden` are taken back, and then `ignore` is applied.
  */
-export function createPathFilter(ignore: readonly string[]): PathFilter {
-  const ignored = ignore.map((glob) => {
-    const pattern = glob.replace(/^\//, '').replace(/\/$/, '')
-    // Flag `s`, because a name may contain a line feed, which `**` must match.
-    return picomatch(pattern, { basename: !glob.includes('/'), dot: true, flags: 's' })
-  })
-  return (path) =>
-    !isExcluded(path.slice(path.lastIndexOf('/') + 1)) && !ignored.some((matches) => matches(path))
+export function ignoredGlobs(options: {
+  readonly hidden: readonly string[]
+  readonly ignore: readonly string[]
+}): readonly string[] {
+  return [...options.hidden.map((name) => `!${name}`), ...options.ignore]
+}
+
+/**
+ * Returns the filter of a repository. It leaves out names that begin with a dot (such as the
+ * temporary files of rsync) and paths that match a glob. A glob after `!` takes back what was left
+ * out so far: the last match decides. Always left out are temporary files of download clients, and
+ * names that cannot make a round trip through a URL.
+ *
+ * @param globs for picomatch, relative to the root; a glob without `/` is matched against the base
+ * name
+ */
+export function createPathFilter(globs: readonly string[]): PathFilter {
+  const rules = globs.map(ruleOf)
+  return (path) => {
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (isExcluded(name)) return false
+    let isIgnored = name.startsWith('.')
+    for (const { ignores, matches } of rules) {
+      if (ignores !== isIgnored && matches(path)) isIgnored = ignores
+    }
+    return !isIgnored
+  }
+}
+
+interface Rule {
+  /** Whether paths that match are left out. Otherwise they are taken back. */
+  readonly ignores: boolean
+  readonly matches: PathFilter
+}
+
+function ruleOf(glob: string): Rule {
+  const { pattern, ignores } = globParts(glob)
+  // Flag `s`, because a name may contain a line feed, which `**` must match.
+  const matches = picomatch(pattern, { basename: !glob.includes('/'), dot: true, flags: 's' })
+  return { ignores, matches: (path) => matches(path) }
+}
+
+/** Returns false for a glob that matches nothing: it is empty. */
+export function isGlob(glob: string): boolean {
+  return globParts(glob).pattern !== ''
+}
+
+function globParts(glob: string): { readonly pattern: string; readonly ignores: boolean } {
+  // `!(a|b)` is an extended glob.
+  const isNegated = /^!(?!\()/.test(glob)
+  const pattern = (isNegated ? glob.slice(1) : glob).replace(/^\//, '').replace(/\/$/, '')
+  return { pattern, ignores: !isNegated }
 }
 
 /**
@@ -51,7 +104,7 @@ export function includesWholePath(filter: PathFilter, path: string): boolean {
 
 function isExcluded(name: string): boolean {
   // U+FFFD replaces bytes that are not UTF-8: a file cannot be opened by such a string.
-  if (name.startsWith('.') || name.includes('\ufffd')) return true
+  if (name.includes('\ufffd') || name === ROUTES) return true
   if (BACKSLASH_SEPARATES && name.includes('\\')) return true
   return TEMPORARY_SUFFIXES.some((suffix) => name.endsWith(suffix))
 }

@@ -20,7 +20,7 @@ import { systemResolver } from './network/addresses.js'
 import { loadUndici } from './network/undici.js'
 import { type CheckedOptions, presenceSettingsOf } from './options.js'
 import { EventOutbox } from './origin-events.js'
-import { createPathFilter, type PathFilter } from './paths.js'
+import { createPathFilter, ignoredGlobs, type PathFilter } from './paths.js'
 import { FileCache } from './request/file-cache.js'
 import { Planner } from './request/planner.js'
 import { representationsNamed } from './request/representations/representation-set.js'
@@ -79,7 +79,8 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   const events = new EventOutbox()
   const warnings = new Warnings((warning) => events.warn(warning), SYSTEM_CLOCK.steady)
   const warning = (error: unknown): void => warnings.report(error)
-  const includes = createPathFilter(options.ignore)
+  const ignore = ignoredGlobs(options)
+  const includes = createPathFilter(ignore)
 
   opened.add(locator)
   locator.start(options.watch !== false, warning)
@@ -161,7 +162,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
         index: store,
         registry,
         includes,
-        ignore: options.ignore,
+        ignore,
         indexFile,
         resolver,
         clock: SYSTEM_CLOCK,
@@ -198,7 +199,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
 
   const firstPass = opened.add(
     new FirstPass(
-      { ...options, root, store, includes },
+      { ...options, ignore, root, store, includes },
       {
         changed: (paths) => {
           files.forget(paths)

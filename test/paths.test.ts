@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { sep } from 'node:path'
 import { test } from 'node:test'
-import { createPathFilter, includesWholePath, isWithin, joinPath, splitPath } from '../lib/paths.js'
+import {
+  createPathFilter,
+  ignoredGlobs,
+  includesWholePath,
+  isWithin,
+  joinPath,
+  PUBLISHED_DOTFILES,
+  splitPath,
+} from '../lib/paths.js'
 
 const everything = createPathFilter([])
 
@@ -78,6 +86,69 @@ for (const [glob, ignored, kept] of IGNORED) {
     const includes = createPathFilter([glob])
     for (const path of ignored) assert.equal(includes(path), false, `${JSON.stringify(path)} is not ignored`)
     for (const path of kept) assert.equal(includes(path), true, `${JSON.stringify(path)} is ignored`)
+  })
+}
+
+const PUBLISHED = createPathFilter(ignoredGlobs({ hidden: PUBLISHED_DOTFILES, ignore: [] }))
+
+for (const path of [
+  '.treeinfo',
+  '40/Server/x86_64/os/.treeinfo',
+  'os/.discinfo',
+  'compose/.composeinfo',
+  '.disk/info',
+  '.well-known/security.txt',
+  'sub/.well-known/acme-challenge/token',
+]) {
+  test(`${path} belongs to the repository by default`, () => assert.ok(includesWholePath(PUBLISHED, path)))
+}
+
+for (const path of [
+  '.git/config',
+  'x/.git/HEAD',
+  '.gitignore',
+  '.htaccess',
+  '.htpasswd',
+  '.rsync-filter',
+  '.f.bin.Xy12',
+  '..treeinfo.Xy12aB',
+  '.treeinfo.Xy12aB',
+  '.~tmp~/f.bin',
+  '.well-known/.htpasswd',
+  '.well-known/f.part',
+  '.env',
+  '.ssh/id_ed25519',
+  '.DS_Store',
+  '.treeinfos',
+  '.mirrored-by/status',
+]) {
+  test(`${path} is hidden by default`, () => assert.equal(includesWholePath(PUBLISHED, path), false))
+}
+
+const TAKEN_BACK: readonly (readonly [
+  globs: readonly string[],
+  kept: readonly string[],
+  ignored: readonly string[],
+])[] = [
+  [['!**/.treeinfo'], ['a', 'x/y', '.treeinfo', 'x/.treeinfo'], ['.git', '.discinfo']],
+  [['!.treeinfo'], ['a', '.treeinfo', 'x/.treeinfo'], ['.git']],
+  [['!/.treeinfo'], ['a', '.treeinfo'], ['x/.treeinfo']],
+  [
+    ['*.log', '!keep.log'],
+    ['a', 'keep.log', 'x/keep.log'],
+    ['a.log', '.keep.log'],
+  ],
+  [['!keep.log', '*.log'], ['a'], ['a.log', 'keep.log']],
+  [['iso/*', '!iso/keep.iso', 'iso/keep.*'], ['iso'], ['iso/a', 'iso/keep.iso']],
+  [['!.*'], ['.a', '.b/c'], ['.mirrored-by', '.a.part']],
+  [['!(a|b)'], ['a', 'b'], ['c']],
+]
+
+for (const [globs, kept, ignored] of TAKEN_BACK) {
+  test(`of the globs ${globs.join(' ')} the last that matches decides`, () => {
+    const includes = createPathFilter(globs)
+    for (const path of kept) assert.equal(includes(path), true, `${path} is left out`)
+    for (const path of ignored) assert.equal(includes(path), false, `${path} is not left out`)
   })
 }
 

@@ -59,6 +59,14 @@ async function start(scope: Scope, setup: Setup, options: Partial<OriginOptions>
     'page.html': '<p>a page</p>',
     'taken.bin': 'has a namesake',
     'taken.bin.meta4': 'a real file',
+    '.treeinfo': 'published',
+    'os/.treeinfo': 'published',
+    '.well-known/security.txt': 'published',
+    '.git/config': 'hidden',
+    '.htpasswd': 'hidden',
+    'os/.rsync-filter': 'hidden',
+    '.f.bin.Xy12': 'hidden',
+    '.well-known/.env': 'hidden',
   })
   const modified = Date.parse(MODIFIED) / 1000
   utimesSync(join(root, 'iso/disk 1.iso'), modified, modified)
@@ -133,6 +141,37 @@ for (const setup of SETUPS) {
         assert.ok(document.body.toString().includes('>http://origin.example/iso/disk%201.iso</url>'))
       })
     }
+
+    it('of names that begin with a dot, those that are published are files as any other', async () => {
+      for (const path of ['/.treeinfo', '/os/.treeinfo', '/.well-known/security.txt']) {
+        for (const method of ['GET', 'HEAD']) {
+          const answer = await rawRequest(port, method, path)
+          // koa-static does not send them, unless its option `hidden` is set.
+          if (setup.name.includes('koa-static')) {
+            assert.equal(answer.status, 404)
+            assert.deepEqual(ours(answer), [])
+            continue
+          }
+          assert.equal(answer.status, 200)
+          assert.equal(values(answer, 'digest').length, 3)
+          assert.equal(answer.body.toString(), method === 'GET' ? 'published' : '')
+        }
+        assert.equal((await rawRequest(port, 'GET', `${path}.meta4`)).status, 200)
+      }
+      for (const path of [
+        '/.git/config',
+        '/.htpasswd',
+        '/os/.rsync-filter',
+        '/.f.bin.Xy12',
+        '/.well-known/.env',
+      ]) {
+        for (const target of [path, `${path}.meta4`, `${path}?meta4`, `/x/..${path}`]) {
+          const answer = await rawRequest(port, 'GET', target)
+          assert.deepEqual(ours(answer), [], target)
+          if (setup.serve) assert.equal(answer.status, 404, target)
+        }
+      }
+    })
 
     it('no spelling leaves the root', async () => {
       for (const target of [

@@ -82,7 +82,11 @@ const OPTIONS: Readonly<Record<string, Values>> = {
   },
   mode: { valid: ['decorate', 'redirect'], wrong: [false, 'teleport', '', null], flag: '--mode' },
   serve: BOOLEAN,
-  ignore: { valid: [[], ['*.tmp', '!a.tmp']], wrong: [false, '*.tmp', [5], null] },
+  ignore: { valid: [[], ['*.tmp', '!a.tmp']], wrong: [false, '*.tmp', [5], [''], ['!'], ['/'], null] },
+  hidden: {
+    valid: [[], ['.treeinfo', '.disc*'], ['.*']],
+    wrong: [true, '.treeinfo', [5], ['treeinfo'], ['.'], ['.a/b'], null],
+  },
   algorithms: { valid: [['sha-256'], ['blake3', 'crc32c']], wrong: [false, 'md5', [], ['sha256'], null] },
   workers: { valid: [1, 64], wrong: [false, 0, '2', 1.5, null] },
   settle: { ...DURATION, valid: [0, ...DURATION.valid] },

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Indexed } from '../../indexing/first-pass.js'
 import type { OriginOptions } from '../../options.js'
 import { createOrigin } from '../../origin.js'
+import { ignoredGlobs } from '../../paths.js'
 import { memoryStates } from '../../store/memory-states.js'
 import type { CommandContext } from '../command.js'
 import { CONFIG, type CommonFlags, JSON_OUTPUT, mergeFlags, STORE } from '../flags.js'
@@ -66,7 +67,8 @@ async function index(
     bar?.clear()
     output.warning(warning.message)
   })
-  if (stream.isTTY) bar = new ProgressBar(origin.root, options.ignore ?? [], stream, () => origin.progress)
+  if (stream.isTTY)
+    bar = new ProgressBar(origin.root, ignoredGlobs(origin.options), stream, () => origin.progress)
   interruption.addEventListener('abort', () => void origin.close())
   const indexed = await origin.ready
   bar?.stop(!interruption.aborted)

@@ -11,7 +11,7 @@ import { isChecked, storageKey } from '../../mirrors/presence/persistence.js'
 import { explain, type Ranking } from '../../mirrors/ranking/rank.js'
 import type { Client } from '../../model.js'
 import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
-import { createPathFilter } from '../../paths.js'
+import { createPathFilter, ignoredGlobs } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import type { StoredPresence } from '../../store/states.js'
 import type { CommandContext } from '../command.js'
@@ -96,7 +96,7 @@ async function ranking(
 async function fileToRank(options: CheckedOptions, path: string, warning: (error: Error) => void) {
   const relative = path.replace(/^\/+/, '')
   const root = realRoot(options.root)
-  const changed = changedOnDisk(root, relative, createPathFilter(options.ignore))
+  const changed = changedOnDisk(root, relative, createPathFilter(ignoredGlobs(options)))
   if (changed === undefined) throw noSuchFile(relative, root)
   const index = sqliteStore(requireIndexFile(options))
   try {
