@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'ERR_STRATEGY',
   'ERR_PROBE',
   'ERR_SURVEY',
+  'ERR_LOOP',
   'ERR_CORRUPT',
   'ERR_TRACE',
   'ERR_STORE',

@@ -7,6 +7,7 @@ import type { Progress } from './indexing/indexer.js'
 import { changedOnDisk, checkRoot } from './indexing/repository/on-disk.js'
 import type { MirrorHealth } from './mirrors/health/summary.js'
 import type { MirrorPresence } from './mirrors/presence/report.js'
+import { ownMirrors } from './mirrors/ranking/own-mirrors.js'
 import { explain, type Ranking } from './mirrors/ranking/rank.js'
 import type { Awaitable, Client, IndexedFile, Mirror } from './model.js'
 import { type CheckedOptions, checkOptions, type OriginOptions } from './options.js'
@@ -128,8 +129,10 @@ class OriginFacade extends EventEmitter<OriginEvents> implements Origin {
     const { registry, includes } = this.#parts
     const located = typeof client === 'string' ? this.locate(client) : client
     const changed = changedOnDisk(this.root, path, includes)
-    const query = { path, changed, secure, number: this.#numberOf(path) }
-    return explain(registry.snapshot, query, located, urlPath(path))
+    const { snapshot } = registry
+    const own = ownMirrors(snapshot.candidates, this.options.baseUrl)
+    const query = { path, changed, secure, own, number: this.#numberOf(path) }
+    return explain(snapshot, query, located, urlPath(path))
   }
 
   locate(address: string): Client {

@@ -241,6 +241,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
     health,
     presence,
     firstPass,
+    warnings,
   })
 
   return {
@@ -278,11 +279,12 @@ function createLog(
 function createPlanner(
   root: string,
   options: CheckedOptions,
-  parts: Omit<OriginParts, 'events' | 'warnings' | 'planner' | 'leader' | 'close'> & {
+  parts: Omit<OriginParts, 'events' | 'planner' | 'leader' | 'close'> & {
     readonly files: FileCache
   },
 ): Planner {
-  const { files, store, includes, registry, locator, health, presence, firstPass } = parts
+  const { files, store, includes, registry, locator, health, presence, firstPass, warnings } = parts
+  const reportedOwn = new Set<string>()
   // Paths of the index need no normalization, and `join` costs a request as much as all of
   // ranking.
   const below = root.endsWith(sep) ? root : root + sep
@@ -301,6 +303,13 @@ function createPlanner(
       presence.reportBroken(names, path)
     },
     reportUnchecked: (file, candidates) => presence.requestCheck(file, candidates),
+    reportOwn: (candidates, base) => {
+      for (const { mirror } of candidates) {
+        if (reportedOwn.has(mirror.id)) continue
+        reportedOwn.add(mirror.id)
+        warnings.report(loopWarning(mirror, base))
+      }
+    },
     random: Math.random,
   })
 }
@@ -401,6 +410,13 @@ function performanceOf(
     roundTrip: state === 'up' ? roundTrip : undefined,
     speed: known.kind === 'checked' ? known.speed : undefined,
   }
+}
+
+function loopWarning({ id }: Mirror, base: string): MirroredByError {
+  const message =
+    `the mirror ${id} has the URL of this very server, ${base}, and is given to no client that comes by it: ` +
+    `remove it from the mirrors`
+  return new MirroredByError('ERR_LOOP', message)
 }
 
 function corruptWarning({ mirror, path, start, end, expected, got }: CorruptFile): MirroredByError {

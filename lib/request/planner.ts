@@ -6,6 +6,7 @@ import { sameIdentity } from '../identity.js'
 import type { Candidate } from '../mirrors/ranking/candidate.js'
 import type { Inventory } from '../mirrors/ranking/inventory.js'
 import { urlFor } from '../mirrors/ranking/mirror-status.js'
+import { ownMirrors } from '../mirrors/ranking/own-mirrors.js'
 import { type RankQuery, rank } from '../mirrors/ranking/rank.js'
 import type { Snapshot } from '../mirrors/ranking/snapshot.js'
 import type { Awaitable, Client, Field, Identity, IndexedFile, Mode, Pieces, Random } from '../model.js'
@@ -56,7 +57,16 @@ export interface PlannerDependencies {
   readonly reportBroken: (names: ReadonlySet<string>, path: string) => void
   /** Called when a response left out mirrors only because their copy of the file is unchecked. */
   readonly reportUnchecked: (file: IndexedFile, candidates: readonly Candidate[]) => void
+  /** Called when mirrors are found whose URL is that of this server. May be called repeatedly. */
+  readonly reportOwn?: (candidates: ReadonlySet<Candidate>, base: string) => void
   readonly random: Random
+}
+
+/** The mirrors whose URL is that of this server, for one of its names and one list of mirrors. */
+interface OwnMirrors {
+  readonly base: string | undefined
+  readonly candidates: Snapshot['candidates'] | undefined
+  readonly own: ReadonlySet<Candidate> | undefined
 }
 
 /** URL of the repository on this server, and the parts of a request that it was made from. */
@@ -98,6 +108,8 @@ export class Planner {
    * The identical string is also found faster in the cache of links.
    */
   #lastBase: Base = { host: undefined, secure: false, mount: '', url: undefined }
+  /** Result of the last look-up, which holds for most requests. */
+  #lastOwn: OwnMirrors = { base: undefined, candidates: undefined, own: undefined }
 
   constructor(options: PlannerOptions, dependencies: PlannerDependencies) {
     this.#options = options
@@ -163,7 +175,7 @@ export class Planner {
       const redirect = this.#redirect(view, cached, context)
       if (redirect !== undefined) return redirect
     }
-    const duplicates = this.#rankForList(cached, context, this.#options.maxDuplicates)
+    const duplicates = this.#rankForList(view, cached, context, this.#options.maxDuplicates)
     const fields = this.#fields(view, cached, context, duplicates, true)
     if (serve) return { kind: 'file', path: cached.file.path, indexed: { file: cached.file, fields } }
     const absolute = this.#dependencies.absolute(cached.file.path)
@@ -175,7 +187,7 @@ export class Planner {
     const { client, secure, isWithoutTls = false } = context
     // A mirror that ignores Range would send the whole file to a client that resumes a download.
     const needsRange = view.header('range') !== undefined
-    const query = this.#rankQuery(cached, context, 'redirect', needsRange)
+    const query = this.#rankQuery(view, cached, context, 'redirect', needsRange)
     const { maxDuplicates } = this.#options
     const snapshot = this.#dependencies.snapshot()
     // At least one mirror, even if the fields list none: the target of the redirect.
@@ -215,7 +227,7 @@ export class Planner {
     const path = needs('url') ? this.#dependencies.files.documentPath(cached, representation) : undefined
     const document = (knownPieces: Pieces | undefined, knownPath: string | undefined): DocumentPlan => {
       const base = this.#base(view)
-      const urls = needs('mirrors') ? this.#urls(cached, context, base) : []
+      const urls = needs('mirrors') ? this.#urls(view, cached, context, base) : []
       const url = base === undefined || knownPath === undefined ? undefined : base + knownPath
       const header = (name: string) => view.header(name)
       return documentPlan(
@@ -234,9 +246,14 @@ export class Planner {
   }
 
   /** Returns the URLs of a file on all mirrors that fit, and on this server. */
-  #urls(cached: CachedFile, context: RequestContext, base: string | undefined): readonly FileUrl[] {
+  #urls(
+    view: RequestView,
+    cached: CachedFile,
+    context: RequestContext,
+    base: string | undefined,
+  ): readonly FileUrl[] {
     const { statuses, mirrors } = this.#dependencies.snapshot()
-    const urls = this.#rankForList(cached, context, mirrors.length).map(
+    const urls = this.#rankForList(view, cached, context, mirrors.length).map(
       (candidate): FileUrl => ({
         url: (urlFor(statuses, candidate, context.secure, context.isWithoutTls) ?? '') + cached.urlPath,
         location: candidate.mirror.location,
@@ -247,15 +264,21 @@ export class Planner {
     return base === undefined ? urls : [...urls, { url: base + cached.urlPath, location: undefined }]
   }
 
-  #rankForList(cached: CachedFile, context: RequestContext, limit: number): readonly Candidate[] {
+  #rankForList(
+    view: RequestView,
+    cached: CachedFile,
+    context: RequestContext,
+    limit: number,
+  ): readonly Candidate[] {
     // Clients take parts of a file from several mirrors of a list.
-    const query = this.#rankQuery(cached, context, 'list', true)
+    const query = this.#rankQuery(view, cached, context, 'list', true)
     const ranked = rank(this.#dependencies.snapshot(), query, context.client, limit)
     this.#reportUnchecked(cached)
     return ranked
   }
 
   #rankQuery(
+    view: RequestView,
     { file: { path, number }, changed }: CachedFile,
     { secure, isWithoutTls = false, avoid }: RequestContext,
     use: 'redirect' | 'list',
@@ -264,7 +287,21 @@ export class Planner {
     this.#unchecked.length = 0
     const redirectable = use === 'redirect'
     const unchecked = this.#unchecked
-    return { path, changed, secure, isWithoutTls, redirectable, needsRange, avoid, number, unchecked }
+    const own = this.#ownMirrors(view)
+    return { path, changed, secure, isWithoutTls, redirectable, needsRange, own, avoid, number, unchecked }
+  }
+
+  /** Returns the mirrors whose URL is that by which the client has come. */
+  #ownMirrors(view: RequestView): ReadonlySet<Candidate> | undefined {
+    const base = this.#base(view)
+    if (base === undefined) return undefined
+    const { candidates } = this.#dependencies.snapshot()
+    const last = this.#lastOwn
+    if (base === last.base && candidates === last.candidates) return last.own
+    const own = ownMirrors(candidates, base)
+    if (own !== undefined) this.#dependencies.reportOwn?.(own, base)
+    this.#lastOwn = { base, candidates, own }
+    return own
   }
 
   /**

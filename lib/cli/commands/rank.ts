@@ -8,6 +8,7 @@ import { mirrorStatusOf } from '../../mirrors/health/summary.js'
 import { nameServers } from '../../mirrors/list/hosts.js'
 import { Registry } from '../../mirrors/list/registry.js'
 import { isChecked, storageKey } from '../../mirrors/presence/persistence.js'
+import { ownMirrors } from '../../mirrors/ranking/own-mirrors.js'
 import { explain, type Ranking } from '../../mirrors/ranking/rank.js'
 import type { Client } from '../../model.js'
 import { type CheckedOptions, presenceSettingsOf } from '../../options.js'
@@ -81,7 +82,8 @@ async function ranking(
         mirrorStatusOf(candidate, storedHealth(candidate.mirror, stored.states, options)),
       )
     setInventories(registry, options, stored?.presence)
-    return explain(registry.snapshot, { ...file, secure }, locate(ip), urlPath(file.path))
+    const own = ownMirrors(registry.snapshot.candidates, options.baseUrl)
+    return explain(registry.snapshot, { ...file, secure, own }, locate(ip), urlPath(file.path))
   } finally {
     await registry.close()
     await locator.close()

@@ -154,11 +154,20 @@ async function request(
     if (!(result instanceof URL)) return { verdict: result, redirect: redirects === 0 ? undefined : url.href }
     if (redirects >= MAX_REDIRECTS) throw new BadResponse(`more than ${MAX_REDIRECTS} redirects`)
     if (result.hostname !== new URL(endpoint.url).hostname) {
-      if (!endpoint.redirects) throw new BadResponse(`it redirects to another host, ${result.host}`)
+      if (!endpoint.redirects) return elsewhere(target, result)
       addresses = await addressesOf(result, endpoint.family, dependencies)
     } else addresses = endpoint.addresses
     url = result
   }
+}
+
+/**
+ * Returns the verdict on a redirect to another host that is not followed. Some mirrors send clients
+ * elsewhere for single files that they lack.
+ */
+function elsewhere({ kind }: ProbeTarget, { host }: URL): TargetResult {
+  const reason = `it redirects to another host, ${host}`
+  return { verdict: { kind: kind === 'file' ? 'missing' : 'failed', reason }, redirect: undefined }
 }
 
 function locationOf(from: URL, response: ProbeResponse): URL {

@@ -20,6 +20,8 @@ export interface RankQuery {
   readonly redirectable?: boolean
   /** Whether the client may take parts from several mirrors at once, which needs Range. */
   readonly needsRange?: boolean
+  /** Mirrors that lead back to this server. See `ownMirrors`. */
+  readonly own?: ReadonlySet<Candidate> | undefined
   /** Ids and hosts of mirrors to leave out, in lower case. */
   readonly avoid?: ReadonlySet<string> | undefined
   /** `IndexedFile.number` of the content. Without a number, inventories are not read. */
@@ -179,7 +181,9 @@ function rejection(
   { query, statuses, inventories, bits }: Conditions,
   notes = true,
 ): string | undefined {
-  const { path, changed, secure, isWithoutTls, redirectable, needsRange, avoid, number, unchecked } = query
+  const { path, changed, secure, isWithoutTls, redirectable, needsRange, own, avoid, number, unchecked } =
+    query
+  if (own?.has(candidate)) return 'its URL is that of this very server'
   if (isWithoutTls && candidate.httpUrl === undefined) return 'no http URL, and the client has no TLS'
   const status = statuses[candidate.index]
   if (status !== undefined) {

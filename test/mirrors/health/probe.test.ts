@@ -286,6 +286,20 @@ describe('redirects', () => {
     assert.deepEqual(elsewhere.requests, [])
   })
 
+  test('to elsewhere for one file alone do not take the mirror down', async (t) => {
+    const mirror = await startFaultyServer(t, (request, response) => {
+      if (request.url?.endsWith('missing'))
+        response.writeHead(302, { Location: 'http://127.0.0.2:9/x' }).end()
+      else response.writeHead(206, { 'Content-Range': 'bytes 0-0/7', 'Content-Length': 1 }).end('c')
+    })
+    const other = { ...FILE, path: 'missing', urlPath: 'missing' }
+    const there = { ...FILE, size: 7 }
+    assert.deepEqual(await noted(mirror.url, [other, there]), { ranges: true })
+    const elsewhere = 'it redirects to another host, 127.0.0.2:9'
+    assert.equal(await noted(mirror.url, [other, other]), elsewhere)
+    assert.equal(await noted(mirror.url, [{ ...TRACE, urlPath: 'missing' }, there]), elsewhere)
+  })
+
   test('to elsewhere are followed where the mirror may do so', async (t) => {
     const { elsewhere, mirror } = await twoHosts(t)
     const choices = { redirects: true }
