@@ -380,7 +380,7 @@ class Listeners<Values extends readonly unknown[] = []> {
 
 function openIndex(root: string, { store }: CheckedOptions, events: RecoveryEvents): OpenedStore<Store> {
   if (typeof store === 'object') return { store, file: undefined }
-  return openStore(INDEX_STORE, store === undefined ? defaultStoreFile(root) : resolve(store), events)
+  return openStore(INDEX_STORE, () => (store === undefined ? defaultStoreFile(root) : resolve(store)), events)
 }
 
 /**
@@ -393,10 +393,13 @@ function openStates(
   events: RecoveryEvents,
 ): MirrorStateStore {
   if (typeof mirrorStates === 'object') return mirrorStates
-  const index = typeof store === 'object' ? undefined : resolve(store ?? defaultStoreFile(root))
-  const file = mirrorStates === undefined ? index && defaultStatesFile(index) : resolve(mirrorStates)
   const hasMirrors = typeof mirrors === 'string' || mirrors.length > 0
-  return openStore(STATE_STORE, hasMirrors ? file : undefined, events).store
+  const fileOf = (): string | undefined => {
+    if (!hasMirrors) return undefined
+    if (mirrorStates !== undefined) return resolve(mirrorStates)
+    return typeof store === 'object' ? undefined : defaultStatesFile(resolve(store ?? defaultStoreFile(root)))
+  }
+  return openStore(STATE_STORE, fileOf, events).store
 }
 
 function performanceOf(

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite, { type Database } from 'better-sqlite3'
 import { errorMessage, MirroredByError, systemCode } from '../errors.js'
@@ -22,14 +22,38 @@ const SHORT_BUSY_TIMEOUT_MS = 50
  */
 export function openDatabase<T>(file: string, schema: DatabaseSchema, use: (database: Database) => T): T {
   try {
-    mkdirSync(dirname(file), { recursive: true })
+    createPrivately(file)
     return use(open(file, schema))
   } catch (error) {
     if (error instanceof MirroredByError) throw error
+    if (isNativePartMissing(error)) throw new MirroredByError('ERR_STORE', NATIVE_PART_MISSING, error)
     const remedy = `make it writable, or name another file by \`${schema.option}\``
     const message = `cannot use ${file} as ${schema.what}: ${errorMessage(error)}; ${remedy}`
     throw new MirroredByError('ERR_STORE', message, error)
   }
+}
+
+const NATIVE_PART_MISSING =
+  `better-sqlite3 has no native part that fits Node ${process.version} on ${process.platform} ${process.arch}: ` +
+  'run `npm rebuild better-sqlite3`, or with pnpm `pnpm approve-builds`'
+
+/**
+ * Returns whether an error means that better-sqlite3 lacks its native part: it was not built, was
+ * left out of a bundle, or was built for another Node.
+ */
+function isNativePartMissing(error: unknown): boolean {
+  if (systemCode(error)?.startsWith('SQLITE_') === true) return false
+  return (
+    ['ERR_DLOPEN_FAILED', 'MODULE_NOT_FOUND'].includes(systemCode(error) ?? '') ||
+    /could not locate the bindings file|compiled against a different Node/i.test(errorMessage(error))
+  )
+}
+
+/** Creates a missing file, and missing folders, for this user only: it names files and clients. */
+function createPrivately(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // SQLite gives its other files the mode of this one.
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600))
 }
 
 function open(file: string, schema: DatabaseSchema): Database {

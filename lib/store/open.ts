@@ -34,21 +34,26 @@ export interface OpenedStore<S> {
 }
 
 /**
- * Opens the SQLite file of a store. If the file cannot be used, warns and returns a store in
- * memory, because the server has to start in any case.
+ * Opens the SQLite file of a store. Warns and returns a store in memory if the file has no place or
+ * cannot be used, because the server has to start in any case.
  *
- * @param file undefined for a store in memory
+ * @param fileOf returns undefined for a store in memory
  */
 export function openStore<S extends { close(): Awaitable<void> }>(
   kind: StoreKind<S>,
-  file: string | undefined,
+  fileOf: () => string | undefined,
   events: RecoveryEvents,
 ): OpenedStore<S> {
-  if (file === undefined) return { store: kind.inMemory(), file }
+  let file: string | undefined
   try {
+    file = fileOf()
+    if (file === undefined) return { store: kind.inMemory(), file }
     return { store: kind.open(file, events), file }
   } catch (error) {
-    const message = `${errorMessage(error)}; until the next start ${kind.kept} in memory`
+    // A cause that names no file concerns both stores: with one message, it is reported once.
+    const isOfFile = file !== undefined && errorMessage(error).includes(file)
+    const kept = isOfFile ? kind.kept : 'the index and the states of mirrors are kept'
+    const message = `${errorMessage(error)}; until the next start ${kept} in memory`
     const code = error instanceof MirroredByError ? error.code : 'ERR_STORE'
     events.warning(new MirroredByError(code, message, error))
     return { store: kind.inMemory(), file: undefined }

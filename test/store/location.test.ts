@@ -34,6 +34,37 @@ test('otherwise it is in the cache of the home folder', () => {
   assert.equal(dirname(defaultStoreFile(ROOT, { STATE_DIRECTORY: '', XDG_CACHE_HOME: '' })), expected)
 })
 
+for (const path of ['cache', './cache', '../cache', 'C:cache', ' /cache', '~/.cache'])
+  test(`a path that is not absolute counts as not set: ${path}`, () => {
+    const expected = join(homedir(), '.cache', 'mirrored-by')
+    assert.equal(dirname(defaultStoreFile(ROOT, { STATE_DIRECTORY: path, XDG_CACHE_HOME: path })), expected)
+    assert.equal(
+      dirname(defaultStoreFile(ROOT, { STATE_DIRECTORY: path, XDG_CACHE_HOME: '/cache' })),
+      '/cache/mirrored-by',
+    )
+  })
+
+for (const [what, home, reason] of [
+  [
+    'no home folder',
+    () => {
+      throw new Error('uv_os_homedir returned ENOENT')
+    },
+    'uv_os_homedir returned ENOENT',
+  ],
+  ['an empty home folder', () => '', 'its path is not absolute'],
+  ['a relative home folder', () => 'home', 'its path is not absolute'],
+] as const)
+  test(`${what} is an error with its remedy, and needed only without the others`, () => {
+    assert.throws(() => defaultStoreFile(ROOT, { XDG_CACHE_HOME: 'cache' }, home), {
+      code: 'ERR_STORE',
+      message:
+        `there is no home folder for the index (${reason}): set $HOME or $XDG_CACHE_HOME to an absolute path, ` +
+        'or name a file by `store`',
+    })
+    assert.equal(dirname(defaultStoreFile(ROOT, { XDG_CACHE_HOME: '/cache' }, home)), '/cache/mirrored-by')
+  })
+
 test('the environment of the process is read unless another is given', (context) => {
   const before = process.env.STATE_DIRECTORY
   context.after(() => {

@@ -17,7 +17,9 @@ for (const [name, kind, kept] of [
 ] as const) {
   describe(`opening ${name}`, () => {
     const open = (file: string | undefined, events: ReturnType<typeof recorder>) =>
-      kind === INDEX_STORE ? openStore(INDEX_STORE, file, events) : openStore(STATE_STORE, file, events)
+      kind === INDEX_STORE
+        ? openStore(INDEX_STORE, () => file, events)
+        : openStore(STATE_STORE, () => file, events)
 
     test('makes the file, and names it', async (t) => {
       const file = join(temporaryFolder(t), 'deep', 'store.sqlite')

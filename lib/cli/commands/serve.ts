@@ -96,7 +96,8 @@ function parsePort(text: string): number {
 
 /** @throws MirroredByError ERR_LISTEN, and the errors of `createOrigin` */
 async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<RunningServer> {
-  requireStore(originOptions, output)
+  // A store that was named is to be used. Without one, a server works from memory too.
+  if (originOptions.store !== undefined) requireStore(originOptions, output)
   // Listen first: a port that is taken is reported at once.
   let respond: RequestListener = respondWhileStarting
   const server = createServer((request, response) => respond(request, response))
