@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { identityOf } from '../identity.js'
+import type { Mirror } from '../model.js'
 import type { Origin } from '../origin.js'
 import { judgedDecoration } from '../request/decoration.js'
 import type {
@@ -52,23 +53,25 @@ export function routes(origin: Origin): Router {
   const router = new Router({ prefix: '/.mirrored-by' })
   router.get('/status', (ctx) => {
     const { seen, pending, hashed } = origin.progress
-    ctx.body = { seen, pending, hashed, mirrors: origin.mirrors().length }
+    ctx.body = { seen, pending, hashed, mirrors: publicMirrors(origin).length }
   })
   router.get('/mirrors', (ctx) => {
     // An allow-list: properties that mirrors gain later are not shown before they are added here.
-    ctx.body = origin
-      .mirrors()
-      .filter((mirror) => !mirror.private && mirror.enabled)
-      .map(({ id, urls, location, coordinates, weight, sponsor }) => ({
-        id,
-        urls,
-        location,
-        coordinates,
-        weight,
-        sponsor,
-      }))
+    ctx.body = publicMirrors(origin).map(({ id, urls, location, coordinates, weight, sponsor }) => ({
+      id,
+      urls,
+      location,
+      coordinates,
+      weight,
+      sponsor,
+    }))
   })
   return router
+}
+
+/** Returns the mirrors that anybody may know of: neither routes nor their counts tell of others. */
+function publicMirrors(origin: Origin): readonly Mirror[] {
+  return origin.mirrors().filter((mirror) => !mirror.private && mirror.enabled)
 }
 
 /** With `app.proxy`, Koa believes every peer. */

@@ -98,5 +98,8 @@ export function isPrivate(address: string): boolean {
   const bytes = parsed.toByteArray()
   if (NAT64.every((byte, index) => bytes[index] === byte))
     return isPrivate(new ipaddr.IPv4(bytes.slice(12)).toString())
-  return parsed.range() !== 'unicast'
+  // Everything else in use on the internet is in 2000::/3 (RFC 4291 §2.4). Deprecated forms of IPv4
+  // addresses are outside: `::7f00:1` is 127.0.0.1 for some systems.
+  const isGlobal = ((bytes[0] ?? 0) & 0xe0) === 0x20
+  return !isGlobal || parsed.range() !== 'unicast'
 }

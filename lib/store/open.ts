@@ -35,7 +35,7 @@ export interface OpenedStore<S> {
 
 /**
  * Opens the SQLite file of a store. Warns and returns a store in memory if the file has no place or
- * cannot be used, because the server has to start in any case.
+ * cannot be used. The server has to start in any case.
  *
  * @param fileOf returns undefined for a store in memory
  */

@@ -259,6 +259,7 @@ it('routes tell the status and the mirrors, and nothing that is not for everyone
           location: 'de',
         },
         { id: 'inner', url: 'http://inner.invalid/', private: true },
+        { id: 'off', url: 'http://off.invalid/', enabled: false },
       ],
     },
   )
@@ -268,6 +269,7 @@ it('routes tell the status and the mirrors, and nothing that is not for everyone
   ])
   const status = JSON.parse((await rawRequest(port, 'GET', '/.mirrored-by/status')).body.toString())
   assert.equal(status.seen.files, 2)
+  assert.equal(status.mirrors, 1)
 })
 
 it('a store that fails is a request without us, and a warning', async (t) => {

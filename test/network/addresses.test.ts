@@ -22,13 +22,48 @@ describe('an address is private', () => {
     '::ffff:10.0.0.1',
     '64:ff9b::10.0.0.1',
     'not an address',
+    // IPv4 addresses in deprecated and local forms.
+    '::7f00:1',
+    '::127.0.0.1',
+    '::10.0.0.1',
+    '::808:808',
+    '::ffff:0:127.0.0.1',
+    '64:ff9b::127.0.0.1',
+    '64:ff9b:1::808:808',
+    '2002:7f00:1::',
+    '2001::7f00:1',
+    'fec0::1',
+    '100::1',
+    '4000::1',
+    '2001:db8::1',
   ]
   for (const address of PRIVATE) test(address, () => assert.equal(isPrivate(address), true))
 })
 
 describe('an address is public', () => {
-  for (const address of ['93.184.216.34', '8.8.8.8', '2606:2800::1', '::ffff:8.8.8.8', '64:ff9b::8.8.8.8'])
+  for (const address of [
+    '93.184.216.34',
+    '8.8.8.8',
+    '2606:2800::1',
+    '::ffff:8.8.8.8',
+    '64:ff9b::8.8.8.8',
+    '2a00:1450::1',
+  ])
     test(address, () => assert.equal(isPrivate(address), false))
+})
+
+test('the address of a URL is judged in every spelling', () => {
+  for (const url of [
+    'http://[::7f00:1]/',
+    'http://[0:0:0:0:0:0:7f00:1]/',
+    'http://[::127.0.0.1]/',
+    'http://0x7f.1/',
+    'http://2130706433/',
+    'http://0177.0.0.1/',
+    'http://127.1/',
+    'http://[::ffff:7f00:1]/',
+  ])
+    assert.equal(isPrivate(hostOf(new URL(url))), true, url)
 })
 
 test('a host that says where it is means just that', () => {
