@@ -47,7 +47,7 @@ export function meansNoFile(error: unknown): boolean {
 export async function openFile(
   origin: Origin,
   plan: FilePlan,
-  request: RequestView,
+  request: Pick<RequestView, 'method' | 'header'>,
 ): Promise<OpenedFile | undefined> {
   try {
     return await openPlanned(origin, plan, request)
@@ -60,7 +60,7 @@ export async function openFile(
 async function openPlanned(
   origin: Origin,
   plan: FilePlan,
-  request: RequestView,
+  request: Pick<RequestView, 'method' | 'header'>,
 ): Promise<OpenedFile | undefined> {
   const opened = await openInside(origin.root, plan.path)
   if (opened === undefined) return undefined

@@ -18,7 +18,14 @@ import { addressOf, ClientRequest, type Trust, trustIn } from './client-request.
 import { EntityTags } from './entity-tags.js'
 import { openFile } from './file.js'
 import { Body, isToBeCoded, keepUncoded, originalOf } from './koa-body.js'
-import { decorateWhenSent, keepWhileSame, readableOf, responseViewOf, setFields } from './response.js'
+import {
+  decorateWhenSent,
+  keepWhileCut,
+  keepWhileSame,
+  readableOf,
+  responseViewOf,
+  setFields,
+} from './response.js'
 
 export { sameBytes } from './koa-body.js'
 
@@ -156,7 +163,10 @@ async function sendFile(
   ctx: Context,
   next: Next,
 ): Promise<unknown> {
-  const opened = await openFile(origin, plan, view).catch((error: unknown) => origin.warn(error))
+  const isCutAbove = view.header('range') !== undefined && ctx.res.hasHeader('Accept-Ranges')
+  const opened = await openFile(origin, plan, isCutAbove ? withoutRange(view) : view).catch(
+    (error: unknown) => origin.warn(error),
+  )
   if (!opened) return next()
   keepUncoded(ctx)
   ctx.status = opened.status
@@ -165,8 +175,19 @@ async function sendFile(
   if (opened.body !== undefined) ctx.body = opened.body
   setFields(ctx.res, opened.fields)
   const isReplaced = () => ctx.body !== undefined && ctx.body !== null && originalOf(ctx.body) !== opened.body
-  keepWhileSame(ctx.res, opened.uncodedFields, () => !isToBeCoded(ctx) && !isReplaced())
+  const isSame = () => !isToBeCoded(ctx) && !isReplaced()
+  if (isCutAbove && opened.status === 200)
+    keepWhileCut(ctx.res, opened.uncodedFields, view.header('if-range'), isSame)
+  else keepWhileSame(ctx.res, opened.uncodedFields, isSame)
   return undefined
+}
+
+/**
+ * Returns the view of a request for the whole file. A layer above that has declared `Accept-Ranges`
+ * before us, such as koa-range, cuts the response itself, and would cut our range once more.
+ */
+function withoutRange(view: ClientRequest): Pick<ClientRequest, 'method' | 'header'> {
+  return { method: view.method, header: (name) => (name === 'range' ? undefined : view.header(name)) }
 }
 
 function respond(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context): void {

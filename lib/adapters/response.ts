@@ -5,7 +5,7 @@ import { identityOf, sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { Origin } from '../origin.js'
 import { isMetByUs, type JudgedConditions } from '../request/conditions.js'
-import { judgedDecoration, type ResponseView } from '../request/decoration.js'
+import { judgedDecoration, parseContentRange, type ResponseView } from '../request/decoration.js'
 import type { DecoratePlan } from '../request/plan.js'
 import { DroppableBody, type EntityTags } from './entity-tags.js'
 import { beforeHead, byName, joined, removeFields } from './head.js'
@@ -100,12 +100,60 @@ export function keepWhileSame(
   isSame: () => boolean,
 ): void {
   const length = String(response.getHeader('Content-Length'))
+  const status = response.statusCode
   beforeHead(response, (head) => {
-    const coding = head.header('content-encoding') ?? 'identity'
+    const isOfSameStatus = head.status === 304 || head.status === status
     const isWhole = head.status === 304 || String(head.header('content-length')) === length
-    if (coding === 'identity' && isWhole && isSame()) head.keepWhileSame(fields)
+    if (isUncoded(head) && isOfSameStatus && isWhole && isSame()) head.keepWhileSame(fields)
     else removeFields(response, fields)
   })
+}
+
+/**
+ * Does the same for a whole file that a layer above cuts to a range. Such layers send ends beyond the
+ * file as they were requested, and do not know `If-Range`: this sends the range that there is.
+ *
+ * @param ifRange value of If-Range, if the request has one
+ */
+export function keepWhileCut(
+  response: ServerResponse,
+  fields: readonly Field[],
+  ifRange: string | undefined,
+  isSame: () => boolean,
+): void {
+  const length = String(response.getHeader('Content-Length'))
+  const size = Number(length)
+  const body = new DroppableBody(response)
+  beforeHead(response, (head) => {
+    body.isDropped = false
+    if (!isUncoded(head) || (head.status !== 206 && head.status !== 200)) {
+      removeFields(response, fields)
+    } else if (head.status === 200) {
+      if (head.header('content-length') === length && isSame()) head.keepWhileSame(fields)
+      else removeFields(response, fields)
+    } else {
+      const range = parseContentRange(head.header('content-range'))
+      const isMet =
+        ifRange === undefined || [head.header('etag'), head.header('last-modified')].includes(ifRange)
+      if (isMet && range !== undefined && range.start < size && range.start <= range.end) {
+        head.keepWhileSame(fields)
+        if (range.end >= size)
+          head.add([
+            ['Content-Range', `bytes ${range.start}-${size - 1}/${size}`],
+            ['Content-Length', String(size - range.start)],
+          ])
+        return
+      }
+      removeFields(response, fields)
+      body.isDropped = true
+      head.become(isMet ? 416 : 412, [...CONTENT_FIELDS, 'etag'])
+      head.add([...(isMet ? [['Content-Range', `bytes */${size}`] as const] : []), ['Content-Length', '0']])
+    }
+  })
+}
+
+function isUncoded(head: ResponseView): boolean {
+  return (head.header('content-encoding') ?? 'identity') === 'identity'
 }
 
 function identify(

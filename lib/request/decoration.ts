@@ -74,7 +74,7 @@ function carriesFile(response: ResponseView, identity: Identity, etag: string | 
     case 200:
       return response.header('content-length') === String(identity.size)
     case 206:
-      return totalOf(response.header('content-range')) === identity.size
+      return isPartOf(response, identity.size)
     case 304: {
       // A 304 can lack a length, so one of its validators must be that of the file.
       const length = response.header('content-length')
@@ -86,8 +86,19 @@ function carriesFile(response: ResponseView, identity: Identity, etag: string | 
   }
 }
 
-/** Returns the complete length in `bytes 0-99/1234` (RFC 9110 §14.4). */
-function totalOf(contentRange: string | undefined): number | undefined {
-  const match = /^bytes \d+-\d+\/(\d+)$/.exec(contentRange ?? '')
-  return match?.[1] === undefined ? undefined : Number(match[1])
+/** Returns true if the head is that of one part of a file of this size. */
+function isPartOf(response: ResponseView, size: number): boolean {
+  const range = parseContentRange(response.header('content-range'))
+  if (range === undefined || range.total !== size || range.start > range.end || range.end >= size)
+    return false
+  const length = response.header('content-length')
+  return length === undefined || length === String(range.end - range.start + 1)
+}
+
+/** Reads `bytes 0-99/1234` (RFC 9110 §14.4). */
+export function parseContentRange(
+  value: string | undefined,
+): { readonly start: number; readonly end: number; readonly total: number } | undefined {
+  const [, start, end, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(value ?? '') ?? []
+  return start === undefined ? undefined : { start: Number(start), end: Number(end), total: Number(total) }
 }

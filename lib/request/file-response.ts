@@ -48,6 +48,9 @@ export interface SelectedFile {
   readonly type: string
 }
 
+/** Parts of a request that decide how a file is sent. */
+type FileRequest = Pick<RequestView, 'method' | 'header'>
+
 /**
  * Returns the response to a request for a file. Evaluates preconditions in the order of RFC 9110
  * §13.2.2, then ranges (§14.2).
@@ -56,7 +59,7 @@ export interface SelectedFile {
  * @param boundary returns the delimiter between several ranges, which must not occur in the file
  */
 export function fileResponse(
-  request: RequestView,
+  request: FileRequest,
   { identity, etag, type }: SelectedFile,
   now: number,
   boundary: () => string,
@@ -143,7 +146,7 @@ function contentRange({ start, end }: ByteRange, size: number): string {
 }
 
 /** Evaluates If-Match, or else If-Unmodified-Since (§13.1.1, §13.1.4). */
-function meetsMatch(request: RequestView, identity: Identity, etag: string | undefined): boolean {
+function meetsMatch(request: FileRequest, identity: Identity, etag: string | undefined): boolean {
   const ifMatch = request.header('if-match')
   if (ifMatch !== undefined) return matches(ifMatch, etag)
   const since = dateOf(request.header('if-unmodified-since'))
@@ -151,7 +154,7 @@ function meetsMatch(request: RequestView, identity: Identity, etag: string | und
 }
 
 /** Evaluates If-None-Match, or else If-Modified-Since (§13.1.2, §13.1.3). */
-function isFresh(request: RequestView, modified: string, etag: string | undefined): boolean {
+function isFresh(request: FileRequest, modified: string, etag: string | undefined): boolean {
   const since = dateOf(request.header('if-modified-since'))
   return fresh(
     {
@@ -168,7 +171,7 @@ function isFresh(request: RequestView, modified: string, etag: string | undefine
  * (§13.1.5).
  */
 function meetsIfRange(
-  request: RequestView,
+  request: FileRequest,
   identity: Identity,
   etag: string | undefined,
   now: number,

@@ -261,6 +261,37 @@ describe('koa-range above us', () => {
   }
 })
 
+describe('koa-range above serve: true', () => {
+  for (const [range, status, contentRange, body] of [
+    ['bytes=0-99', 206, 'bytes 0-99/1000', OLD.slice(0, 100)],
+    ['bytes=700-', 206, 'bytes 700-999/1000', OLD.slice(700)],
+    ['bytes=700-799', 206, 'bytes 700-799/1000', OLD.slice(700, 800)],
+    ['bytes=700-524287', 206, 'bytes 700-999/1000', OLD.slice(700)],
+    ['bytes=0-524287', 206, 'bytes 0-999/1000', OLD],
+    ['bytes=1000-1001', 416, 'bytes */1000', ''],
+    ['bytes=9999999-', 416, 'bytes */1000', ''],
+  ] as const) {
+    it(`${range}: ${status} ${contentRange}`, async (t) => {
+      const root = temporaryFolder(t)
+      writeFiles(root, { 'f.bin': OLD })
+      const origin = await startOrigin(t, { root, serve: true })
+      const { port } = await listen(t, koa(koaRange, koaMirroredBy(origin)))
+      const [etag = ''] = values(await rawRequest(port, 'GET', '/f.bin'), 'etag')
+      for (const fields of [{ Range: range }, { Range: range, 'If-Range': etag }]) {
+        const answer = await rawRequest(port, 'GET', '/f.bin', fields)
+        assert.equal(answer.status, status)
+        assert.deepEqual(values(answer, 'content-range'), [contentRange])
+        assert.deepEqual(values(answer, 'content-length'), [String(body.length)])
+        assert.equal(answer.body.toString(), body)
+        assert.equal(values(answer, 'digest').length, status === 206 ? 3 : 0)
+      }
+      const refused = await rawRequest(port, 'GET', '/f.bin', { Range: range, 'If-Range': FOREIGN })
+      assert.equal(refused.status, 412)
+      assert.equal(refused.body.length, 0)
+    })
+  }
+})
+
 it('by HTTP/2, a response that becomes a 304 or 412 has no content, and the connection stays', async (t) => {
   const { root } = await start(t, HANDLERS[0] as Handler)
   const origin = await startOrigin(t, { root })
