@@ -10,6 +10,7 @@ import { identityOf, sameIdentity } from '../identity.js'
 import { isInside } from '../indexing/repository/walk.js'
 import type { Field } from '../model.js'
 import type { Origin } from '../origin.js'
+import { fieldsWithEtag } from '../request/decoration.js'
 import { type FileResponse, fileResponse, type RangePart } from '../request/file-response.js'
 import type { FilePlan } from '../request/plan.js'
 import type { RequestView } from '../request/view.js'
@@ -22,7 +23,8 @@ export interface OpenedFile {
   readonly status: number
   readonly fields: readonly Field[]
   /**
-   * Fields that hold for the uncoded bytes of the file only, not for any content coding of them.
+   * Fields that hold for the uncoded bytes of the file only, not for any content coding of them: a
+   * strong tag belongs to one coding (RFC 9110 §8.8.3.3), and ranges to the bytes with that tag.
    */
   readonly uncodedFields: readonly Field[]
   /** Body for a GET. Absent if the response has no content. */
@@ -81,10 +83,11 @@ async function openPlanned(
     // A 416 or 412 does not carry the file, so it must not have the digests of the file.
     const carriesFile = response.status < 400
     const indexedFields = carriesFile ? (indexed?.fields ?? []) : []
-    const uncodedFields = carriesFile
-      ? [...response.fields.filter(([name]) => UNCODED_FIELDS.has(name)), ...indexedFields]
-      : []
-    const head = { status: response.status, fields: [...response.fields, ...indexedFields], uncodedFields }
+    const fields = etag === undefined || !carriesFile ? indexedFields : fieldsWithEtag(indexedFields, etag)
+    const sentFields = response.fields.filter(([name]) => name !== 'ETag')
+    const ranges = sentFields.filter(([name]) => name === 'Accept-Ranges')
+    const uncodedFields = carriesFile ? [...ranges, ...fields] : []
+    const head = { status: response.status, fields: [...sentFields, ...fields], uncodedFields }
     if (!hasBody(response)) return head
     isKept = true
     return { ...head, body: bodyOf(handle, response) }
@@ -92,12 +95,6 @@ async function openPlanned(
     if (!isKept) await handle.close()
   }
 }
-
-/**
- * A strong tag belongs to one content coding (RFC 9110 §8.8.3.3), and ranges to the bytes with that
- * tag.
- */
-const UNCODED_FIELDS = new Set(['ETag', 'Accept-Ranges'])
 
 interface OpenHandle {
   readonly handle: FileHandle

@@ -110,8 +110,8 @@ export function keepWhileSame(
 }
 
 /**
- * Does the same for a whole file that a layer above cuts to a range. Such layers send ends beyond the
- * file as they were requested, and do not know `If-Range`: this sends the range that there is.
+ * Does the same for a whole file that a layer above cuts to a range. Such layers send ends beyond
+ * the file as they were requested, and do not know `If-Range`: this sends the range that exists.
  *
  * @param ifRange value of If-Range, if the request has one
  */

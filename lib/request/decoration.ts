@@ -49,7 +49,7 @@ export function judgedDecoration(
   if (present === undefined || !sameIdentity(present, file.identity)) return undefined
   if (!carriesFile(response, file.identity, etag)) return undefined
   if (etag === undefined || response.header('etag') !== undefined) return { fields, notModified: false }
-  const withEtag: readonly Field[] = [...fields, ['ETag', etag]]
+  const withEtag = fieldsWithEtag(fields, etag)
   if (judged === undefined) return { fields: withEtag, notModified: false }
   const { conditions, hidden } = judged
   const { ifMatch, ifRange } = conditions
@@ -61,6 +61,12 @@ export function judgedDecoration(
   // A layer has cut a range that If-Range forbids. If we have judged that, the client has received
   // our tag with other bytes. Otherwise the tag is foreign, and ours must not stand beside it.
   return hidden.includes('range') ? FAILED : { fields, notModified: false }
+}
+
+/** Puts the entity tag in its place among our fields, in every mode: before `Vary`. */
+export function fieldsWithEtag(fields: readonly Field[], etag: string): readonly Field[] {
+  const last = fields[fields.length - 1]
+  return last?.[0] === 'Vary' ? [...fields.slice(0, -1), ['ETag', etag], last] : [...fields, ['ETag', etag]]
 }
 
 const FAILED: Decoration = { fields: [], notModified: false, failed: true }

@@ -69,13 +69,13 @@ export function fileResponse(
   // §8.8.2.1: never later than the response. Such a date meets no condition, because the date of
   // the file is later.
   const sentDate = mtimeIn(identity, SECOND_NS) * 1000n > now ? new Date(now).toUTCString() : modified
-  const validators: Field[] = [
+  const dated: Field[] = [
+    ['Accept-Ranges', 'bytes'],
     ['Last-Modified', sentDate],
-    ...(etag === undefined ? [] : [['ETag', etag] as const]),
   ]
-  const common: Field[] = [['Accept-Ranges', 'bytes'], ...validators]
-
-  if (!meetsMatch(request, identity, etag)) return { status: 412, fields: common }
+  // A response without the file, 412 or 416, does not have its tag.
+  if (!meetsMatch(request, identity, etag)) return { status: 412, fields: dated }
+  const common: Field[] = [...dated, ...(etag === undefined ? [] : [['ETag', etag] as const])]
   if (isFresh(request, modified, etag)) return { status: 304, fields: common }
 
   const typeField: Field[] = [['Content-Type', type]]
@@ -91,7 +91,7 @@ export function fileResponse(
   // A suffix of an empty file is satisfiable (§14.1.2), but Content-Range cannot name no bytes.
   if (size === 0 && SUFFIX_RANGE.test(header)) return whole
   const ranges = parseRange(size, shortenSuffixes(header, size), { combine: true })
-  if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...common] }
+  if (ranges === -1) return { status: 416, fields: [['Content-Range', `bytes */${size}`], ...dated] }
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length > MAX_RANGES) return whole
 
   const [first, ...others] = ranges

@@ -533,6 +533,7 @@ for (const setup of SETUPS.filter(({ serve }) => serve)) {
         if (body !== undefined) assert.equal(answer.body.toString(), body)
         if (range !== undefined) assert.deepEqual(values(answer, 'content-range'), [range])
         assert.deepEqual(ours(answer), status < 400 ? BLOCK : [])
+        assert.deepEqual(values(answer, 'etag'), status < 400 ? [ETAG] : [])
         if (status < 300) assert.deepEqual(values(answer, 'accept-ranges'), ['bytes'])
       })
     }
@@ -560,6 +561,24 @@ for (const setup of SETUPS.filter(({ serve }) => serve)) {
     })
   })
 }
+
+describe('the order of our fields', () => {
+  for (const setup of SETUPS) {
+    for (const [mode, fields] of [
+      ['decorate', {}],
+      ['decorate', { 'If-None-Match': ETAG }],
+      ['redirect', {}],
+    ] as const) {
+      it(`${setup.name}: ends with ETag and Vary, ${mode}, ${JSON.stringify(fields)}`, async (t) => {
+        const { port } = await start(t, setup, { mode })
+        const answer = await rawRequest(port, 'GET', FILE, fields)
+        const names = answer.lines.map((line) => line.split(':')[0] ?? '')
+        const order = ['Link', 'Digest', 'X-Mirrored-By', 'Repr-Digest', 'X-MD5', 'ETag', 'Vary']
+        assert.deepEqual([...new Set(names.filter((name) => order.includes(name)))], order)
+      })
+    }
+  }
+})
 
 describe('redirects', () => {
   for (const setup of SETUPS) {

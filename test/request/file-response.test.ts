@@ -45,6 +45,8 @@ function bodyOf(one: FileResponse): string {
 }
 
 const VALIDATORS = { 'Accept-Ranges': 'bytes', 'Last-Modified': MODIFIED, ETag: ETAG }
+/** A response without the file does not have its tag. */
+const DATED = { 'Accept-Ranges': 'bytes', 'Last-Modified': MODIFIED }
 const WHOLE = { 'Content-Type': 'text/plain', 'Content-Length': '10', ...VALIDATORS }
 
 test('without conditions and ranges the whole file is sent', () => {
@@ -146,7 +148,7 @@ describe('conditions', () => {
   })
 
   test('§15.5.13: a 412 has no length or type of the file', () => {
-    assert.deepEqual(fieldsOf(answerTo({ 'if-match': '"other"' })), VALIDATORS)
+    assert.deepEqual(fieldsOf(answerTo({ 'if-match': '"other"' })), DATED)
   })
 })
 
@@ -186,7 +188,7 @@ describe('a range', () => {
       const none = answerTo({ range })
       assert.equal(none.status, 416)
       assert.equal(bodyOf(none), '')
-      assert.deepEqual(fieldsOf(none), { ...VALIDATORS, 'Content-Range': 'bytes */10' })
+      assert.deepEqual(fieldsOf(none), { ...DATED, 'Content-Range': 'bytes */10' })
     })
   }
 
