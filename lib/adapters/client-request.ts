@@ -111,9 +111,9 @@ export class ClientRequest implements RequestView {
     return this.#peer
   }
 
-  /** Whether the peer is a proxy that is trusted. */
+  /** Whether the peer is a proxy that is trusted, and tells something of its client. */
   protected get isProxied(): boolean {
-    this.#isProxied ??= this.#trust?.(this.peer, 0) ?? false
+    this.#isProxied ??= isForwarded(this.request) && (this.#trust?.(this.peer, 0) ?? false)
     return this.#isProxied
   }
 
@@ -151,7 +151,7 @@ export class ClientRequest implements RequestView {
   get #authority(): string | undefined {
     const { headers, rawHeaders } = this.request
     const host = headers[':authority'] ?? headers.host
-    if (typeof host !== 'string' || hasSeveralHosts(rawHeaders)) return undefined
+    if (typeof host === 'object' || hasSeveralHosts(rawHeaders)) return undefined
     const target = this.originalTarget
     if (target.startsWith('/')) return host
     // RFC 9112 §3.2.2: the authority of an absolute-form target replaces Host.
@@ -159,6 +159,15 @@ export class ClientRequest implements RequestView {
     return authority ?? host
   }
 }
+
+/** Fields by which proxies tell of their clients. */
+const PROXY_FIELDS = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'forwarded',
+]
 
 /** What trusted proxies say of the client. */
 interface Hops {
@@ -239,6 +248,10 @@ function firstOf(list: string | undefined): string | undefined {
 
 function hasPort(host: string): boolean {
   return /:\d*$/.test(host)
+}
+
+function isForwarded({ headers }: NodeRequest): boolean {
+  return PROXY_FIELDS.some((name) => headers[name] !== undefined)
 }
 
 /** RFC 9112 §3.2: a request with two Host lines is not to be answered as one with either. */

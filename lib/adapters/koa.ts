@@ -101,8 +101,7 @@ class KoaRequest extends ClientRequest {
   /** The application may have set `ctx.ip`, which precedes the fields of proxies. */
   override get address(): string {
     const { ip } = this.#ctx
-    const isOfPeer = ip === (this.request.socket.remoteAddress ?? '')
-    return isOfPeer ? super.address : addressOf(ip)
+    return ip === '' || ip === this.peer ? super.address : addressOf(ip)
   }
 }
 

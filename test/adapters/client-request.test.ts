@@ -325,6 +325,7 @@ describe('the host of a request', () => {
         // RFC 9112 §3.2.2.
         ['http://h/a.txt', ['h'], 'http://h/'],
         ['http://h/a.txt', ['other'], 'http://h/'],
+        ['http://h/a.txt', [''], 'http://h/'],
         ['http://h:81/a.txt', ['other:82'], 'http://h:81/'],
         ['HTTP://user:word@h/a.txt', ['other'], 'http://h/'],
         ['http://h/a.txt', ['h', 'other'], undefined],
@@ -337,6 +338,15 @@ describe('the host of a request', () => {
     })
   }
 
+  it('has the port of this server also where a trusted peer is no proxy', async (t) => {
+    const { origin } = await start(t, { trustProxy: ['loopback'] })
+    const { port } = await listen(t, nodeMirroredBy(origin, plainFiles(origin.root)))
+    const direct = await rawRequest(port, 'HEAD', '/a.txt', { Host: 'localhost' })
+    assert.equal(baseIn(direct), `http://localhost:${port}/`)
+    const fields = { Host: 'localhost', 'X-Forwarded-For': '127.0.0.1' }
+    assert.equal(baseIn(await rawRequest(port, 'HEAD', '/a.txt', fields)), 'http://localhost/')
+  })
+
   it('is not needed: HTTP/1.0', async (t) => {
     const { origin } = await start(t, { serve: true })
     const { port } = await listen(t, nodeMirroredBy(origin))
@@ -344,6 +354,7 @@ describe('the host of a request', () => {
     assert.equal(answer.status, 200)
     assert.equal(baseIn(answer), undefined)
     assert.equal(answer.body.toString(), 'content')
+    assert.equal(baseIn(await sendRaw(port, 'GET http://h/a.txt HTTP/1.0\r\n\r\n')), 'http://h/')
   })
 })
 
