@@ -40,6 +40,11 @@ export class TokenBucket {
     return Math.max(0, (-this.tokens / this.#rate) * 1000)
   }
 
+  /** Returns the milliseconds until there are so many tokens. */
+  waitFor(count: number): number {
+    return Math.max(0, ((count - this.tokens) / this.#rate) * 1000)
+  }
+
   take(count: number): void {
     this.#tokens = this.tokens - count
   }

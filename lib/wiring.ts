@@ -212,7 +212,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
         },
         completed: () => leader.completed(),
         indexed: (indexed) => {
-          presence.ready(indexed.files)
+          presence.ready()
           events.emit('indexed', indexed)
         },
         warning,

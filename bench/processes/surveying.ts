@@ -1,7 +1,8 @@
 import { MirrorFiles } from '../../lib/mirrors/presence/files.js'
 import { BlockPool } from '../../lib/mirrors/presence/sets/block-pool.js'
 import type { SurveySource } from '../../lib/mirrors/presence/sources.js'
-import { surveyInThread } from '../../lib/mirrors/presence/survey-thread.js'
+import { SurveyThreads } from '../../lib/mirrors/presence/survey-threads.js'
+import { memoryStore } from '../../lib/store/memory.js'
 import { sqliteStates } from '../../lib/store/sqlite-states.js'
 
 export interface SurveySetup {
@@ -24,11 +25,14 @@ export class Surveyor {
   readonly #source: SurveySource
   readonly #index: string
   readonly #states
+  readonly #threads
 
   constructor({ store, states, source }: SurveySetup) {
     this.#source = source
     this.#index = store
     this.#states = sqliteStates(states)
+    // The threads open the file of the index by themselves.
+    this.#threads = new SurveyThreads({ index: memoryStore(), blocks: this.#blocks })
   }
 
   /**
@@ -47,7 +51,7 @@ export class Surveyor {
       previousOffset: undefined,
       allowsPrivate: false,
     }
-    const { outcome } = await surveyInThread(job, files, this.#blocks, signal)
+    const { outcome } = await this.#threads.survey(job, files, signal)
     if (!outcome.complete && !signal.aborted) throw new Error(`it is not complete: ${outcome.reason}`)
     await this.#states.apply(files.takeChanges('mirror'))
     return { seconds: (performance.now() - start) / 1000, held: files.counts.held }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { buildConnector } from 'undici'
-import { loadUndici } from '../../network/undici.js'
+import { interimLimit, loadUndici } from '../../network/undici.js'
 
 /** Response of which only the head has been read. */
 export interface ProbeResponse {
@@ -62,6 +62,7 @@ export const undiciProbeClient: ProbeClient = async (url, addresses, signal, rea
       path,
       headers: { ...FIELDS, range: `bytes=0-${last}` },
       signal,
+      onInfo: interimLimit(),
       reset: true,
     })
     // An error after the head rejects `count` or `read`; without them, it must not become an

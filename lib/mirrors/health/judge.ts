@@ -22,13 +22,17 @@ export type Verdict =
  * is useless to clients.
  */
 const GOOD_FOLDER_STATUSES: ReadonlySet<number> = new Set([403, 404, 405, 416])
-const MISSING_STATUSES: ReadonlySet<number> = new Set([404, 410])
+const MISSING_STATUSES: ReadonlySet<number> = new Set([403, 404, 410, 451])
+/** Status of a server that asks for fewer requests (RFC 6585 §4), and is therefore up. */
+const BUSY_STATUS = 429
+const BUSY: Verdict = { kind: 'answered', note: 'it asks for fewer requests (429)' }
 
 /**
  * Judges the response to `Range: bytes=0-0`. Reads the requested byte, not the rest of the content.
  */
 export async function judge(target: ProbeTarget, response: ProbeResponse): Promise<Verdict> {
   const { status } = response
+  if (status === BUSY_STATUS) return BUSY
   if (target.kind === 'base') {
     const isGood = (status >= 200 && status < 300) || GOOD_FOLDER_STATUSES.has(status)
     return isGood ? { kind: 'answered' } : { kind: 'failed', reason: `the answer is ${status}` }

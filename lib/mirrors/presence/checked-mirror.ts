@@ -15,6 +15,10 @@ export interface CheckedMirror extends PersistedMirror {
   problem: string | undefined
   /** No file is checked before this time of the steady clock, because a check got no response. */
   silentUntil: number
+  /** The mirror has asked to be left alone before this time of the steady clock. */
+  busyUntil: number
+  /** File after which the next sweep goes on; empty: at the first. */
+  sweptTo: string
 }
 
 /** Checked mirrors by id. */
@@ -30,5 +34,7 @@ export function createCheckedMirror(mirror: Mirror, blocks: BlockPool): CheckedM
     survey: undefined,
     problem: undefined,
     silentUntil: 0,
+    busyUntil: 0,
+    sweptTo: '',
   }
 }

@@ -64,6 +64,7 @@ class CheckedPresence implements Presence {
       ...shared,
       blocks: this.#blocks,
       check: (check) => this.#checks.check(check),
+      busyFor: (mirror) => this.#checks.busyFor(mirror),
       surveyed: (mirror) => {
         this.#replication.queueSurvey(mirror)
         events.surveyed(mirror.mirror.id)
@@ -107,9 +108,8 @@ class CheckedPresence implements Presence {
     this.#surveyor.abortAll()
   }
 
-  ready(files: number): void {
+  ready(): void {
     this.#isReady = true
-    this.#surveyor.indexedFiles = files
     if (this.#hasMissedChanges) this.#surveyor.expediteAll()
     this.#replication.pollSoon()
   }

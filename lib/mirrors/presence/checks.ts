@@ -4,8 +4,9 @@ import { Cooldown } from '../../cooldown.js'
 import { urlPath } from '../../fields/url.js'
 import type { IndexedFile, Mirror } from '../../model.js'
 import type { Store } from '../../store/store.js'
+import { TokenBucket } from '../../token-bucket.js'
 import { CheckQueue, type QueuedCheck } from './check-queue.js'
-import type { CheckedMirrors } from './checked-mirror.js'
+import type { CheckedMirror, CheckedMirrors } from './checked-mirror.js'
 import { isSameTag, judgeCheck, timesOf } from './compare.js'
 import { checkFile } from './file/head.js'
 import type { FileState } from './files.js'
@@ -16,7 +17,7 @@ import { httpUrlOf } from './sources.js'
 export interface ChecksDependencies {
   readonly mirrors: CheckedMirrors
   readonly index: Pick<Store, 'get'>
-  readonly clock: Pick<Clock, 'steady'>
+  readonly clock: Pick<Clock, 'steady' | 'after'>
   readonly dispatcher: () => Promise<Dispatcher>
   /** Returns false if the mirror is known to be down. */
   readonly isUp: (mirror: Mirror) => boolean
@@ -29,6 +30,12 @@ const REQUEST_COOLDOWN_MS = 2000
 const MAX_RECENT_REQUESTS = 2000
 /** Number of queued checks at which no more new files are taken from their queue. */
 const MAX_QUEUED_CHECKS = 1000
+/**
+ * Checks of one mirror by which new files, reports and requests of clients are answered. Clients
+ * could otherwise make us send a mirror many requests.
+ */
+const MAX_BURST_CHECKS = 60
+const MAX_CHECKS_PER_SECOND = 6
 /** Number of timeouts for which a mirror without response is left alone. */
 const SILENCE_TIMEOUTS = 10
 
@@ -41,18 +48,30 @@ export class Checks {
   readonly #queue: CheckQueue
   readonly #newFiles: NewFileQueue
   readonly #requestCooldown: Cooldown<number | string>
+  readonly #budgets = new WeakMap<CheckedMirror, TokenBucket>()
   #closed = false
 
   constructor(settings: PresenceSettings, dependencies: ChecksDependencies) {
     this.#settings = settings
     this.#dependencies = dependencies
-    this.#queue = new CheckQueue((queued) => this.check(queued))
+    const { clock } = dependencies
+    this.#queue = new CheckQueue((queued) => this.check(queued), {
+      delayOf: (mirror) => this.#delayOf(mirror),
+      started: (mirror) => this.#budgetOf(mirror)?.take(1),
+      after: (milliseconds, action) => clock.after(milliseconds, action),
+    })
     this.#newFiles = new NewFileQueue(settings.interval)
     this.#requestCooldown = new Cooldown({
       milliseconds: REQUEST_COOLDOWN_MS,
       maxKeys: MAX_RECENT_REQUESTS,
-      now: () => dependencies.clock.steady(),
+      now: () => clock.steady(),
     })
+  }
+
+  /** Returns for how many milliseconds a mirror has asked to be left alone. */
+  busyFor(mirror: string): number {
+    const busyUntil = this.#dependencies.mirrors.get(mirror)?.busyUntil ?? 0
+    return Math.max(0, busyUntil - this.#dependencies.clock.steady())
   }
 
   /**
@@ -99,7 +118,8 @@ export class Checks {
   async check({ mirror: id, path }: QueuedCheck): Promise<FileState | undefined> {
     const checked = this.#dependencies.mirrors.get(id)
     const now = this.#dependencies.clock.steady()
-    if (checked === undefined || this.#closed || now < checked.silentUntil) return undefined
+    if (checked === undefined || this.#closed) return undefined
+    if (now < Math.max(checked.silentUntil, checked.busyUntil)) return undefined
     if (!this.#dependencies.isUp(checked.mirror)) return undefined
     const base = httpUrlOf(checked.mirror)
     const file = await this.#file(path)
@@ -110,6 +130,8 @@ export class Checks {
     const check = await checkFile(base + urlPath(path), { dispatcher, timeoutMs, redirects, allowsPrivate })
     if (check.state === 'unknown' && check.status === undefined)
       checked.silentUntil = now + SILENCE_TIMEOUTS * timeoutMs
+    if (check.state === 'unknown' && check.retryAfterMs !== undefined)
+      checked.busyUntil = this.#dependencies.clock.steady() + check.retryAfterMs
     const etag = this.#dependencies.etagOf(file)
     const state = judgeCheck({ ...timesOf(file.identity), etag, digests: file.digests }, check)
     if (state === 'unsure') return undefined
@@ -122,6 +144,22 @@ export class Checks {
   close(): void {
     this.#closed = true
     this.#queue.close()
+  }
+
+  #delayOf(mirror: string): number {
+    return Math.max(this.busyFor(mirror), this.#budgetOf(mirror)?.waitFor(1) ?? 0)
+  }
+
+  #budgetOf(mirror: string): TokenBucket | undefined {
+    const { mirrors, clock } = this.#dependencies
+    const checked = mirrors.get(mirror)
+    if (checked === undefined) return undefined
+    const known = this.#budgets.get(checked)
+    if (known !== undefined) return known
+    const rate = Math.min(MAX_CHECKS_PER_SECOND, this.#settings.rate)
+    const budget = new TokenBucket({ initial: MAX_BURST_CHECKS, rate, now: () => clock.steady() })
+    this.#budgets.set(checked, budget)
+    return budget
   }
 
   /** Queues checks of a new file on every mirror that is not known to hold it. */

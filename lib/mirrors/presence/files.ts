@@ -42,6 +42,9 @@ export interface SurveyedSets {
   readonly absent: NumberSet
 }
 
+/** The same, in a form that can be sent between threads. */
+export type SurveyedContents = { readonly [S in keyof SurveyedSets]: readonly BlockContent[] }
+
 /** What is known of the files of one mirror, by content number. */
 export class MirrorFiles implements Inventory {
   readonly #sets: { readonly [S in SetName]: NumberSet }
@@ -53,10 +56,19 @@ export class MirrorFiles implements Inventory {
    * survey.
    */
   #checkedDuringSurvey: Map<number, FileState> | undefined
+  /** Contents that a check has found. They stay held although a listing does not name them. */
+  readonly #confirmed: NumberSet
+  /**
+   * Contents that a check has not found, or has found in another version, although they were
+   * listed. A listing does not make them held again; a check does.
+   */
+  readonly #contradicted: NumberSet
 
   /** @param blocks pool of blocks that mirrors with equal contents share */
   constructor(blocks: BlockPool) {
     const set = () => new NumberSet(blocks)
+    this.#confirmed = set()
+    this.#contradicted = set()
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
   }
 
@@ -95,12 +107,17 @@ export class MirrorFiles implements Inventory {
   /** Sets the state of a file by a check. */
   mark(number: number, state: FileState): void {
     this.#checkedDuringSurvey?.set(number, state)
+    put(this.#confirmed, number, state === 'held')
+    if (state === 'held') put(this.#contradicted, number, false)
+    else if (this.#sets.held.has(number)) this.#contradicted.add(number)
     this.#mark(number, state)
   }
 
   /** Sets the state of a file by a listing that is being read. */
   markListed(number: number, state: 'held' | 'stale'): void {
-    if (this.#checkedDuringSurvey?.has(number) !== true) this.#mark(number, state)
+    if (this.#checkedDuringSurvey?.has(number)) return
+    if (state === 'held' && this.#contradicted.has(number)) return
+    this.#mark(number, state)
   }
 
   /** Notes whether the mirror's ETag of a content is ours. */
@@ -110,9 +127,29 @@ export class MirrorFiles implements Inventory {
     else preferred.delete(number)
   }
 
-  /** Returns the held contents in a form that can be sent to a thread. */
-  heldContents(): readonly BlockContent[] {
-    return this.#sets.held.contents()
+  /** Number of contents that were listed and that a check did not find. */
+  get contradictions(): number {
+    return this.#contradicted.size
+  }
+
+  isContradicted(number: number): boolean {
+    return this.#contradicted.has(number)
+  }
+
+  /** Whether a check has found the content. */
+  isConfirmed(number: number): boolean {
+    return this.#confirmed.has(number)
+  }
+
+  /** Returns everything that a survey needs to know, in a form that can be sent to a thread. */
+  contents(): SurveyedContents & { readonly confirmed: readonly BlockContent[] } {
+    const { held, stale, absent } = this.#sets
+    return {
+      held: held.contents(),
+      stale: stale.contents(),
+      absent: absent.contents(),
+      confirmed: this.#confirmed.contents(),
+    }
   }
 
   /** Marks the start of a survey. */
@@ -132,6 +169,14 @@ export class MirrorFiles implements Inventory {
    */
   replace(found: SurveyedSets, last: number): void {
     const names = ['held', 'stale', 'absent'] as const
+    for (const number of [...this.#contradicted]) {
+      const state = this.stateOf(number)
+      if (!found.held.has(number) || state === 'held') this.#contradicted.delete(number)
+      else {
+        found.held.delete(number)
+        if (state !== 'unknown') found[state].add(number)
+      }
+    }
     for (const name of names) {
       for (const number of this.#sets[name].from(last + 1)) {
         if (number > last + MAX_LATE) break
@@ -174,6 +219,7 @@ export class MirrorFiles implements Inventory {
   /** Forgets everything. */
   clear(): void {
     for (const set of Object.values(this.#sets)) set.keepOnly(0, 0)
+    for (const set of [this.#confirmed, this.#contradicted]) set.keepOnly(0, 0)
     this.#corrupt.clear()
     this.#count()
   }

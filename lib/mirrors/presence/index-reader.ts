@@ -46,6 +46,17 @@ export class IndexReader {
     return pages(this.#store, '')
   }
 
+  /** Yields every file of the index in batches: those after a path, then the others. */
+  async *allFrom(after: string): AsyncGenerator<readonly IndexedName[], void> {
+    yield* pages(this.#store, after)
+    if (after === '') return
+    for await (const page of this.all()) {
+      const end = page.findIndex(({ path }) => path === after)
+      yield end === -1 ? page : page.slice(0, end + 1)
+      if (end !== -1) return
+    }
+  }
+
   async #read(folder: string): Promise<Folder> {
     const files = new Map<string, IndexedName>()
     const isWithin = directlyIn(folder)

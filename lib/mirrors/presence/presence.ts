@@ -21,12 +21,8 @@ export interface Presence {
   lead(): void
   /** Aborts surveys: another process is the leader. */
   follow(): void
-  /**
-   * Marks the index as complete. Mirrors are compared with it from now on.
-   *
-   * @param files number of files in the index
-   */
-  ready(files: number): void
+  /** Marks the index as complete. Mirrors are compared with it from now on. */
+  ready(): void
   /** Applies a new list of mirrors. */
   listChanged(): void
   /** Queues checks of files that were indexed again, or deleted. */

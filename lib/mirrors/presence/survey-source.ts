@@ -5,6 +5,7 @@ import { checkHost } from '../../network/private-address-guard.js'
 import type { PathFilter } from '../../paths.js'
 import type { Store } from '../../store/store.js'
 import { IndexReader } from './index-reader.js'
+import type { KnownFolders } from './known-folders.js'
 import { createListing, ListingAborted } from './listings/listing-reader.js'
 import type { BlockPool } from './sets/block-pool.js'
 import { listSource, type SurveySource } from './sources.js'
@@ -22,8 +23,13 @@ export interface SourceSurvey {
   readonly allowsPrivate: boolean
 }
 
+/** The index as a survey reads it. */
+export interface SurveyedIndex extends Pick<Store, 'sample'> {
+  readonly folders: KnownFolders
+}
+
 export interface SourceSurveyDependencies {
-  readonly index: Pick<Store, 'sample'>
+  readonly index: SurveyedIndex
   readonly resolver: HostResolver
   readonly dispatcher: Dispatcher
   readonly blocks: BlockPool
@@ -37,13 +43,15 @@ export async function surveySource(
   files: SurveyTarget,
   { index, resolver, dispatcher, blocks, random, signal }: SourceSurveyDependencies,
 ): Promise<SurveyResult> {
+  const { folders } = index
   const refusal = await checkHost(hostOf(new URL(source.url)), resolver, allowsPrivate)
   const listing =
     refusal === undefined
-      ? listSource(source, { includes, signal }, dispatcher)
+      ? listSource(source, { includes, signal, wantsFolder: (path) => folders.has(path) }, dispatcher)
       : createListing({}, () => Promise.reject(new ListingAborted(refusal)))
   return survey(listing, files, previousOffset, {
     index: new IndexReader(index),
+    folders,
     carries,
     isExhaustive: source.kind !== 'http',
     isUtc: source.kind === 'rsync',

@@ -1,13 +1,11 @@
-import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.js'
 import { errorMessage, MirroredByError } from '../../errors.js'
 import type { Mirror, Random } from '../../model.js'
-import type { HostResolver } from '../../network/addresses.js'
-import type { PathFilter } from '../../paths.js'
 import type { StoredSurvey } from '../../store/states.js'
 import type { Store } from '../../store/store.js'
 import type { QueuedCheck } from './check-queue.js'
 import type { CheckedMirror, CheckedMirrors } from './checked-mirror.js'
+import type { FileSample } from './file-sample.js'
 import type { FileState } from './files.js'
 import { type IndexedName, IndexReader } from './index-reader.js'
 import { Schedule } from './schedule.js'
@@ -15,35 +13,31 @@ import type { BlockPool } from './sets/block-pool.js'
 import type { PresenceSettings } from './settings.js'
 import { httpUrlOf, type SurveySource, sourcesOf } from './sources.js'
 import type { SurveyResult } from './survey.js'
-import { surveySource } from './survey-source.js'
-import { surveyInThread } from './survey-thread.js'
+import { SurveyThreads, type ThreadResult } from './survey-threads.js'
 import { checkAll, type SweepResult } from './sweep.js'
 
 export interface SurveyorDependencies {
   readonly mirrors: CheckedMirrors
-  readonly index: Pick<Store, 'sample'>
+  readonly index: Pick<Store, 'sample' | 'folders'>
   /** SQLite file of the index, which worker threads open; undefined if it is in no file. */
   readonly indexFile: string | undefined
-  readonly includes: PathFilter
-  /** Globs from which `includes` is made. */
+  /** Globs of ignored files. */
   readonly ignore: readonly string[]
-  readonly resolver: HostResolver
-  readonly dispatcher: () => Promise<Dispatcher>
   readonly blocks: BlockPool
   readonly clock: Clock
   readonly random: Random
   /** Returns false if the mirror is known to be down. */
   readonly isUp: (mirror: Mirror) => boolean
   readonly check: (check: QueuedCheck) => Promise<FileState | undefined>
+  /** Returns for how many milliseconds a mirror has asked to be left alone. */
+  readonly busyFor: (mirror: string) => number
   /** Called after each survey, complete or not. */
   readonly surveyed: (mirror: CheckedMirror) => void
   readonly warning: (error: MirroredByError) => void
 }
 
-/**
- * Number of indexed files from which a survey runs in a worker thread, which takes long to start.
- */
-const MIN_FILES_FOR_THREAD = 2000
+/** Newest files in a row that a mirror gives, after which the others count as given too. */
+const MIN_GIVEN = 4
 
 /** Surveys mirrors: compares what each lists with the index, and marks its files. */
 export class Surveyor {
@@ -52,17 +46,13 @@ export class Surveyor {
   readonly #schedule: Schedule
   readonly #controllers = new Map<CheckedMirror, AbortController>()
   readonly #running = new Set<Promise<void>>()
-  /** Number of files in the index when it was complete. */
-  #indexedFiles = 0
+  readonly #threads: SurveyThreads
 
   constructor(settings: PresenceSettings, dependencies: SurveyorDependencies) {
     this.#settings = settings
     this.#dependencies = dependencies
     this.#schedule = new Schedule(settings.interval, dependencies.random)
-  }
-
-  set indexedFiles(count: number) {
-    this.#indexedFiles = count
+    this.#threads = new SurveyThreads(dependencies)
   }
 
   /** Schedules the surveys of a mirror, unless they are scheduled already. */
@@ -120,7 +110,7 @@ export class Surveyor {
       isComplete = await this.#surveyMirror(mirror, controller.signal)
     } catch (error) {
       const message = `the mirror ${id} could not be surveyed: ${errorMessage(error)}`
-      warning(new MirroredByError('ERR_SURVEY', message, error))
+      if (!controller.signal.aborted) warning(new MirroredByError('ERR_SURVEY', message, error))
     }
     this.#controllers.delete(mirror)
     this.#schedule.ended(id, clock.steady(), isComplete)
@@ -133,7 +123,7 @@ export class Surveyor {
    */
   async #surveyMirror(checked: CheckedMirror, signal: AbortSignal): Promise<boolean> {
     const { mirror } = checked
-    let last: { readonly source: SurveySource; readonly result: SurveyResult } | undefined
+    let last: { readonly source: SurveySource; readonly result: ThreadResult } | undefined
     for (const source of sourcesOf(mirror)) {
       if (signal.aborted) break
       const result = await this.#compare(checked, source, signal)
@@ -142,13 +132,16 @@ export class Surveyor {
       if (hasListed(result)) break
     }
     if (last === undefined || signal.aborted) return false
-    const { outcome, offset, offsetChanged, unsure } = last.result
+    const { outcome, offset, offsetChanged } = last.result
     const canCheck = httpUrlOf(mirror) !== undefined && this.#dependencies.isUp(mirror)
     if (!hasListed(last.result) && canCheck) return this.#sweep(checked, signal)
-    const { complete, reason, files } = outcome
+    const { complete, ended, reason, files } = outcome
     this.#conclude(checked, { source: last.source.kind, complete, reason, files, offset })
-    if (canCheck && complete && unsure > 0) await this.#sweepUnsure(checked, signal)
-    return complete && !offsetChanged
+    if (!canCheck || !ended) return complete && !offsetChanged
+    const isChecked = await this.#sweepUnsure(checked, last.result, signal)
+    await this.#checkSample(checked, last.result.sample, signal)
+    // What a listing does not show, checks have shown.
+    return (complete || isChecked) && !offsetChanged
   }
 
   /** Warns of the first problem of a listing, for example a name that cannot be a file, once. */
@@ -164,27 +157,20 @@ export class Surveyor {
     this.#dependencies.warning(new MirroredByError('ERR_SURVEY', message))
   }
 
-  /**
-   * Compares the listing of one source with the index, in a worker thread if the index is large.
-   */
+  /** Compares the listing of one source with the index, in a worker thread. */
   async #compare(
-    { mirror, files, carries, survey }: CheckedMirror,
+    { mirror, files, survey }: CheckedMirror,
     source: SurveySource,
     signal: AbortSignal,
-  ): Promise<SurveyResult> {
-    const { includes, ignore, resolver, index, indexFile, random, blocks } = this.#dependencies
+  ): Promise<ThreadResult> {
+    const { ignore, indexFile } = this.#dependencies
     const previousOffset = survey?.source === source.kind ? survey.offset : undefined
     const { privateAddresses: allowsPrivate } = this.#settings
     files.beginSurvey()
     try {
-      if (indexFile !== undefined && this.#indexedFiles >= MIN_FILES_FOR_THREAD) {
-        const { paths } = mirror
-        const job = { index: indexFile, source, ignore, paths, previousOffset, allowsPrivate }
-        return await surveyInThread(job, files, blocks, signal)
-      }
-      const dispatcher = await this.#dependencies.dispatcher()
-      const what = { source, includes, carries, previousOffset, allowsPrivate }
-      return await surveySource(what, files, { index, resolver, dispatcher, blocks, random, signal })
+      const { paths } = mirror
+      const job = { index: indexFile, source, ignore, paths, previousOffset, allowsPrivate }
+      return await this.#threads.survey(job, files, signal)
     } finally {
       files.endSurvey()
     }
@@ -203,24 +189,88 @@ export class Surveyor {
     return complete
   }
 
-  /** Checks the files for which a listing gave no certain result. */
-  async #sweepUnsure(checked: CheckedMirror, signal: AbortSignal): Promise<void> {
+  /**
+   * Checks the files for which a listing gave no certain result, or another one than a check.
+   *
+   * @returns whether each of them was checked
+   */
+  async #sweepUnsure(
+    checked: CheckedMirror,
+    { unsure, unsureContents }: ThreadResult,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { files } = checked
-    await this.#checkAll(checked, ({ path, number }) => isUnsure(files.stateOf(number), path), signal)
+    if (unsure === 0 && files.contradictions === 0) return true
+    const isWanted = ({ path, number }: IndexedName): boolean =>
+      unsureContents.has(number) || files.isContradicted(number) || isUnsure(files.stateOf(number), path)
+    const { reason } = await this.#checkAll(checked, isWanted, signal)
+    return reason === undefined
   }
 
-  #checkAll(
-    { carries, mirror }: CheckedMirror,
+  /**
+   * Checks whether a mirror gives what it lists: a few files and all large ones. Goes on with the
+   * newest while some are not given, and with all if others are not given.
+   */
+  async #checkSample(
+    checked: CheckedMirror,
+    { any, newest, large }: FileSample,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { id } = checked.mirror
+    const check = (path: string) => this.#dependencies.check({ mirror: id, path })
+    let missing = 0
+    await this.#checkPaths(checked, [...any, ...large], signal, async (path) => {
+      const state = await check(path)
+      if (isDenied(state) && any.includes(path)) missing += 1
+      return state
+    })
+    let given = 0
+    await this.#checkPaths(checked, newest, signal, async (path) => {
+      if (given >= MIN_GIVEN) return 'held'
+      const state = await check(path)
+      if (state !== undefined) given = isDenied(state) ? 0 : given + 1
+      return state
+    })
+    const { files } = checked
+    if (missing > 0) await this.#checkAll(checked, ({ number }) => files.stateOf(number) === 'held', signal)
+  }
+
+  async #checkPaths(
+    { mirror: { id } }: CheckedMirror,
+    paths: readonly string[],
+    signal: AbortSignal,
+    check: (path: string) => Promise<FileState | undefined>,
+  ): Promise<void> {
+    const { clock, busyFor } = this.#dependencies
+    const page = paths.map((path) => ({ path }))
+    async function* pages() {
+      yield page
+    }
+    const pace = { rate: this.#settings.rate, clock, signal, busyFor: () => busyFor(id) }
+    await checkAll(
+      pages(),
+      () => true,
+      ({ path }) => check(path),
+      pace,
+    )
+  }
+
+  /** Checks files one by one, from where the last sweep of the mirror ended too early. */
+  async #checkAll(
+    checked: CheckedMirror,
     isWanted: (file: IndexedName) => boolean,
     signal: AbortSignal,
   ): Promise<SweepResult> {
-    const { clock, index, check } = this.#dependencies
-    return checkAll(
-      new IndexReader(index).all(),
+    const { clock, index, check, busyFor } = this.#dependencies
+    const { carries, mirror } = checked
+    const result = await checkAll(
+      new IndexReader(index).allFrom(checked.sweptTo),
       (file) => carries(file.path) && isWanted(file),
       ({ path }) => check({ mirror: mirror.id, path }),
-      { rate: this.#settings.rate, clock, signal },
+      { rate: this.#settings.rate, clock, signal, busyFor: () => busyFor(mirror.id) },
     )
+    checked.sweptTo = result.last ?? ''
+    return result
   }
 
   #conclude(checked: CheckedMirror, survey: Omit<StoredSurvey, 'mirror' | 'at' | 'completed'>): void {
@@ -229,6 +279,11 @@ export class Surveyor {
     checked.survey = { ...survey, mirror: checked.key, at, completed }
     this.#dependencies.surveyed(checked)
   }
+}
+
+/** Whether a check shows that a mirror does not give a file that it lists. */
+function isDenied(state: FileState | undefined): boolean {
+  return state === 'absent' || state === 'stale'
 }
 
 function hasListed({ outcome: { complete, files } }: SurveyResult): boolean {

@@ -179,13 +179,13 @@ describe('a check of one file', { timeout: 60_000 }, () => {
     })
   }
 
-  test('takes what is gone for absent, and nothing else', async (t) => {
-    for (const status of [404, 410])
+  test('takes what is gone or denied for absent, and nothing else', async (t) => {
+    for (const status of [403, 404, 410, 451])
       assert.deepEqual(await check(t, (_, response) => response.writeHead(status).end()), {
         state: 'absent',
         status,
       })
-    for (const status of [204, 400, 401, 403, 429, 500, 503]) {
+    for (const status of [204, 400, 401, 500, 503]) {
       const result = await check(t, (_, response) => response.writeHead(status).end())
       assert.deepEqual(result, { state: 'unknown', reason: `the answer is ${status}`, status })
     }

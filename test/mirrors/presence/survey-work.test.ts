@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CheckQueue, type QueuedCheck } from '../../../lib/mirrors/presence/check-queue.js'
+import { type CheckPace, CheckQueue, type QueuedCheck } from '../../../lib/mirrors/presence/check-queue.js'
 import type { IndexedName } from '../../../lib/mirrors/presence/index-reader.js'
 import { NewFileQueue } from '../../../lib/mirrors/presence/new-file-queue.js'
 import { checkAll } from '../../../lib/mirrors/presence/sweep.js'
@@ -49,13 +49,16 @@ describe('new files', () => {
 
 describe('checks of single files', () => {
   /** Creates a queue whose checks end on command. */
-  function queue() {
+  function queue(pace: Partial<CheckPace> = {}) {
     const begun: string[] = []
     const ends = new Map<string, () => void>()
-    const checks = new CheckQueue(({ mirror, path }: QueuedCheck) => {
-      begun.push(`${mirror} ${path}`)
-      return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
-    })
+    const checks = new CheckQueue(
+      ({ mirror, path }: QueuedCheck) => {
+        begun.push(`${mirror} ${path}`)
+        return new Promise<void>((resolve) => ends.set(`${mirror} ${path}`, resolve))
+      },
+      { delayOf: () => 0, started: () => {}, after: () => () => {}, ...pace },
+    )
     const end = async (what: string) => {
       ends.get(what)?.()
       await new Promise((resolve) => setImmediate(resolve))

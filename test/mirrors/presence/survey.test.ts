@@ -4,11 +4,12 @@ import fc from 'fast-check'
 import { memoryStore } from '../../../lib/index.js'
 import { type FileState, MirrorFiles } from '../../../lib/mirrors/presence/files.js'
 import { IndexReader } from '../../../lib/mirrors/presence/index-reader.js'
+import { KnownFolders } from '../../../lib/mirrors/presence/known-folders.js'
 import type { Listing, RemoteFile } from '../../../lib/mirrors/presence/listings/listing.js'
 import { createListing } from '../../../lib/mirrors/presence/listings/listing-reader.js'
 import { BlockPool } from '../../../lib/mirrors/presence/sets/block-pool.js'
-import { survey } from '../../../lib/mirrors/presence/survey.js'
-import { createPathFilter } from '../../../lib/paths.js'
+import { type SurveyTarget, survey } from '../../../lib/mirrors/presence/survey.js'
+import { createPathFilter, splitPath } from '../../../lib/paths.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -39,6 +40,8 @@ function world(ours: Readonly<Record<string, Ours>>) {
   )
   const blocks = new BlockPool()
   const files = new MirrorFiles(blocks)
+  const folders = new KnownFolders()
+  folders.add(Object.keys(ours).map((path) => splitPath(path)[0]))
   const numberOf = async (path: string): Promise<number> => (await store.get(path))?.number ?? -1
   return {
     store,
@@ -53,14 +56,22 @@ function world(ours: Readonly<Record<string, Ours>>) {
       const { isExhaustive = true, isUtc = false, previousOffset } = options
       const parts = {
         index: new IndexReader(store),
+        folders,
         carries: () => true,
         isExhaustive,
         isUtc,
         blocks,
         random: () => 0.5,
       }
+      const target: SurveyTarget = {
+        stateOf: (number) => files.stateOf(number),
+        isConfirmed: (number) => files.isConfirmed(number),
+        markListed: (number, state) => files.markListed(number, state),
+        room: () => undefined,
+        replace: (found, last) => files.replace(found, last),
+      }
       files.beginSurvey()
-      const surveyed = await survey(listing, files, previousOffset, parts)
+      const surveyed = await survey(listing, target, previousOffset, parts)
       files.endSurvey()
       const states: Record<string, FileState> = {}
       for (const path of Object.keys(ours)) states[path] = files.stateOf(await numberOf(path))
@@ -79,6 +90,7 @@ function listed(theirs: Readonly<Record<string, Theirs>>, failure?: string): Lis
     ))
       reader.addFile(path, { size, sizePrecision, mtime, mtimePrecision })
     if (failure !== undefined) throw new Error(failure)
+    reader.folders.read('')
   })
 }
 
@@ -157,6 +169,7 @@ describe('a survey', () => {
     const listing = createListing({ includes: createPathFilter([]) }, async (reader) => {
       reader.addFile('v1/x', { ...target, sizePrecision: 0, mtimePrecision: 'second' })
       reader.addLink('latest', 'v1')
+      reader.folders.read('')
     })
     const { states } = await survey(listing, { isUtc: true })
     assert.deepEqual(states, { 'v1/x': 'held', 'latest/x': 'held', 'latest/y': 'unknown' })

@@ -3,7 +3,7 @@ import mime from 'mime-types'
 import type { Dispatcher } from 'undici'
 import type { Random } from '../../../model.js'
 import { REDIRECT_STATUSES } from '../../../network/redirects.js'
-import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
+import { interimLimit, loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { pieceLength } from '../../../pieces.js'
 import { type Deadline, type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
@@ -163,6 +163,7 @@ async function send(
     method: 'GET',
     headers: { ...REQUEST_FIELDS, Range: `bytes=${start}-${end}` },
     signal: deadline.signal,
+    onInfo: interimLimit(),
     // The deadline limits the time instead.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -9,6 +9,8 @@ export interface Unknown {
   readonly state: 'unknown'
   readonly reason: string
   readonly status?: number
+  /** Milliseconds for which the mirror asks to be left alone. */
+  readonly retryAfterMs?: number
 }
 
 export interface TimeLimits {

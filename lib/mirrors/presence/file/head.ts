@@ -2,16 +2,18 @@ import type { Dispatcher } from 'undici'
 import { parseImfFixdate } from '../../../dates.js'
 import { parseDigestFields } from '../../../fields/received-digests.js'
 import type { Digests } from '../../../model.js'
-import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
+import { interimLimit, loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { type Unknown, withDeadline } from './deadline.js'
 import { follow, type RedirectRules, type ResponseHead } from './redirect.js'
 import {
   ABSENT_STATUSES,
+  BUSY_STATUS,
   isIdentityCoded,
   listValue,
   parseContentRange,
   parseLength,
   type ResponseHeaders,
+  retryAfterMs,
   singleValue,
 } from './response-head.js'
 
@@ -42,8 +44,8 @@ export interface CheckOptions extends RedirectRules {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
-/** Statuses of servers that may still accept GET (RFC 9110 §15.5.6, §15.6.2). */
-const HEAD_REFUSED_STATUSES = new Set([405, 501])
+/** Statuses of servers that may still accept GET (RFC 9110 §15.5.4, §15.5.6, §15.6.2). */
+const HEAD_REFUSED_STATUSES = new Set([403, 405, 501])
 const REQUEST_FIELDS = { 'Accept-Encoding': 'identity', 'User-Agent': 'mirrored-by' }
 
 /**
@@ -69,10 +71,12 @@ async function ask(url: URL, dispatcher: Dispatcher, signal: AbortSignal): Promi
 
 /**
  * Whether a response to HEAD lacks the length (RFC 9110 §9.3.2), as Apache's do for empty files.
+ * Some servers state 0, because they generate the response to HEAD without the content.
  */
 function lacksLength({ status, headers }: ResponseHead): boolean {
+  const length = headers['content-length']
   return (
-    status === 200 && headers['content-length'] === undefined && headers['content-encoding'] === undefined
+    status === 200 && (length === undefined || length === '0') && headers['content-encoding'] === undefined
   )
 }
 
@@ -84,7 +88,7 @@ async function send(
   signal: AbortSignal,
 ): Promise<ResponseHead> {
   const { request } = await loadUndici()
-  const response = await request(url, { dispatcher, method, headers, signal })
+  const response = await request(url, { dispatcher, method, headers, signal, onInfo: interimLimit() })
   // A server without ranges would send the whole file: a longer body closes the connection.
   await response.body.dump({ limit: MAX_DRAINED_BYTES, signal })
   return { status: response.statusCode, headers: response.headers }
@@ -95,6 +99,13 @@ function judge({ status, headers }: ResponseHead): FileCheck {
   const partial = sizeByFirstByte(headers)
   // An empty file has no first byte.
   const empty = status === 416 && partial === 0
+  if (status === BUSY_STATUS)
+    return {
+      state: 'unknown',
+      reason: 'it asks for fewer requests (429)',
+      status,
+      retryAfterMs: retryAfterMs(headers),
+    }
   if (status !== 200 && status !== 206 && !empty)
     return { state: 'unknown', reason: `the answer is ${status}`, status }
   const isPlain = isIdentityCoded(headers)

@@ -1,7 +1,25 @@
 import type { Dispatcher } from 'undici'
+import { parseImfFixdate } from '../../../dates.js'
 
-/** Statuses that mean that a mirror does not have a file. */
-export const ABSENT_STATUSES: ReadonlySet<number> = new Set([404, 410])
+/** Statuses that mean that a mirror does not have a file, or does not give it to clients. */
+export const ABSENT_STATUSES: ReadonlySet<number> = new Set([403, 404, 410, 451])
+
+/** Status of a server that asks for fewer requests (RFC 6585 §4). */
+export const BUSY_STATUS = 429
+const DEFAULT_RETRY_AFTER_MS = 30_000
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+/** Returns for how long a busy server asks to be left alone, from one second to one hour. */
+export function retryAfterMs(headers: ResponseHeaders): number {
+  const text = singleValue(headers, 'retry-after')?.trim() ?? ''
+  const date = parseImfFixdate(text)
+  const asked = /^\d{1,9}$/.test(text)
+    ? Number(text) * 1000
+    : date === undefined
+      ? DEFAULT_RETRY_AFTER_MS
+      : date - Date.now()
+  return Math.min(MAX_RETRY_AFTER_MS, Math.max(1000, asked))
+}
 
 /** Fields of a response, by lower-case names. */
 export type ResponseHeaders = Dispatcher.ResponseData['headers']

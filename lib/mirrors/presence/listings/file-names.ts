@@ -20,3 +20,11 @@ export function nameProblem(name: string): string | undefined {
 export function quoteFolder(path: string): string {
   return path === '' ? 'the root' : quote(path)
 }
+
+/**
+ * Copies a text that was cut out of a listing. Without it, V8 keeps the whole chunk of the listing
+ * in memory as long as the text.
+ */
+export function copyOf(text: string): string {
+  return Buffer.from(text).toString()
+}

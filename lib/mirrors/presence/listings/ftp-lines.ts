@@ -24,11 +24,26 @@ export function parseMlsdLine(line: string): FtpLine | undefined {
   const name = line.slice(space + 1)
   const size = /^\d{1,16}$/.test(facts.get('size') ?? '') ? Number(facts.get('size')) : undefined
   const listed = { ...UNLISTED, size: safeInteger(size), mtime: parseModify(facts.get('modify') ?? '') }
-  if (type === 'file') return { kind: 'file', name, target: undefined, listed }
-  if (type === 'dir') return { kind: 'folder', name, target: undefined, listed }
+  if (type === 'file')
+    return { kind: 'file', name, target: undefined, listed, ...closedIf(isClosed(facts, 'r')) }
+  if (type === 'dir')
+    return { kind: 'folder', name, target: undefined, listed, ...closedIf(isClosed(facts, 'e')) }
   // RFC 3659 leaves links to the operating systems: most write `OS.unix=slink:target`.
   const link = /^os\.unix=s(?:ym)?link(?::(.+))?$/is.exec(facts.get('type') ?? '')
   return { kind: link === null ? 'other' : 'link', name, target: link?.[1], listed: UNLISTED }
+}
+
+/**
+ * Whether facts deny an entry: `perm`, which is about this user (RFC 3659 §7.5.5), or `UNIX.mode`.
+ *
+ * @param permission letter for the right to read a file (`r`) or to enter a folder (`e`)
+ */
+function isClosed(facts: ReadonlyMap<string, string>, permission: 'r' | 'e'): boolean {
+  const mode = facts.get('unix.mode')
+  if (mode !== undefined && /^[0-7]{3,6}$/.test(mode))
+    return (Number.parseInt(mode, 8) & (permission === 'r' ? 0o4 : 0o1)) === 0
+  const perm = facts.get('perm')
+  return perm !== undefined && perm !== '' && !perm.toLowerCase().includes(permission)
 }
 
 /** Returns milliseconds since 1970 of a UTC time such as `20240203040506`, cut to the second. */
@@ -39,7 +54,7 @@ function parseModify(text: string): number | undefined {
   return utc(year ?? 0, month, day ?? 0, hour, minute, second)
 }
 
-const UNIX_MODE = /^([-dlbcps])[-rwxsStTlL]{9}[.+@]? +/
+const UNIX_MODE = /^([-dlbcps])[-rwxsStTlL]{6}([-r])[-wlL]([-xtTsS])[.+@]? +/
 /**
  * A size, then `Feb  3 04:05`, `Feb  3  2024` or `2024-02-03 04:05`, then a name after one space.
  */
@@ -89,18 +104,19 @@ function parseUnixLine(line: string, now: number): FolderEntry | undefined {
   const kind = UNIX_KINDS[mode[1] ?? ''] ?? 'other'
   const [name, target] = kind === 'link' ? splitLink(written) : [written, undefined]
   const rest = { size: safeInteger(Number(size)), sizePrecision: 0 }
+  const isClosed = kind === 'folder' ? !/[xts]/.test(mode[3] ?? '') : mode[2] !== 'r'
   if (kind === 'link') return { kind, name: name, target, listed: UNLISTED }
   if (isoYear !== undefined) {
     const mtime = utc(Number(isoYear), Number(isoMonth), Number(isoDay), Number(isoHour), Number(isoMinute))
-    return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+    return { kind, name, target, ...closedIf(isClosed), listed: { ...rest, mtime, mtimePrecision: 'minute' } }
   }
   const month = monthOf(monthName ?? '')
   if (year !== undefined) {
     const mtime = utc(Number(year), month, Number(day))
-    return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'day' } }
+    return { kind, name, target, ...closedIf(isClosed), listed: { ...rest, mtime, mtimePrecision: 'day' } }
   }
   const mtime = latestBefore(now, month, Number(day), Number(hour), Number(minute))
-  return { kind, name: name, target, listed: { ...rest, mtime, mtimePrecision: 'minute' } }
+  return { kind, name, target, ...closedIf(isClosed), listed: { ...rest, mtime, mtimePrecision: 'minute' } }
 }
 
 function latestBefore(
@@ -146,4 +162,8 @@ function parseDosLine(line: string): FolderEntry | undefined {
 
 function safeInteger(size: number | undefined): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
+}
+
+function closedIf(isClosed: boolean): Pick<FolderEntry, 'isClosed'> {
+  return isClosed ? { isClosed } : {}
 }

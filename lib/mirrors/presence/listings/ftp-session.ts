@@ -13,6 +13,10 @@ export interface FtpSource {
   readonly path: string
 }
 
+/** A final reply of servers that list some of the entries only, such as Pure-FTPd. */
+const CUT_OFF =
+  /\b(?:truncat\w*|incomplete|partial\w*|cut (?:off|short)|(?:limit|maximum) \w*\s*(?:reached|exceeded)|exceed\w*|too many)\b/i
+
 /**
  * A control connection, and a data connection for each folder. Both close when the listing ends.
  */
@@ -67,11 +71,11 @@ export class FtpSession {
       else if (reply.code >= 200) task.resolve(reply)
     })
     // A refusal may come while the data connection is read, or before it was ever used.
-    const refusal = response.then(
-      () => undefined,
+    const outcome = response.then(
+      (reply) => ({ reply, error: undefined }),
       (error: unknown) => {
         socket.destroy()
-        return { error }
+        return { reply: undefined, error }
       },
     )
     try {
@@ -88,8 +92,11 @@ export class FtpSession {
       }
       // The server's reason is better than the connection's. Its response must be awaited either
       // way.
-      const failure = (await this.#withIdleTimer(refusal)) ?? dataError
-      if (failure !== undefined) throw failure.error
+      const { error, reply } = await this.#withIdleTimer(outcome)
+      const failure = error ?? dataError?.error
+      if (failure !== undefined) throw failure
+      if (reply !== undefined && CUT_OFF.test(reply.message))
+        throw new Error(`the server says ${quote(reply.message)}`)
     } finally {
       this.#idle.stop()
       socket.destroy()

@@ -81,6 +81,7 @@ class Walk {
   async run(source: FtpSource): Promise<void> {
     const { home, mlsd } = await this.#session.login(source)
     this.#usesMlsd = mlsd
+    this.#reader.folders.name(ROOT.path)
     this.#base = `${home}/${source.path}`.replace(/\/+/g, '/').replace(/\/$/, '')
     for (let folder = this.#pending.pop(); folder !== undefined; folder = this.#pending.pop())
       await this.#visit(folder)
@@ -133,6 +134,7 @@ class Walk {
     }
     if (lines.skippedLines > 0) throw new Error('it has lines of absurd length')
     if (lines.endsWithinLine) throw new Error('the listing ends within a line')
+    page.end()
   }
 
   #addLine(page: FolderPage, folder: Folder, line: string, entry: FtpLine | undefined): void {

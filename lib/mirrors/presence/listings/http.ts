@@ -2,7 +2,7 @@ import type { Agent, Dispatcher } from 'undici'
 import { errorMessage, systemCode } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
 import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
-import { loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
+import { interimLimit, loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
 import { yieldToRequests } from '../yield-to-requests.js'
 import { nameProblem, quoteFolder } from './file-names.js'
 import { type Folder, FolderPage, ROOT } from './folder-page.js'
@@ -105,6 +105,7 @@ class Walk {
 
   /** Lists the tree. Resolves when no folder is pending and no request is running. */
   async run(concurrency: number): Promise<void> {
+    this.#reader.folders.name(ROOT.path)
     this.#enqueue({ ...ROOT, url: this.#base })
     let running = 0
     await new Promise<void>((resolve) => {
@@ -177,11 +178,12 @@ class Walk {
       }
     } finally {
       // Folders listed before a page broke off exist.
-      for (const { name, path, ancestors } of page.subfolders())
-        this.#enqueue({ path, ancestors, url: new URL(`${encodeURIComponent(name)}/`, folder.url) })
+      for (const { name, ...subfolder } of page.subfolders())
+        this.#enqueue({ ...subfolder, url: new URL(`${encodeURIComponent(name)}/`, folder.url) })
     }
     const problem = pageReader.end()
     if (problem !== undefined) throw new UnreadableFolder(problem)
+    page.end()
   }
 
   /** Reads the rest of a response if it is short, so that its connection can be used again. */
@@ -215,7 +217,8 @@ class Walk {
         if (folder.path === '')
           throw new UnreadableFolder(`the answer is a redirect to ${quote(url.pathname)}`)
         this.#reader.addLink(folder.path, undefined)
-        if (path === undefined || this.#enqueuedPaths.has(path)) return undefined
+        if (path === undefined || this.#enqueuedPaths.has(path) || !this.#reader.wantsFolder(path))
+          return undefined
         this.#enqueuedPaths.add(path)
       }
       current = { ...folder, path, url }
@@ -258,7 +261,12 @@ class Walk {
     const { request } = await loadUndici()
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await request(url, { dispatcher: this.#dispatcher, headers: REQUEST_FIELDS, signal })
+        return await request(url, {
+          dispatcher: this.#dispatcher,
+          headers: REQUEST_FIELDS,
+          signal,
+          onInfo: interimLimit(),
+        })
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !BROKEN_CONNECTION_CODES.has(systemCode(error) ?? '')) throw error
       }

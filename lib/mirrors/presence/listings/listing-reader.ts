@@ -2,7 +2,8 @@ import { errorMessage } from '../../../errors.js'
 import { quote, replaceUnprintable } from '../../../message-text.js'
 import { timerDelay } from '../../../network/time-limit.js'
 import { createPathFilter, includesWholePath, joinPath, type PathFilter, splitPath } from '../../../paths.js'
-import { nameProblem, quoteFolder } from './file-names.js'
+import { copyOf, nameProblem, quoteFolder } from './file-names.js'
+import { FolderLog } from './folder-log.js'
 import type { Listed, Listing, ListingLimits, ListingOptions, ListingOutcome, RemoteFile } from './listing.js'
 import { SymlinkMap } from './symlinks.js'
 
@@ -12,6 +13,7 @@ const DEFAULT_LIMITS: ListingLimits = {
   maxFiles: 10_000_000,
   maxFolders: 250_000,
   maxLinks: 100_000,
+  maxLinkLength: 16_000_000,
   maxBytes: 4 * 1024 ** 3,
   maxDepth: 64,
 }
@@ -20,6 +22,8 @@ const BATCH_FILES = 250
 /** Batches that wait for the consumer before the producer has to wait. */
 const MAX_WAITING_BATCHES = 4
 const MAX_PROBLEMS = 50
+/** As on Linux, with which most mirrors run. V8 hashes much longer texts by their length alone. */
+const MAX_PATH_BYTES = 4096
 const MAX_MESSAGE_LENGTH = 1000
 
 /** Aborts a listing. The message is the reason that the outcome reports. */
@@ -60,6 +64,9 @@ export function createListing(
 export class ListingReader {
   readonly limits: ListingLimits
   readonly links: SymlinkMap
+  readonly folders = new FolderLog()
+  /** Returns whether a folder is listed. */
+  readonly wantsFolder: (path: string) => boolean
   /** Aborts when the listing must end, for any reason. */
   readonly signal: AbortSignal
   readonly #includes: PathFilter
@@ -70,6 +77,8 @@ export class ListingReader {
   #batch: RemoteFile[] = []
   #ended = false
   #reason: string | undefined
+  #stopped = false
+  #linkLength = 0
   #files = 0
   #folders = 0
   #bytes = 0
@@ -87,6 +96,7 @@ export class ListingReader {
     this.#outerSignal = options.signal
     this.#includes = options.includes ?? createPathFilter([])
     this.links = new SymlinkMap(this.#includes)
+    this.wantsFolder = options.wantsFolder ?? (() => true)
   }
 
   /** Runs the work within the time limit. Never rejects. */
@@ -119,6 +129,7 @@ export class ListingReader {
   stop(reason: string): void {
     if (this.#ended) return
     this.#reason ??= this.#clean(reason)
+    this.#stopped = true
     this.#controller.abort()
     this.#wakeAllProducers()
   }
@@ -135,11 +146,19 @@ export class ListingReader {
       return undefined
     }
     const path = joinPath(folder, name)
+    if (this.#isTooLong(path)) return undefined
     return this.#includes(path) ? path : undefined
+  }
+
+  #isTooLong(path: string): boolean {
+    const isLong = path.length > MAX_PATH_BYTES || Buffer.byteLength(path) > MAX_PATH_BYTES
+    if (isLong) this.remark(`${quote(path)} is longer than ${MAX_PATH_BYTES} bytes`)
+    return isLong
   }
 
   /** Checks a whole path below the mirror's base as `pathOf` checks a name. */
   wholePathOf(path: string): string | undefined {
+    if (this.#isTooLong(path)) return undefined
     const problem = path
       .split('/')
       .map(nameProblem)
@@ -161,12 +180,13 @@ export class ListingReader {
   }
 
   /** @throws ListingAborted if there are more than `maxFiles` files */
-  addFile(path: string, listed: Listed): void {
+  addFile(path: string, listed: Listed, isClosed = false): void {
     if (this.#files === this.limits.maxFiles)
       throw new ListingAborted(`it lists more than ${this.limits.maxFiles} files`)
     this.#files += 1
     const { size, sizePrecision, mtime, mtimePrecision } = listed
-    this.#batch.push({ path, size, sizePrecision, mtime, mtimePrecision })
+    const file = { path, size, sizePrecision, mtime, mtimePrecision }
+    this.#batch.push(isClosed ? { ...file, isClosed } : file)
     if (this.#batch.length < BATCH_FILES) return
     this.#batches.push(this.#batch)
     this.#batch = []
@@ -180,11 +200,15 @@ export class ListingReader {
     this.#folders += 1
   }
 
-  /** @throws ListingAborted if there are more than `maxLinks` links */
+  /** @throws ListingAborted if there are too many links, or their texts are too long together */
   addLink(path: string, target: string | undefined): void {
-    if (this.links.size === this.limits.maxLinks)
-      throw new ListingAborted(`it lists more than ${this.limits.maxLinks} links`)
-    this.links.add(path, target)
+    const { maxLinks, maxLinkLength } = this.limits
+    if (this.links.size === maxLinks) throw new ListingAborted(`it lists more than ${maxLinks} links`)
+    const usable = target !== undefined && target.length <= MAX_PATH_BYTES ? target : undefined
+    this.#linkLength += path.length + (usable?.length ?? 0)
+    if (this.#linkLength > maxLinkLength)
+      throw new ListingAborted(`it lists links of more than ${maxLinkLength} characters`)
+    this.links.add(copyOf(path), usable === undefined ? undefined : copyOf(usable))
   }
 
   /** @throws ListingAborted if there are more than `maxBytes` bytes */
@@ -232,6 +256,8 @@ export class ListingReader {
   outcome(): ListingOutcome {
     return {
       complete: this.#reason === undefined,
+      ended: !this.#stopped,
+      folders: this.folders,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
       files: this.#files,
       bytes: this.#bytes,

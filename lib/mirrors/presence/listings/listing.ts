@@ -1,4 +1,5 @@
 import type { PathFilter } from '../../../paths.js'
+import type { FolderLog } from './folder-log.js'
 import type { SymlinkMap } from './symlinks.js'
 
 /** Precisions of listed times, in milliseconds. */
@@ -26,6 +27,8 @@ export interface Listed {
 export interface RemoteFile extends Listed {
   /** Repository path, as in the index. */
   readonly path: string
+  /** Set if the modes say that only some users of the mirror's machine can read the file. */
+  readonly isClosed?: true
 }
 
 /** The result of a listing. */
@@ -35,6 +38,10 @@ export interface ListingOutcome {
    * that hides names (see `listHttp`).
    */
   readonly complete: boolean
+  /** Whether the listing ran to its end, although some folders could not be read. */
+  readonly ended: boolean
+  /** The folders that were read. */
+  readonly folders: FolderLog
   /** Why the listing is incomplete, in one line without credentials. */
   readonly reason?: string
   /** Number of files passed on. */
@@ -77,6 +84,8 @@ export interface ListingLimits {
   readonly maxFolders: number
   /** Symbolic links that the server reports. Default: 100,000. */
   readonly maxLinks: number
+  /** Characters of the paths and targets of all links. Default: 16 million. */
+  readonly maxLinkLength: number
   /** Bytes of listings as they are sent. Default: 4 GiB. */
   readonly maxBytes: number
   /** Nested folders. Deeper ones are left out. Default: 64. */
@@ -87,6 +96,11 @@ export interface ListingLimits {
 export interface ListingOptions {
   /** Paths that belong to the repository. Default: all but dotfiles and temporary names. */
   readonly includes?: PathFilter
+  /**
+   * Returns whether a folder is listed. A listing of folders that we do not have costs time and
+   * memory, and proves nothing. Default: all are listed.
+   */
+  readonly wantsFolder?: (path: string) => boolean
   readonly limits?: Partial<ListingLimits>
   /** Aborts the listing. */
   readonly signal?: AbortSignal

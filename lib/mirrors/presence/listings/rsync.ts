@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { constants, setPriority } from 'node:os'
 import { errorMessage } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
+import { splitPath } from '../../../paths.js'
 import { yieldToRequests } from '../yield-to-requests.js'
+import { copyOf } from './file-names.js'
 import { IdleTimer } from './idle-timer.js'
 import { LineReader } from './line-reader.js'
 import type { Listing, ListingOptions } from './listing.js'
@@ -21,7 +23,7 @@ export interface RsyncListingOptions extends ListingOptions {
 
 /** A path of 4096 bytes, each escaped, and a link target of the same length. */
 const MAX_LINE_LENGTH = 40_000
-const MAX_STDERR_LENGTH = 4096
+const MAX_STDERR_LENGTH = 64 * 1024
 /**
  * Exit statuses after which the listing is usable: some files were unreadable, or vanished
  * meanwhile.
@@ -61,9 +63,11 @@ async function list(reader: ListingReader, url: string, options: RsyncListingOpt
     await exit
     reader.signal.removeEventListener('abort', kill)
   }
-  const failure = failureOf(await exit, stderr.text)
-  if (failure === undefined) entries.end()
-  else reader.markIncomplete(failure)
+  const { error, status } = await exit
+  const failure = failureOf({ error, status }, stderr.text)
+  if (failure === undefined) entries.end(undefined)
+  else if (PARTIAL_STATUSES.has(status ?? 0) && namesFoldersOnly(stderr.text)) entries.end(failure)
+  else throw new ListingAborted(failure)
 }
 
 interface Source {
@@ -172,6 +176,19 @@ function failureOf(exit: Exit, stderr: string): string | undefined {
   return firstLine === undefined ? what : `${what}: ${quote(firstLine)}`
 }
 
+/** Messages of rsync about folders that it cannot open, and of files that vanish. */
+const FOLDER_MESSAGE =
+  /^(?:rsync: (?:\[\w+\] )?opendir .* failed: .*\(\d+\)|(?:file|directory) has vanished: .*|rsync (?:error|warning): .*)$/
+
+/**
+ * Whether rsync only complains of folders that it cannot open. Then all others are listed to their
+ * end.
+ */
+function namesFoldersOnly(stderr: string): boolean {
+  if (stderr.length >= MAX_STDERR_LENGTH) return false
+  return stderr.split('\n').every((line) => line.trim() === '' || FOLDER_MESSAGE.test(line.trim()))
+}
+
 async function readEntries(reader: ListingReader, child: ChildProcess, entries: Entries): Promise<void> {
   if (child.stdout === null) return
   const idle = new IdleTimer(reader)
@@ -194,6 +211,12 @@ class Entries {
   readonly #reader: ListingReader
   readonly #lines = new LineReader(MAX_LINE_LENGTH)
   #hasEntries = false
+  /** Wanted folders, and whether one of their entries was listed. */
+  readonly #folders = new Map<string, boolean>([['', false]])
+  /** Folders that modes deny to other users, with those below them. */
+  readonly #closed = new Set<string>()
+  /** Whether a name is missing, so that no folder counts as read. */
+  #hasGap = false
 
   constructor(reader: ListingReader) {
     this.#reader = reader
@@ -208,20 +231,39 @@ class Entries {
     }
   }
 
-  end(): void {
+  /**
+   * Notes which folders were read.
+   *
+   * @param failure why some folders were not opened; undefined if all were. These have no entries.
+   */
+  end(failure: string | undefined): void {
     const { skippedLines, endsWithinLine } = this.#lines
-    if (skippedLines > 0) this.#reader.markIncomplete(`${skippedLines} of its lines are too long`)
-    if (endsWithinLine) this.#reader.markIncomplete('its listing ends within a line')
+    if (skippedLines > 0) this.#miss(`${skippedLines} of its lines are too long`)
+    if (endsWithinLine) this.#miss('its listing ends within a line')
     // Even an empty folder lists itself.
-    if (!this.#hasEntries) this.#reader.markIncomplete('it lists nothing, not even the folder')
+    if (!this.#hasEntries) this.#miss('it lists nothing, not even the folder')
+    if (this.#hasGap) return
+    let isWhole = true
+    for (const [path, hasEntries] of this.#folders) {
+      if (hasEntries || failure === undefined) this.#reader.folders.read(path)
+      else {
+        this.#reader.folders.name(path)
+        isWhole = false
+      }
+    }
+    if (failure !== undefined && !isWhole) this.#reader.markIncomplete(failure)
+  }
+
+  #miss(problem: string): void {
+    this.#hasGap = true
+    this.#reader.markIncomplete(problem)
   }
 
   #addLine(line: string): void {
     const entry = parseRsyncLine(line)
     if (entry === undefined) {
       // Before the first entry a server may send a greeting, despite `--no-motd`.
-      if (this.#hasEntries && line !== '')
-        this.#reader.markIncomplete(`a line is not understood: ${quote(line)}`)
+      if (this.#hasEntries && line !== '') this.#miss(`a line is not understood: ${quote(line)}`)
       return
     }
     this.#hasEntries = true
@@ -231,9 +273,12 @@ class Entries {
 
   #addEntry(entry: RsyncEntry, listedPath: string): void {
     const reader = this.#reader
+    const [folder] = splitPath(listedPath)
+    if (this.#folders.get(folder) === false) this.#folders.set(folder, true)
     const path = reader.wholePathOf(listedPath)
     if (path === undefined) return
-    if (entry.kind === 'folder') reader.addFolder()
+    const isClosed = entry.isClosed === true || this.#closed.has(folder)
+    if (entry.kind === 'folder') this.#addFolder(path, isClosed)
     if (entry.kind === 'link') reader.addLink(path, entry.target)
     if (entry.kind !== 'file') return
     if (path.split('/').length > reader.limits.maxDepth + 1) {
@@ -241,6 +286,14 @@ class Entries {
       return
     }
     const { size, mtime } = entry
-    reader.addFile(path, { size, sizePrecision: 0, mtime, mtimePrecision: 'second' })
+    reader.addFile(path, { size, sizePrecision: 0, mtime, mtimePrecision: 'second' }, isClosed)
+  }
+
+  #addFolder(path: string, isClosed: boolean): void {
+    this.#reader.addFolder()
+    if (!this.#reader.wantsFolder(path)) return
+    const kept = copyOf(path)
+    this.#folders.set(kept, this.#folders.get(kept) ?? false)
+    if (isClosed) this.#closed.add(kept)
   }
 }

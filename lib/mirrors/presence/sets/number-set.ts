@@ -47,6 +47,13 @@ export class NumberSet implements Iterable<number> {
    */
   readonly #originals = new Map<number, Block | undefined>()
 
+  /** Returns the set of stored blocks. Ignores malformed ones. */
+  static of(contents: readonly BlockContent[], pool: BlockPool): NumberSet {
+    const set = new NumberSet(pool)
+    for (const { block, content } of contents) set.put(block, content)
+    return set
+  }
+
   /** @param pool shared blocks; sets that may resemble each other need one pool */
   constructor(pool: BlockPool) {
     this.#pool = pool
