@@ -22,6 +22,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'network unreachable',
   EAFNOSUPPORT: 'network unreachable',
   UND_ERR_HEADERS_OVERFLOW: 'the head of the answer is too long',
+  HPE_CR_EXPECTED: 'lines of the head end in LF without CR',
   EPROTO: 'TLS: no handshake',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'TLS: the certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'TLS: the certificate is signed by an authority that is not known here',

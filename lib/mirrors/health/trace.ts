@@ -8,6 +8,8 @@ const MAX_AHEAD_MS = 86_400_000
 const MIN_TIME_MS = Date.UTC(1990)
 
 const CLOCK = String.raw`(?<hour>\d\d):(?<minute>\d\d)(?::(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?`
+/** Twelve hours, as `date` writes them in some locales. */
+const CLOCK_12 = String.raw`(?<hour12>\d{1,2}):(?<minute>\d\d)(?::(?<second>\d\d))? (?<meridiem>[AaPp]\.?[Mm]\.?)`
 const DATE = String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)`
 const DAY_NAME = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const MONTH_NAME = '(?<monthName>[A-Z][a-z]{2})'
@@ -20,6 +22,9 @@ const FORMATS: readonly RegExp[] = [
   String.raw`(?<year>\d{4})(?<month>\d\d)(?<day>\d\d)T(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?<zone>Z|[+-]\d{4})?`,
   // Output of `date -u`
   String.raw`${DAY_NAME} ${MONTH_NAME} {1,2}(?<day>\d{1,2}) ${CLOCK} (?:UTC|GMT) (?<year>\d{4})`,
+  String.raw`${DAY_NAME} ${MONTH_NAME} {1,2}(?<day>\d{1,2}) ${CLOCK_12} (?:UTC|GMT) (?<year>\d{4})`,
+  String.raw`${DAY_NAME},? {1,2}(?<day>\d{1,2}) ${MONTH_NAME} (?<year>\d{4}),? ${CLOCK_12} (?:UTC|GMT)`,
+  String.raw`${DAY_NAME},? {1,2}(?<day>\d{1,2}) ${MONTH_NAME} (?<year>\d{4}),? ${CLOCK} (?:UTC|GMT)`,
   // RFC 2822 §3.3, and HTTP-date (RFC 9110 §5.6.7)
   String.raw`(?:${DAY_NAME}, ?)?(?<day>\d{1,2}) ${MONTH_NAME} (?<year>\d{4}) ${CLOCK} (?<zone>UTC?|GMT|Z|[+-]\d{4})`,
 ].map((format) => new RegExp(`^${format}(?=\\s|$)`))
@@ -61,12 +66,21 @@ function timeOf(parts: Readonly<Record<string, string | undefined>>): number | u
   const number = (name: string) => Number(parts[name] ?? 0)
   const { monthName, zone, fraction = '' } = parts
   const month = monthName === undefined ? number('month') : monthOf(monthName)
-  const time = utc(number('year'), month, number('day'), number('hour'), number('minute'), number('second'))
+  const hour = parts.hour12 === undefined ? number('hour') : hourOf(parts.hour12, parts.meridiem ?? '')
+  if (hour === undefined) return undefined
+  const time = utc(number('year'), month, number('day'), hour, number('minute'), number('second'))
   // The other zones are names of UTC.
   const offset = /^[+-]/.test(zone ?? '') ? zoneMinutes(zone ?? '') : 0
   return time === undefined || offset === undefined
     ? undefined
     : time - offset * 60_000 + thousandths(fraction)
+}
+
+/** Converts `12` and `AM` to 0; undefined if there is no such hour. */
+function hourOf(digits: string, meridiem: string): number | undefined {
+  const hour = Number(digits)
+  if (hour < 1 || hour > 12) return undefined
+  return (hour % 12) + (/^p/i.test(meridiem) ? 12 : 0)
 }
 
 /** Converts the digits after a decimal point to thousandths. */

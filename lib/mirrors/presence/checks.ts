@@ -2,13 +2,14 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../../clock.js'
 import { Cooldown } from '../../cooldown.js'
 import { urlPath } from '../../fields/url.js'
+import { quote } from '../../message-text.js'
 import type { IndexedFile, Mirror } from '../../model.js'
 import type { Store } from '../../store/store.js'
 import { TokenBucket } from '../../token-bucket.js'
 import { CheckQueue, type QueuedCheck } from './check-queue.js'
 import type { CheckedMirror, CheckedMirrors } from './checked-mirror.js'
 import { isSameTag, judgeCheck, timesOf } from './compare.js'
-import { checkFile } from './file/head.js'
+import { checkFile, type FileCheck } from './file/head.js'
 import type { FileState } from './files.js'
 import { NewFileQueue } from './new-file-queue.js'
 import type { PresenceSettings } from './settings.js'
@@ -36,6 +37,8 @@ const MAX_QUEUED_CHECKS = 1000
  */
 const MAX_BURST_CHECKS = 60
 const MAX_CHECKS_PER_SECOND = 6
+/** Statuses that mean that there is no such file. */
+const GONE_STATUSES: ReadonlySet<number> = new Set([404, 410])
 /** Number of timeouts for which a mirror without response is left alone. */
 const SILENCE_TIMEOUTS = 10
 
@@ -135,7 +138,7 @@ export class Checks {
     const etag = this.#dependencies.etagOf(file)
     const state = judgeCheck({ ...timesOf(file.identity), etag, digests: file.digests }, check)
     if (state === 'unsure') return undefined
-    checked.files.mark(file.number, state)
+    checked.files.mark(file.number, state, reasonOf(check))
     if (check.state === 'present') checked.files.prefer(file.number, isSameTag(check.etag, etag))
     return state
   }
@@ -183,4 +186,13 @@ export class Checks {
       return undefined
     }
   }
+}
+
+/** Returns why a mirror does not give a file that it may have. */
+function reasonOf(check: FileCheck): string | undefined {
+  if (check.state === 'absent' && !GONE_STATUSES.has(check.status))
+    return `it does not give the file (${check.status})`
+  if (check.state === 'present' && check.coding !== undefined)
+    return `it sends the file with the content coding ${quote(check.coding)}, which clients undo`
+  return undefined
 }

@@ -70,6 +70,8 @@ export function compare(indexed: IndexedTimes, remote: Listed, offset: number | 
 export function judgeCheck(indexed: IndexedContent, check: FileCheck): CopyState {
   if (check.state === 'absent') return 'absent'
   if (check.state === 'unknown') return 'unsure'
+  // Clients unpack what has a content coding, such as a `.gz` file, and save other bytes than ours.
+  if (check.coding !== undefined) return 'absent'
   if (check.size !== undefined && check.size !== indexed.size) return 'stale'
   const isSame = compareDigests(indexed.digests ?? {}, check.digests)
   if (isSame !== undefined) return isSame ? 'held' : 'stale'

@@ -26,12 +26,16 @@ const MAX_CORRUPT = 2
  */
 const MAX_LATE = 2 ** 20
 
+/** Number of files for which the reason of a check is kept. */
+const MAX_REASONS = 1000
+
 const REASONS = {
   corrupt: 'its copy has other bytes',
   broken: 'its copy is not sent to its end',
   allCorrupt: 'several of its copies have other bytes',
   stale: 'its copy is another version',
   absent: 'it does not have the file',
+  closed: 'its copy is not readable for other users of its machine',
   unknown: 'it has not been checked for the file yet',
 } as const
 
@@ -63,12 +67,17 @@ export class MirrorFiles implements Inventory {
    * listed. A listing does not make them held again; a check does.
    */
   readonly #contradicted: NumberSet
+  /** Contents that modes in the last listing deny to other users of the mirror's machine. */
+  readonly #closed: NumberSet
+  /** Why checked contents count as absent, where it is not that there is none. */
+  readonly #reasons = new Map<number, string>()
 
   /** @param blocks pool of blocks that mirrors with equal contents share */
   constructor(blocks: BlockPool) {
     const set = () => new NumberSet(blocks)
     this.#confirmed = set()
     this.#contradicted = set()
+    this.#closed = set()
     this.#sets = { held: set(), stale: set(), absent: set(), preferred: set() }
   }
 
@@ -84,6 +93,8 @@ export class MirrorFiles implements Inventory {
   whyMissing(number: number): string | undefined {
     if (this.#differing >= MAX_CORRUPT) return REASONS.allCorrupt
     const state = this.stateOf(number)
+    if (state === 'absent')
+      return this.#reasons.get(number) ?? REASONS[this.#closed.has(number) ? 'closed' : 'absent']
     if (state !== 'held') return REASONS[state]
     const corrupt = this.#corrupt.get(number)
     return corrupt && (isDiffering(corrupt) ? REASONS.corrupt : REASONS.broken)
@@ -104,8 +115,14 @@ export class MirrorFiles implements Inventory {
     return absent.has(number) ? 'absent' : 'unknown'
   }
 
-  /** Sets the state of a file by a check. */
-  mark(number: number, state: FileState): void {
+  /**
+   * Sets the state of a file by a check.
+   *
+   * @param reason why the mirror does not give the file; default: the usual reason of the state
+   */
+  mark(number: number, state: FileState, reason?: string): void {
+    this.#reasons.delete(number)
+    if (reason !== undefined && this.#reasons.size < MAX_REASONS) this.#reasons.set(number, reason)
     this.#checkedDuringSurvey?.set(number, state)
     put(this.#confirmed, number, state === 'held')
     if (state === 'held') put(this.#contradicted, number, false)
@@ -125,6 +142,16 @@ export class MirrorFiles implements Inventory {
     const { preferred } = this.#sets
     if (isSame) preferred.add(number)
     else preferred.delete(number)
+  }
+
+  /** Sets the contents that modes in a listing deny to other users of the mirror's machine. */
+  setClosed(closed: NumberSet): void {
+    this.#closed.replace(closed)
+  }
+
+  /** Number of contents of which the mirror has our ETag. */
+  get preferred(): number {
+    return this.#sets.preferred.size
   }
 
   /** Number of contents that were listed and that a check did not find. */
@@ -219,7 +246,8 @@ export class MirrorFiles implements Inventory {
   /** Forgets everything. */
   clear(): void {
     for (const set of Object.values(this.#sets)) set.keepOnly(0, 0)
-    for (const set of [this.#confirmed, this.#contradicted]) set.keepOnly(0, 0)
+    for (const set of [this.#confirmed, this.#contradicted, this.#closed]) set.keepOnly(0, 0)
+    this.#reasons.clear()
     this.#corrupt.clear()
     this.#count()
   }

@@ -41,6 +41,7 @@ export type ThreadMessage =
       readonly found: SurveyedContents
       readonly last: number
       readonly unsure: readonly BlockContent[]
+      readonly closed: readonly BlockContent[]
     }
   /** Asks for a page of the index, answered by `files`. */
   | { readonly kind: 'sample'; readonly after: string; readonly maxFiles: number }

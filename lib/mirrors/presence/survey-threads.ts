@@ -90,11 +90,12 @@ export class SurveyThreads {
 
   /** @returns the contents of which the listing gives no certain result */
   #replace(
-    { found: { held, stale, absent }, last, unsure }: ThreadMessage & { readonly kind: 'found' },
+    { found: { held, stale, absent }, last, unsure, closed }: ThreadMessage & { readonly kind: 'found' },
     files: MirrorFiles,
   ): NumberSet {
     const setOf = (contents: readonly BlockContent[]) => NumberSet.of(contents, this.#dependencies.blocks)
     files.replace({ held: setOf(held), stale: setOf(stale), absent: setOf(absent) }, last)
+    files.setClosed(setOf(closed))
     return setOf(unsure)
   }
 

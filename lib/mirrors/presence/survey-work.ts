@@ -117,10 +117,10 @@ class MessageSink implements SurveyTarget {
     return this.#main.room()
   }
 
-  replace({ held, stale, absent }: SurveyedSets, last: number, unsure: NumberSet): void {
+  replace({ held, stale, absent }: SurveyedSets, last: number, unsure: NumberSet, closed: NumberSet): void {
     this.flush()
     const found = { held: held.contents(), stale: stale.contents(), absent: absent.contents() }
-    post({ kind: 'found', found, last, unsure: unsure.contents() })
+    post({ kind: 'found', found, last, unsure: unsure.contents(), closed: closed.contents() })
   }
 
   flush(): void {

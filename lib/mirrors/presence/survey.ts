@@ -45,8 +45,9 @@ export interface SurveyTarget {
    *
    * @param last highest content number in the index
    * @param unsure contents of which the listing gives no certain result
+   * @param closed contents that modes deny to other users of the mirror's machine
    */
-  replace(found: SurveyedSets, last: number, unsure: NumberSet): void
+  replace(found: SurveyedSets, last: number, unsure: NumberSet, closed: NumberSet): void
 }
 
 export interface SurveyResult {
@@ -195,7 +196,7 @@ class ListingComparison {
       }
     }
     this.unsure = unsure.size
-    this.#files.replace({ held: this.#held, stale: this.#stale, absent }, last, unsure)
+    this.#files.replace({ held: this.#held, stale: this.#stale, absent }, last, unsure, this.#closed)
   }
 
   #match(file: IndexedName, remote: RemoteFile): void {

@@ -209,7 +209,7 @@ export class Surveyor {
 
   /**
    * Checks whether a mirror gives what it lists: a few files and all large ones. Goes on with the
-   * newest while some are not given, and with all if others are not given.
+   * newest while some are not given, and with all if others are not given, or if ETags are ours.
    */
   async #checkSample(
     checked: CheckedMirror,
@@ -232,7 +232,11 @@ export class Surveyor {
       return state
     })
     const { files } = checked
-    if (missing > 0) await this.#checkAll(checked, ({ number }) => files.stateOf(number) === 'held', signal)
+    const isHeld = ({ number }: IndexedName): boolean => files.stateOf(number) === 'held'
+    if (missing > 0) await this.#checkAll(checked, isHeld, signal)
+    // Where one ETag is ours, others may be, which only checks show.
+    else if (files.preferred > 0)
+      await this.#checkAll(checked, (file) => isHeld(file) && !files.isConfirmed(file.number), signal)
   }
 
   async #checkPaths(

@@ -80,7 +80,7 @@ describe('of a file of the index', () => {
     ['gone', 'the answer is 410 for iso/disk 1.iso'],
     ['forbidden', 'the answer is 403 for iso/disk 1.iso'],
     ['for members', 'the answer is 401 for iso/disk 1.iso'],
-    ['busy', 'the answer is 429 for iso/disk 1.iso'],
+    ['busy', { note: 'it asks for fewer requests (429)' }],
     ['failing', 'the answer is 500 for iso/disk 1.iso'],
     ['under repair', 'the answer is 503 for iso/disk 1.iso'],
     ['closes', 'connection closed before the answer was complete'],

@@ -25,6 +25,8 @@ export type FileCheck =
       readonly size: number | undefined
       /** Milliseconds since 1970, to the second. */
       readonly mtime: number | undefined
+      /** Content coding of the response; undefined if it has none. */
+      readonly coding?: string
       /** As sent, quotes and `W/` included. */
       readonly etag: string | undefined
       /** Whether the mirror serves byte ranges. */
@@ -109,12 +111,14 @@ function judge({ status, headers }: ResponseHead): FileCheck {
   if (status !== 200 && status !== 206 && !empty)
     return { state: 'unknown', reason: `the answer is ${status}`, status }
   const isPlain = isIdentityCoded(headers)
+  const coding = listValue(headers, 'content-encoding')?.trim() ?? ''
   const size = status === 200 ? parseLength(singleValue(headers, 'content-length')) : partial
   const modified = singleValue(headers, 'last-modified')
   return {
     state: 'present',
     size: isPlain ? size : undefined,
     mtime: modified === undefined ? undefined : parseImfFixdate(modified),
+    ...(coding === '' || coding.toLowerCase() === 'identity' ? {} : { coding }),
     etag: singleValue(headers, 'etag'),
     ranges: status !== 200 || singleValue(headers, 'accept-ranges')?.trim().toLowerCase() === 'bytes',
     digests: isPlain ? digestsIn(headers) : {},
