@@ -53,14 +53,14 @@ describe('what mirrors hold', { concurrency: true }, () => {
     const list = () => stdoutOf('mirrors', 'list', ...flags)
     await until('all is known', async () => {
       const text = await list()
-      return ['^m0 .* 2$', '^m1 .* 2 +last', '^m2 .* 1 corrupt file$'].every((line) =>
+      return ['^m0 .* 2$', '^m1 .* 3 +last', '^m2 .* 1 corrupt file$'].every((line) =>
         new RegExp(line, 'm').test(text),
       )
     })
     server.child.kill('SIGTERM')
     await server.ended
     const text = await list()
-    assert.match(text, /^m1 +up .* 2 +last survey ended early: \S/m)
+    assert.match(text, /^m1 +up .* 3 +last survey ended early: \S/m)
     assert.match(text, /^m2 +up .* 3 +1 corrupt file$/m)
     assert.match(text, /^m3 +up .* assumed$/m)
     assert.match(text, /^m4 +unknown .* assumed +it is not to be probed$/m)

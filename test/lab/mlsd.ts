@@ -11,6 +11,8 @@ export type FtpBehaviour =
   | 'hangs in the listing'
   | 'breaks off the listing'
   | 'refuses the listing'
+  /** Lists the first two names of a folder only, and says so in its last reply. */
+  | 'truncates the listing'
   | 'lists for ever'
   | 'hangs before its greeting'
   /** Announces MLSD and refuses it. */
@@ -179,6 +181,10 @@ class MlsdConnection {
     if (this.#behaviour === 'breaks off the listing') {
       data.write(lines.join('').slice(0, -10), () => data.resetAndDestroy())
       return this.#say('426 the connection broke')
+    }
+    if (this.#behaviour === 'truncates the listing') {
+      data.end(lines.slice(0, 2).join(''))
+      return this.#say('226 Output truncated to 2 matches')
     }
     data.end(lines.join(''))
     this.#say('226 done')

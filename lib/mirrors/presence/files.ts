@@ -69,7 +69,7 @@ export class MirrorFiles implements Inventory {
   readonly #contradicted: NumberSet
   /** Contents that modes in the last listing deny to other users of the mirror's machine. */
   readonly #closed: NumberSet
-  /** Why checked contents count as absent, where it is not that there is none. */
+  /** Why checked contents count as absent, where the mirror may have them. */
   readonly #reasons = new Map<number, string>()
 
   /** @param blocks pool of blocks that mirrors with equal contents share */

@@ -99,7 +99,7 @@ export async function survey(
   const { links, folders, ...outcome } = await listing.outcome
   const { offset, offsetChanged } = await comparison.finish()
   const ended = outcome.ended && problem === undefined
-  if (folders.hasRead) await comparison.conclude(links, folders, ended)
+  if (folders.hasRead || ended) await comparison.conclude(links, folders, ended)
   const checked = problem === undefined ? outcome : { ...outcome, complete: false, ended, reason: problem }
   const { unsure, sample } = comparison
   return { outcome: checked, offset, offsetChanged, unsure, sample: sample.taken }

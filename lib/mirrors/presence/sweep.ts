@@ -32,8 +32,8 @@ const MAX_BUSY = 8
 const MAX_REST_MS = 10_000
 
 /**
- * Checks files of a mirror one by one, within a rate. If the mirror asks for fewer requests, goes on
- * later, at half the rate.
+ * Checks files of a mirror one by one, within a rate. If the mirror asks for fewer requests, goes
+ * on later, more slowly.
  *
  * @param check checks one file; its promise resolves with undefined if the response shows nothing
  */

@@ -10,6 +10,7 @@ import { startNginx } from '../../lab/nginx.js'
 import { unlessInstalled } from '../../support/client.js'
 import { startFaultyListing } from '../../support/faulty-listings.js'
 import { type Scope, temporaryFolder } from '../../support/folder.js'
+import { startHostileMirror } from '../../support/hostile-mirror.js'
 import { filesOnDisk, writeOddTree } from '../../support/odd-tree.js'
 import { freePort } from '../../support/port.js'
 import { listen } from '../../support/server.js'
@@ -178,6 +179,57 @@ describe('a check of one file', { timeout: 60_000 }, () => {
       assert.ok(sent < 100e6, `${sent} bytes`)
     })
   }
+
+  for (const [path, length] of [
+    ['with ranges', 5],
+    ['without ranges', 5],
+    ['of an empty file', 0],
+  ] as const)
+    test(`that says 0 is a GET of the first byte: a server ${path}`, async (t) => {
+      const methods: (string | undefined)[] = []
+      const result = await check(t, ({ method }, response) => {
+        methods.push(method)
+        if (method === 'HEAD') response.writeHead(200, { 'Content-Length': 0 }).end()
+        else if (path === 'with ranges') response.writeHead(206, { 'Content-Range': 'bytes 0-0/5' }).end('a')
+        else response.writeHead(200, { 'Content-Length': length }).end('abcde'.slice(0, length))
+      })
+      assert.deepEqual(methods, ['HEAD', 'GET'])
+      assert.equal(result.state === 'present' && result.size, length)
+    })
+
+  test('of a server that denies HEAD alone is a GET', async (t) => {
+    const result = await check(t, ({ method }, response) => {
+      if (method === 'HEAD') response.writeHead(403).end()
+      else response.writeHead(206, { 'Content-Range': 'bytes 0-0/5' }).end('a')
+    })
+    assert.equal(result.state === 'present' && result.size, 5)
+  })
+
+  for (const [field, expected] of [
+    ['7', [7000, 7000]],
+    ['0', [1000, 1000]],
+    ['999999999', [3_600_000, 3_600_000]],
+    [undefined, [30_000, 30_000]],
+    ['soon', [30_000, 30_000]],
+    [new Date(Date.now() + 60_000).toUTCString(), [40_000, 60_000]],
+  ] as const)
+    test(`notes that a busy server wants to be left alone: ${field}`, async (t) => {
+      const result = await check(t, (_, response) =>
+        response.writeHead(429, field === undefined ? {} : { 'Retry-After': field }).end(),
+      )
+      assert.ok(result.state === 'unknown' && result.retryAfterMs !== undefined)
+      assert.equal(result.reason, 'it asks for fewer requests (429)')
+      assert.ok(
+        result.retryAfterMs >= expected[0] && result.retryAfterMs <= expected[1],
+        `${result.retryAfterMs}`,
+      )
+    })
+
+  test('ends where a server sends interim responses without end', async (t) => {
+    const url = await startHostileMirror(t, 'informs for ever')
+    const result = await checkFile(`${url}file`, { timeoutMs: 20_000 })
+    assert.deepEqual(result, { state: 'unknown', reason: 'it sends more than 16 interim responses' })
+  })
 
   test('takes what is gone or denied for absent, and nothing else', async (t) => {
     for (const status of [403, 404, 410, 451])

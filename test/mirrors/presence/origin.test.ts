@@ -283,6 +283,23 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
   })
 })
 
+test('clients that report a mirror for each file make us ask it a few questions', async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 600 }, (_, index) => [`f${index}`, `${index}`]))
+  const { copies, options } = await mirrorRepository(t, files, [{}])
+  const { origin, port } = await openOrigin(t, { ...options, probe: { interval: '1h' }, presence: SELDOM })
+  await untilSurveyed(origin)
+  const { mirror } = copyAt(copies, 0)
+  const asked = () => mirror.requests.filter(({ method }) => method === 'HEAD').length
+  const before = asked()
+  const started = performance.now()
+  for (const path of Object.keys(files))
+    await rawRequest(port, 'HEAD', `/${path}`, { 'X-Broken-Mirrors': 'm0' })
+  await until('it is asked', () => asked() > before)
+  const seconds = (performance.now() - started) / 1000
+  // The check of a few files after the survey may still run.
+  assert.ok(asked() - before <= 60 + 6 * (seconds + 1) + 20, `${asked() - before} in ${seconds} s`)
+})
+
 describe('pieces of mirrors', { concurrency: true }, () => {
   const CHALLENGE = { bytesPerHour: '64GiB', recheckInterval: '300ms' }
   const BIG = pseudoRandomBytes(600_000)

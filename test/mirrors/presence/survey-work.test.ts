@@ -4,6 +4,7 @@ import { type CheckPace, CheckQueue, type QueuedCheck } from '../../../lib/mirro
 import type { IndexedName } from '../../../lib/mirrors/presence/index-reader.js'
 import { NewFileQueue } from '../../../lib/mirrors/presence/new-file-queue.js'
 import { checkAll } from '../../../lib/mirrors/presence/sweep.js'
+import { until } from '../../support/until.js'
 
 const INTERVAL = 360_000
 
@@ -101,6 +102,40 @@ describe('checks of single files', () => {
   })
 })
 
+describe('questions to one mirror', () => {
+  test('keep a pace that all reasons to ask share', () => {
+    const begun: string[] = []
+    let tokens = 3
+    const timers: (() => void)[] = []
+    const checks = new CheckQueue(
+      async ({ path }: QueuedCheck) => {
+        begun.push(path)
+      },
+      {
+        delayOf: (mirror) => (mirror === 'a' && tokens < 1 ? 1000 : 0),
+        started: () => {
+          tokens -= 1
+        },
+        after: (_, action) => {
+          timers.push(action)
+          return () => {}
+        },
+      },
+    )
+    return until('three are asked', async () => {
+      if (checks.size === 0 && begun.length === 0)
+        for (const path of ['1', '2', '3', '4', '5']) checks.add({ mirror: 'a', path }, path !== '3')
+      return begun.length === 3
+    }).then(async () => {
+      assert.deepEqual(begun, ['1', '2', '4'])
+      tokens = 1
+      timers.at(-1)?.()
+      await until('another is asked', () => begun.length === 4)
+      assert.deepEqual(begun.slice(3), ['5'])
+    })
+  })
+})
+
 describe('a sweep', () => {
   const clock = {
     steady: () => 0,
@@ -175,6 +210,48 @@ describe('a sweep', () => {
     )
     assert.deepEqual(none, { found: 0, reason: 'it did not answer 10 times, one after the other' })
     assert.ok(asked <= 12)
+  })
+
+  test('goes on after the file for which the mirror asked for fewer requests', async () => {
+    let now = 0
+    let busyUntil = 0
+    const waits: number[] = []
+    const asked: number[] = []
+    const slow = {
+      steady: () => now,
+      after: (time: number, action: () => void) => {
+        waits.push(time)
+        now += time
+        setImmediate(action)
+        return () => {}
+      },
+    }
+    const busyFor = () => Math.max(0, busyUntil - now)
+    const result = await checkAll(
+      pages(4),
+      () => true,
+      async ({ number }) => {
+        asked.push(number)
+        if (asked.length !== 3) return 'held'
+        busyUntil = now + 60_000
+        return undefined
+      },
+      { rate: 10, clock: slow, signal, busyFor },
+    )
+    assert.deepEqual(result, { found: 4 })
+    assert.deepEqual([...asked].sort(), [0, 1, 2, 2, 3])
+    assert.ok(waits.includes(60_000))
+  })
+
+  test('ends if the mirror goes on asking for fewer requests, and says how far it came', async () => {
+    const result = await checkAll(
+      pages(100),
+      () => true,
+      async ({ number }) => (number < 20 ? 'held' : undefined),
+      { rate: 1000, clock, signal, busyFor: () => 1 },
+    )
+    assert.equal(result.reason, 'it goes on asking for fewer requests')
+    assert.match(result.last ?? '', /^1[89]$/)
   })
 
   test('ends when it is aborted', async () => {

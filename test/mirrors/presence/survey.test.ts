@@ -155,6 +155,54 @@ describe('a survey', () => {
     assert.deepEqual([states.d, unsure], ['unknown', 1])
   })
 
+  test('keeps what a check has found, although a capped listing does not name it', async () => {
+    const { survey, files, numberOf } = world(OURS)
+    const { d: _, ...rest } = SAME
+    await survey(listed(rest), { isExhaustive: false })
+    files.mark(await numberOf('d'), 'held')
+    for (let round = 0; round < 2; round += 1) {
+      const { states, unsure } = await survey(listed(rest), { isExhaustive: false })
+      assert.deepEqual([states.d, unsure], ['held', 1], 'it is checked again')
+    }
+    files.mark(await numberOf('d'), 'absent')
+    assert.equal((await survey(listed(rest), { isExhaustive: false })).states.d, 'unknown')
+  })
+
+  test('does not bring back what a check has not found, until a check finds it', async () => {
+    for (const state of ['absent', 'stale'] as const) {
+      const { survey, files, numberOf } = world(OURS)
+      await survey(listed(SAME))
+      const number = await numberOf('d')
+      files.mark(number, state)
+      assert.deepEqual((await survey(listed(SAME))).states.d, state)
+      assert.deepEqual([files.contradictions, files.isContradicted(number)], [1, true])
+      files.mark(number, 'held')
+      assert.deepEqual((await survey(listed(SAME))).states.d, 'held')
+      files.mark(number, state)
+      const { d: _, ...rest } = SAME
+      assert.equal((await survey(listed(rest))).states.d, 'absent')
+      assert.equal((await survey(listed(SAME))).states.d, 'held', 'it is listed anew')
+    }
+  })
+
+  test('concludes of the folders that were read', async () => {
+    const { survey } = world(OURS)
+    await survey(listed(SAME))
+    const partial = (ended: boolean): Listing =>
+      createListing({ includes: createPathFilter([]) }, async (reader) => {
+        reader.addFile('a', { size: 1, sizePrecision: 0, mtime: NOON, mtimePrecision: 'second' })
+        reader.folders.name('sub')
+        reader.folders.read('')
+        if (ended) reader.markIncomplete('sub cannot be read')
+        else throw new Error('it broke off')
+      })
+    for (const ended of [true, false]) {
+      const { states, outcome, unsure } = await survey(partial(ended))
+      assert.deepEqual(states, { a: 'held', 'sub/b': 'held', 'sub/c': 'held', d: 'absent' })
+      assert.deepEqual([outcome.complete, outcome.ended, unsure], [false, ended, 2])
+    }
+  })
+
   test('finds files behind links of the mirror, where they are the same file here', async () => {
     const target = { size: 5, mtime: NOON }
     const { store, survey } = world({

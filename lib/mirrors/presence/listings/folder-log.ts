@@ -2,9 +2,9 @@ import { splitPath } from '../../../paths.js'
 import { copyOf } from './file-names.js'
 
 /**
- * The folders that a listing has named, and those of them that it has read to their end. A file
- * that is not listed is absent if its folder was read, or if the nearest listed folder above was
- * read and does not name the folder on the way to the file.
+ * The folders that a listing has named, and those of them that it has read to their end. These
+ * prove that a file is absent: its own folder, or the nearest named folder above, without the
+ * folder on the way to the file.
  */
 export class FolderLog {
   /** Whether each named folder was read to its end. */

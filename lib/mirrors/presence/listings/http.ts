@@ -1,8 +1,10 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Agent, Dispatcher } from 'undici'
 import { errorMessage, systemCode } from '../../../errors.js'
 import { quote } from '../../../message-text.js'
 import { MAX_REDIRECTS, nextLocation, REDIRECT_STATUSES } from '../../../network/redirects.js'
 import { interimLimit, loadUndici, MAX_DRAINED_BYTES } from '../../../network/undici.js'
+import { BUSY_STATUS, retryAfterMs } from '../file/response-head.js'
 import { yieldToRequests } from '../yield-to-requests.js'
 import { nameProblem, quoteFolder } from './file-names.js'
 import { type Folder, FolderPage, ROOT } from './folder-page.js'
@@ -29,6 +31,8 @@ const DEFAULT_CONCURRENCY = 4
 const MAX_FAILURES_IN_ROW = 10
 /** Attempts for one request. */
 const MAX_ATTEMPTS = 2
+/** Times that the server may ask for fewer requests before one folder is listed. */
+const MAX_BUSY = 8
 /** Bytes of an index that are parsed without a pause for requests: about twenty names. */
 const FEED_BYTES = 2048
 const BROKEN_CONNECTION_CODES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
@@ -85,7 +89,15 @@ interface FolderResponse {
 }
 
 /** Thrown if one folder cannot be read. The listing goes on with other folders. */
-class UnreadableFolder extends Error {}
+class UnreadableFolder extends Error {
+  /** Whether the whole server may be at fault, not this folder alone. */
+  readonly isServers: boolean
+
+  constructor(reason: string, isServers = false) {
+    super(reason)
+    this.isServers = isServers
+  }
+}
 
 class Walk {
   readonly #reader: ListingReader
@@ -96,6 +108,8 @@ class Walk {
   /** Paths of all folders ever pending. A redirect may lead to one of them. */
   readonly #enqueuedPaths = new Set<string>()
   #failuresInRow = 0
+  /** By the steady clock; the server has asked for no requests before this time. */
+  #busyUntil = 0
 
   constructor(reader: ListingReader, base: URL, dispatcher: Dispatcher) {
     this.#reader = reader
@@ -144,6 +158,7 @@ class Walk {
       if (error instanceof ListingAborted) return this.#reader.stop(error.message)
       const problem = `${quoteFolder(folder.path)}: ${this.#describeError(error)}`
       this.#reader.markIncomplete(problem)
+      if (error instanceof UnreadableFolder && !error.isServers) return
       this.#failuresInRow += 1
       if (this.#failuresInRow === MAX_FAILURES_IN_ROW)
         this.#reader.stop(
@@ -193,7 +208,8 @@ class Walk {
 
   async #refuse(response: Dispatcher.ResponseData, reason: string): Promise<never> {
     await this.#drain(response)
-    throw new UnreadableFolder(reason)
+    const { statusCode } = response
+    throw new UnreadableFolder(reason, statusCode >= 500 || statusCode === BUSY_STATUS)
   }
 
   /**
@@ -248,25 +264,43 @@ class Walk {
     return this.#reader.wholePathOf(names.join('/'))
   }
 
+  /** Waits while the server wants no requests. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    for (
+      let delay = this.#busyUntil - performance.now();
+      delay > 0;
+      delay = this.#busyUntil - performance.now()
+    )
+      await setTimeout(delay, undefined, { signal })
+  }
+
   #describeError(error: unknown): string {
     const timedOut = TIMEOUT_CODES.has(systemCode(error) ?? '')
     return timedOut ? `nothing came for ${this.#reader.limits.idleMs / 1000} s` : errorMessage(error)
   }
 
   /**
-   * Sends a request; retries once, because a server may close a connection just as it is reused.
+   * Sends a request. Retries once, because a server may close a connection just as it is reused,
+   * and later if the server asks for fewer requests.
    */
   async #request(url: URL): Promise<Dispatcher.ResponseData> {
     const { signal } = this.#reader
     const { request } = await loadUndici()
+    let busy = 0
     for (let attempt = 1; ; attempt += 1) {
+      await this.#rest(signal)
       try {
-        return await request(url, {
+        const response = await request(url, {
           dispatcher: this.#dispatcher,
           headers: REQUEST_FIELDS,
           signal,
           onInfo: interimLimit(),
         })
+        if (response.statusCode !== BUSY_STATUS || busy >= MAX_BUSY) return response
+        await this.#drain(response)
+        busy += 1
+        attempt -= 1
+        this.#busyUntil = performance.now() + retryAfterMs(response.headers)
       } catch (error) {
         if (attempt === MAX_ATTEMPTS || !BROKEN_CONNECTION_CODES.has(systemCode(error) ?? '')) throw error
       }
