@@ -49,7 +49,7 @@ export interface Presence {
 
 export interface PresenceDependencies {
   readonly states: MirrorStateStore
-  readonly index: Pick<Store, 'get' | 'sample' | 'pieces'>
+  readonly index: Pick<Store, 'get' | 'sample' | 'pieces' | 'folders'>
   readonly registry: Pick<Registry, 'snapshot' | 'setInventories'>
   readonly includes: PathFilter
   /** Globs from which `includes` is made. */
