@@ -254,8 +254,11 @@ function isForwarded({ headers }: NodeRequest): boolean {
   return PROXY_FIELDS.some((name) => headers[name] !== undefined)
 }
 
-/** RFC 9112 §3.2: a request with two Host lines is not to be answered as one with either. */
-function hasSeveralHosts(rawHeaders: readonly string[]): boolean {
+/**
+ * RFC 9112 §3.2: a request with two Host lines is not to be answered as one with either. Requests
+ * that test tools make up have no lines.
+ */
+function hasSeveralHosts(rawHeaders: readonly string[] = []): boolean {
   let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
@@ -277,8 +280,9 @@ function localPortOf({ socket }: NodeRequest): number | undefined {
 
 function peerOf({ socket }: NodeRequest): string {
   try {
-    // A connection that is gone has no address either.
-    return socket.remoteAddress ?? (socket.destroyed ? '' : UNIX_SOCKET)
+    if (socket.remoteAddress !== undefined) return socket.remoteAddress
+    // A connection that is gone, or was just reset by its peer, has no remote address either.
+    return socket.destroyed || socket.localAddress !== undefined ? '' : UNIX_SOCKET
   } catch {
     return '' // The HTTP/2 session is gone.
   }

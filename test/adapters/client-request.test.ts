@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import Koa, { type Middleware } from 'koa'
 import mount from 'koa-mount'
 import serveStatic from 'koa-static'
-import { addressOf } from '../../lib/adapters/client-request.js'
+import { addressOf, ClientRequest, trustIn } from '../../lib/adapters/client-request.js'
 import { mirroredBy as koaMirroredBy } from '../../lib/adapters/koa.js'
 import { mirroredBy as nodeMirroredBy } from '../../lib/adapters/node.js'
 import type { Origin, OriginOptions } from '../../lib/index.js'
@@ -374,6 +374,15 @@ describe('a target in absolute form below koa-mount', () => {
       assert.equal(baseIn(answer), base)
     })
   }
+})
+
+it('reads requests that test tools make up', async (t) => {
+  const { origin } = await start(t, { trustProxy: ['loopback'] })
+  const made = Object.assign(Object.create(null), { method: 'GET', url: '/a.txt', headers: { host: 'h' } })
+  const view = new ClientRequest(made, trustIn(['loopback']))
+  const plan = await origin.plan(view)
+  assert.equal(plan.kind, 'decorate')
+  assert.deepEqual([view.host, view.secure, view.mount, view.address], ['h', false, '', ''])
 })
 
 it('a client that is gone is no proxy', async (t) => {
