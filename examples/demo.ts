@@ -11,7 +11,7 @@ import { styleText } from 'node:util'
 import Koa from 'koa'
 import serve from 'koa-static'
 import { createOrigin, type MirrorOptions, memoryStore, type OriginOptions } from 'mirrored-by'
-import { mirroredBy, routes, sameBytes } from 'mirrored-by/koa'
+import { indexPages, mirroredBy, routes, sameBytes } from 'mirrored-by/koa'
 import prettyBytes from 'pretty-bytes'
 import { type DemoMirror, type Sent, startMirror, throttle } from './demo-mirror.js'
 
@@ -116,6 +116,7 @@ async function startOrigin(options: OriginOptions, port: number, report: Sent): 
   app.use(slowly(report))
   app.use(mirroredBy(origin))
   app.use(routes(origin).routes())
+  app.use(indexPages(origin))
   app.use(serve(options.root))
   server.on('request', app.callback())
   await origin.ready

@@ -27,6 +27,7 @@ import {
   setFields,
 } from './response.js'
 
+export { indexPages } from './index-pages.js'
 export { sameBytes } from './koa-body.js'
 
 type Next = () => Promise<unknown>

@@ -3,11 +3,17 @@ import * as v from 'valibot'
 import { type OriginOptions, optionEntries } from '../options.js'
 import { mapping, readYamlFile } from '../validation.js'
 
-/** The content of a configuration file: options of `createOrigin`, and the address of `serve`. */
+/** The content of a configuration file: options of `createOrigin`, and those of `serve`. */
 export interface Configuration extends Omit<OriginOptions, 'root'> {
   root?: string | undefined
   port?: number | undefined
   host?: string | undefined
+  indexPages?: boolean | undefined
+}
+
+/** Returns the options of `createOrigin`, without those of `serve`. */
+export function originOptionsOf<C extends Configuration>({ port, host, indexPages, ...options }: C) {
+  return options
 }
 
 const portMessage = 'must be a port, 0 to 65535'
@@ -30,6 +36,7 @@ const configurationSchema = mapping(
     mirrorStates: v.optional(filePath),
     port: v.optional(portSchema),
     host: v.optional(v.string('must be an address')),
+    indexPages: v.optional(v.boolean('must be true or false')),
   },
   'must be a mapping',
 )

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import { MirroredByError } from '../errors.js'
 import { type CheckedOptions, checkOptions } from '../options.js'
-import { type Configuration, readConfiguration } from './config.js'
+import { type Configuration, originOptionsOf, readConfiguration } from './config.js'
 
 export const CONFIG = new Option(
   '--config <file>',
-  'YAML file with the options of createOrigin, port and host',
+  'YAML file with the options of createOrigin, port, host and indexPages',
 )
 export const MIRRORS = new Option('--mirrors <file>', 'mirrors file')
 export const GEO = new Option('--geo <mmdb...>', 'databases of where clients are, most trusted first')
@@ -39,8 +39,7 @@ export interface ServerFlags extends CommonFlags {
  * @throws MirroredByError ERR_OPTIONS, ERR_CONFIG_FILE
  */
 export function serverOptions({ root, ...flags }: ServerFlags): CheckedOptions {
-  const { port: _port, host: _host, ...options } = mergeFlags(root, flags, '.')
-  return checkOptions(options)
+  return checkOptions(originOptionsOf(mergeFlags(root, flags, '.')))
 }
 
 /**
@@ -61,5 +60,8 @@ export function mergeFlags(
       'root is missing: name the folder of the repository as argument, or in --config',
     )
   }
-  return { ...configuration, ...flags, root: chosenRoot }
+  // A flag such as `--no-index-pages` is true if it is not given.
+  const { indexPages: isNotRefused, ...others } = flags
+  const indexPages = isNotRefused === false ? false : configuration.indexPages
+  return { ...configuration, ...others, indexPages, root: chosenRoot }
 }

@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test'
 import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { addServeCommand } from '../../lib/cli/commands/serve.js'
+import { originOptionsOf } from '../../lib/cli/config.js'
 import { type CommonFlags, mergeFlags } from '../../lib/cli/flags.js'
 import { errorMessage } from '../../lib/errors.js'
 import { type CheckedOptions, checkOptions, optionEntries } from '../../lib/options.js'
@@ -128,8 +129,7 @@ function byCommand(args: readonly string[]): CheckedOptions {
     ?.exitOverride()
     .configureOutput({ writeErr: () => {} })
     .action((root: string | undefined, flags: CommonFlags) => {
-      const { port: _port, host: _host, ...options } = mergeFlags(root, flags)
-      checked = checkOptions(options)
+      checked = checkOptions(originOptionsOf(mergeFlags(root, flags)))
     })
   program.exitOverride().parse(['serve', ...args], { from: 'user' })
   assert.ok(checked)

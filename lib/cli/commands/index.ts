@@ -5,6 +5,7 @@ import { createOrigin } from '../../origin.js'
 import { ignoredGlobs } from '../../paths.js'
 import { memoryStates } from '../../store/memory-states.js'
 import type { CommandContext } from '../command.js'
+import { originOptionsOf } from '../config.js'
 import { CONFIG, type CommonFlags, JSON_OUTPUT, mergeFlags, STORE } from '../flags.js'
 import type { Output } from '../output.js'
 import { ProgressBar } from '../progress-bar.js'
@@ -20,7 +21,7 @@ export function addIndexCommand(program: Command, { output, terminal, fail }: Co
     .addOption(CONFIG)
     .addOption(JSON_OUTPUT)
     .action(async (root: string | undefined, { json: asJson, ...flags }: CommonFlags) => {
-      const { port: _port, host: _host, ...options } = mergeFlags(root, flags)
+      const options = originOptionsOf(mergeFlags(root, flags))
       const interruption = new AbortController()
       const interrupt = () => interruption.abort()
       process.once('SIGINT', interrupt).once('SIGTERM', interrupt)

@@ -9,7 +9,7 @@ import {
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import Koa from 'koa'
 import * as v from 'valibot'
-import { mirroredBy, routes } from '../../adapters/koa.js'
+import { indexPages, mirroredBy, routes } from '../../adapters/koa.js'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { MODES } from '../../model.js'
 import type { OriginOptions } from '../../options.js'
@@ -44,6 +44,7 @@ const ABORT_CODES = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE']
 interface ServeOptions extends OriginOptions {
   port: number
   host: string
+  indexPages: boolean
 }
 
 interface RunningServer {
@@ -71,15 +72,16 @@ export function addServeCommand(program: Command, { output, terminal }: CommandC
     .addOption(STORE)
     .option('--base-url <url>', "URL of the repository's root on this server")
     .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-* and Forwarded are believed')
+    .option('--no-index-pages', 'send no pages that list the names of a folder')
     .addOption(CONFIG)
     .action(async (root: string | undefined, flags: CommonFlags) => {
-      const { port = 8080, host = '127.0.0.1', ...options } = mergeFlags(root, flags)
+      const { port = 8080, host = '127.0.0.1', indexPages = true, ...options } = mergeFlags(root, flags)
       let server: RunningServer | undefined
       // While the server starts, it reads everything anyway.
       const reload = () => void server?.reload()
       process.on('SIGHUP', reload)
       try {
-        server = await serve({ ...options, port, host }, output)
+        server = await serve({ ...options, port, host, indexPages }, output)
       } catch (error) {
         process.off('SIGHUP', reload)
         throw error
@@ -95,7 +97,10 @@ function parsePort(text: string): number {
 }
 
 /** @throws MirroredByError ERR_LISTEN, and the errors of `createOrigin` */
-async function serve({ port, host, ...originOptions }: ServeOptions, output: Output): Promise<RunningServer> {
+async function serve(
+  { port, host, indexPages: hasPages, ...originOptions }: ServeOptions,
+  output: Output,
+): Promise<RunningServer> {
   // A store that was named is to be used. Without one, a server works from memory too.
   if (originOptions.store !== undefined) requireStore(originOptions, output)
   // Listen first: a port that is taken is reported at once.
@@ -116,7 +121,7 @@ async function serve({ port, host, ...originOptions }: ServeOptions, output: Out
   origin.on('indexed', ({ files, seconds }) =>
     output.line(`indexed ${files} files in ${seconds.toFixed(1)} s`),
   )
-  respond = application(origin).callback()
+  respond = application(origin, hasPages).callback()
   output.line(`listening on ${url.slice(0, -1)}`)
   return { stop: () => stop(server, origin), reload: () => reload(origin, output) }
 }
@@ -137,13 +142,14 @@ async function reload(origin: Origin, output: Output): Promise<void> {
   output.line('SIGHUP: the mirrors file and the geo databases are read again')
 }
 
-function application(origin: Origin): Koa {
+function application(origin: Origin, hasPages: boolean): Koa {
   const app = new Koa()
   app.on('error', (error: unknown) => {
     if (!ABORT_CODES.includes(systemCode(error) ?? '')) origin.warn(error)
   })
   app.use(mirroredBy(origin))
   app.use(routes(origin).routes())
+  if (hasPages) app.use(indexPages(origin))
   app.use((ctx) => {
     ctx.status = 404
     ctx.body = 'there is no such file\n'
