@@ -6,7 +6,7 @@ import type { Locator } from './geo/locator.js'
 import { FirstPass } from './indexing/first-pass.js'
 import { MirrorLog, rankHint } from './mirror-log.js'
 import { Health } from './mirrors/health/health.js'
-import { undiciProbeClient } from './mirrors/health/http.js'
+import { probeClient } from './mirrors/health/http.js'
 import { TraceWriter } from './mirrors/health/trace-writer.js'
 import { nameServers } from './mirrors/list/hosts.js'
 import { Registry } from './mirrors/list/registry.js'
@@ -17,6 +17,7 @@ import type { MirrorPerformance } from './mirrors/ranking/adaptive-weights.js'
 import { Weigher } from './mirrors/ranking/weigher.js'
 import type { Awaitable, Mirror } from './model.js'
 import { systemResolver } from './network/addresses.js'
+import { loopFields, loopIdOf } from './network/loop.js'
 import { loadUndici } from './network/undici.js'
 import { type CheckedOptions, presenceSettingsOf } from './options.js'
 import { EventOutbox } from './origin-events.js'
@@ -124,6 +125,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
   const states = openStates(root, options, { rebuilt: () => statesRebuilt.call(), warning })
   opened.add(states)
   const resolver = opened.add(systemResolver())
+  const requestFields = loopFields(loopIdOf(root))
 
   const surveyRequested = new Listeners<[id: string]>()
   const logged = new Listeners<[id?: string]>()
@@ -134,7 +136,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
         states,
         index: store,
         registry,
-        client: undiciProbeClient,
+        client: probeClient(requestFields),
         resolver,
         privateAddresses: options.privateAddresses,
         clock: SYSTEM_CLOCK,
@@ -165,6 +167,7 @@ function build(root: string, options: CheckedOptions, locator: Locator, opened: 
         ignore,
         indexFile,
         resolver,
+        requestFields,
         clock: SYSTEM_CLOCK,
         random: Math.random,
         isUp: (mirror) => health.isUp(mirror),
@@ -303,6 +306,7 @@ function createPlanner(
       presence.reportBroken(names, path)
     },
     reportUnchecked: (file, candidates) => presence.requestCheck(file, candidates),
+    loopId: loopIdOf(root),
     reportOwn: (candidates, base) => {
       for (const { mirror } of candidates) {
         if (reportedOwn.has(mirror.id)) continue

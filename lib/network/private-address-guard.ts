@@ -1,5 +1,5 @@
 import { isIP, type LookupFunction } from 'node:net'
-import type { Agent } from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { errorMessage } from '../errors.js'
 import { FAMILIES } from '../model.js'
 import { type HostAddresses, type HostResolver, isLiteral, isPrivate } from './addresses.js'
@@ -12,6 +12,8 @@ export interface PrivateAddressGuardOptions {
   readonly connections?: number
   /** Time without a byte, or until a connection is made. Default: one minute. */
   readonly idleMs?: number
+  /** Fields that are added to every request. Default: none. */
+  readonly fields?: Readonly<Record<string, string>> | undefined
 }
 
 /** Time until the next of several addresses is tried too. */
@@ -30,10 +32,15 @@ const DEFAULT_IDLE_MS = 60_000
 export async function guardedAgent(
   resolver: Pick<HostResolver, 'find'>,
   options: PrivateAddressGuardOptions = {},
-): Promise<Agent> {
-  const { allowsPrivate = false, connections = DEFAULT_CONNECTIONS, idleMs = DEFAULT_IDLE_MS } = options
+): Promise<Dispatcher> {
+  const {
+    allowsPrivate = false,
+    connections = DEFAULT_CONNECTIONS,
+    idleMs = DEFAULT_IDLE_MS,
+    fields,
+  } = options
   const undici = await loadUndici()
-  return new undici.Agent({
+  const agent = new undici.Agent({
     connections,
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
@@ -43,6 +50,16 @@ export async function guardedAgent(
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     },
+  })
+  return fields === undefined ? agent : withFields(agent, fields)
+}
+
+function withFields(agent: Agent, fields: Readonly<Record<string, string>>): Dispatcher {
+  return agent.compose((dispatch) => (options, handler) => {
+    const { headers } = options
+    // Only objects can be extended. All requests of this library have objects.
+    if (headers && Symbol.iterator in headers) return dispatch(options, handler)
+    return dispatch({ ...options, headers: { ...headers, ...fields } }, handler)
   })
 }
 

@@ -49,7 +49,7 @@ export interface FilePlan {
 /** The request is refused, with the reason as plain text. */
 export interface RejectPlan {
   readonly kind: 'reject'
-  readonly status: 400 | 405 | 503
+  readonly status: 400 | 405 | 503 | 508
   readonly fields: readonly Field[]
   readonly message: string
 }

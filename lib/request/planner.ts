@@ -57,6 +57,8 @@ export interface PlannerDependencies {
   readonly reportBroken: (names: ReadonlySet<string>, path: string) => void
   /** Called when a response left out mirrors only because their copy of the file is unchecked. */
   readonly reportUnchecked: (file: IndexedFile, candidates: readonly Candidate[]) => void
+  /** The id of `loopFields`, by which this server recognises its own requests to mirrors. */
+  readonly loopId?: string | undefined
   /** Called when mirrors are found whose URL is that of this server. May be called repeatedly. */
   readonly reportOwn?: (candidates: ReadonlySet<Candidate>, base: string) => void
   readonly random: Random
@@ -172,6 +174,7 @@ export class Planner {
     if (preferred !== undefined) return this.#represent(view, query, cached, preferred, true)
     const context = this.#context(view, query, cached)
     if (mode === 'redirect') {
+      if (this.#isOwnRequest(view)) return LOOP
       const redirect = this.#redirect(view, cached, context)
       if (redirect !== undefined) return redirect
     }
@@ -206,6 +209,12 @@ export class Planner {
     const etag: Field[] = cached.etag === undefined ? [] : [['ETag', cached.etag]]
     const fields = this.#fields(view, cached, context, listed, isAscii(cached.file.path), etag)
     return { kind: 'redirect', status: 302, location: base + cached.urlPath, fields }
+  }
+
+  /** Whether this server itself has sent a request, to a mirror that leads back here. */
+  #isOwnRequest(view: RequestView): boolean {
+    const { loopId } = this.#dependencies
+    return loopId !== undefined && view.header('cdn-loop')?.includes(loopId) === true
   }
 
   /** @param isNegotiated whether `Accept` selected the representation */
@@ -430,6 +439,7 @@ function reject(status: RejectPlan['status'], message: string, fields: readonly 
 }
 
 const MALFORMED = reject(400, 'the request target is malformed, or leaves the repository')
+const LOOP = reject(508, 'a mirror leads back to the server that redirects to it')
 const NOT_ALLOWED = reject(405, 'files are read by GET and HEAD only', [['Allow', 'GET, HEAD']])
 const CHANGING = reject(503, 'the file has just changed and is being hashed: try again in a moment', [
   ['Retry-After', '2'],

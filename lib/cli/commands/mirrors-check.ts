@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { undiciProbeClient } from '../../mirrors/health/http.js'
+import { probeClient } from '../../mirrors/health/http.js'
 import { probeMirror } from '../../mirrors/health/probe-mirror.js'
 import { ProbeTargets } from '../../mirrors/health/probe-targets.js'
 import type { ProbeOutcome } from '../../mirrors/health/state.js'
@@ -8,6 +8,7 @@ import { timeText } from '../../mirrors/health/summary.js'
 import { timingOf } from '../../mirrors/health/timing.js'
 import type { Family, Mirror } from '../../model.js'
 import { systemResolver } from '../../network/addresses.js'
+import { loopFields, loopIdOf } from '../../network/loop.js'
 import { loadUndici } from '../../network/undici.js'
 import type { CheckedOptions } from '../../options.js'
 import { sqliteStore } from '../../store/sqlite.js'
@@ -63,7 +64,7 @@ async function checkMirror(options: CheckedOptions, id: string, output: Output):
   const mirror = findMirror(id, await configuredMirrors(options))
   const resolver = systemResolver()
   const dependencies = {
-    client: undiciProbeClient,
+    client: probeClient(loopFields(loopIdOf(options.root))),
     resolver,
     now: () => performance.now(),
     wall: () => Date.now(),

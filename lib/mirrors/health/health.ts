@@ -18,7 +18,8 @@ import type { Registry } from '../list/registry.js'
 import type { Candidate } from '../ranking/candidate.js'
 import { changeOf, type EndpointsByKey, evaluate } from './evaluate.js'
 import type { ProbeClient } from './http.js'
-import { type ProvenFamilies, probeMirror } from './probe-mirror.js'
+import { LEADS_BACK } from './judge.js'
+import { type ProbeRound, type ProvenFamilies, probeMirror } from './probe-mirror.js'
 import { BASE_TARGET, ProbeTargets } from './probe-targets.js'
 import { Prober } from './prober.js'
 import type { StateRules } from './state.js'
@@ -84,6 +85,8 @@ export class Health {
   readonly #outdated = new Set<string>()
   /** Requested probes as last read from the store; undefined before the first read. */
   #requestedProbes: ReadonlyMap<string, number> | undefined
+  /** Ids of mirrors that were found to lead back to this server. */
+  readonly #loops = new Set<string>()
   readonly #history = new Map<string, readonly MirrorEvent[]>()
   /** Number of the last event read from the store. */
   #lastEvent = 0
@@ -297,6 +300,17 @@ export class Health {
     }
   }
 
+  /** Warns once of a mirror that leads back to this server. */
+  #warnOfLoop({ id }: Mirror, { results }: ProbeRound): void {
+    const isLoop = results.some(({ outcome }) => outcome.kind === 'failed' && outcome.reason === LEADS_BACK)
+    if (!isLoop || this.#loops.has(id)) return
+    this.#loops.add(id)
+    const message =
+      `the mirror ${id} leads back to this very server, and is given to no client: ` +
+      'correct its URL, or remove it from the mirrors'
+    this.#events.warning(new MirroredByError('ERR_LOOP', message))
+  }
+
   async #probeNow(mirror: Mirror, signal: AbortSignal): Promise<number> {
     const { client, resolver, clock, random, privateAddresses } = this.#dependencies
     const targets = await this.#targets.of(mirror).catch(() => [BASE_TARGET])
@@ -312,6 +326,7 @@ export class Health {
       },
     )
     if (signal.aborted) return 0
+    this.#warnOfLoop(mirror, round)
     const now = clock.wall()
     const before = this.#known(mirror.id)
     const endpointsBefore = this.#endpoints.get(mirror.id) ?? NO_ENDPOINTS

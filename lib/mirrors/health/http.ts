@@ -46,7 +46,21 @@ const FIELDS = {
 /** Time for connecting to one of several addresses before the next is tried. */
 const ATTEMPT_TIMEOUT_MS = 1000
 
-export const undiciProbeClient: ProbeClient = async (url, addresses, signal, read, last = 0) => {
+export const undiciProbeClient: ProbeClient = probeClient({})
+
+/** @param fields added to every request */
+export function probeClient(fields: Readonly<Record<string, string>>): ProbeClient {
+  return (url, addresses, signal, read, last = 0) => request(url, addresses, signal, read, last, fields)
+}
+
+async function request<T>(
+  url: URL,
+  addresses: readonly string[],
+  signal: AbortSignal,
+  read: (response: ProbeResponse) => Promise<T>,
+  last: number,
+  fields: Readonly<Record<string, string>>,
+): Promise<T> {
   const undici = await loadUndici()
   signal.throwIfAborted()
   const client = new undici.Client(url.origin, {
@@ -60,7 +74,7 @@ export const undiciProbeClient: ProbeClient = async (url, addresses, signal, rea
     const { statusCode, headers, body } = await client.request({
       method: 'GET',
       path,
-      headers: { ...FIELDS, range: `bytes=0-${last}` },
+      headers: { ...FIELDS, ...fields, range: `bytes=0-${last}` },
       signal,
       onInfo: interimLimit(),
       reset: true,

@@ -26,6 +26,10 @@ const MISSING_STATUSES: ReadonlySet<number> = new Set([403, 404, 410, 451])
 /** Status of a server that asks for fewer requests (RFC 6585 §4), and is therefore up. */
 const BUSY_STATUS = 429
 const BUSY: Verdict = { kind: 'answered', note: 'it asks for fewer requests (429)' }
+/** Status by which this server responds to its own requests (Loop Detected, RFC 5842 §7.2). */
+const LOOP_STATUS = 508
+/** Reason of a mirror that is this very server, or redirects files that it lacks to this server. */
+export const LEADS_BACK = 'it leads back to this very server'
 
 /**
  * Judges the response to `Range: bytes=0-0`. Reads the requested byte, not the rest of the content.
@@ -33,6 +37,8 @@ const BUSY: Verdict = { kind: 'answered', note: 'it asks for fewer requests (429
 export async function judge(target: ProbeTarget, response: ProbeResponse): Promise<Verdict> {
   const { status } = response
   if (status === BUSY_STATUS) return BUSY
+  if (status === LOOP_STATUS)
+    return { kind: target.kind === 'file' ? 'missing' : 'failed', reason: LEADS_BACK }
   if (target.kind === 'base') {
     const isGood = (status >= 200 && status < 300) || GOOD_FOLDER_STATUSES.has(status)
     return isGood ? { kind: 'answered' } : { kind: 'failed', reason: `the answer is ${status}` }

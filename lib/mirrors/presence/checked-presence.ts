@@ -171,7 +171,8 @@ class CheckedPresence implements Presence {
 
   #dispatcher(): Promise<Dispatcher> {
     const { privateAddresses: allowsPrivate } = this.#settings
-    this.#agent ??= guardedAgent(this.#dependencies.resolver, { allowsPrivate })
+    const { resolver, requestFields: fields } = this.#dependencies
+    this.#agent ??= guardedAgent(resolver, { allowsPrivate, fields })
     return this.#agent
   }
 

@@ -57,6 +57,8 @@ export interface PresenceDependencies {
   /** SQLite file of the index, which worker threads open; undefined if it is in no file. */
   readonly indexFile: string | undefined
   readonly resolver: HostResolver
+  /** Fields of requests for files. See `loopFields`. */
+  readonly requestFields?: Readonly<Record<string, string>> | undefined
   readonly clock: Clock
   readonly random: Random
   /** Returns false if the mirror is known to be down. */

@@ -1,8 +1,11 @@
 import type { Dispatcher } from 'undici'
 import { parseImfFixdate } from '../../../dates.js'
 
-/** Statuses that mean that a mirror does not have a file, or does not give it to clients. */
-export const ABSENT_STATUSES: ReadonlySet<number> = new Set([403, 404, 410, 451])
+/**
+ * Statuses that mean that a mirror does not have a file, or does not give it to clients. 508 comes
+ * from this very server, where the mirror sends clients for files that it lacks.
+ */
+export const ABSENT_STATUSES: ReadonlySet<number> = new Set([403, 404, 410, 451, 508])
 
 /** Status of a server that asks for fewer requests (RFC 6585 §4). */
 export const BUSY_STATUS = 429
