@@ -46,6 +46,14 @@ export function sameIdentity(a: Identity, b: Identity): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.inode === b.inode
 }
 
+/**
+ * Returns whether two identities differ at most in the ctime. Changes of permissions, of the owner
+ * and of hard links set only the ctime. So do writes whose mtime is set back: the bytes may differ.
+ */
+export function sameExceptCtime(a: Identity, b: Identity): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.inode === b.inode
+}
+
 /** Size and digests of a file. */
 export interface Content {
   readonly size: number

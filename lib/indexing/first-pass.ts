@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { identityAt, sameIdentity } from '../identity.js'
+import { identityAt, sameExceptCtime, sameIdentity } from '../identity.js'
 import { type Store, storeError, type Totals } from '../store/store.js'
 import { Indexer, type IndexerOptions, type Progress } from './indexer.js'
 import { realRoot } from './repository/on-disk.js'
@@ -84,13 +84,15 @@ export class FirstPass {
   }
 
   /**
-   * Checks a path again, because its file differs from the index. Ignores a path that is being
-   * indexed, and one whose change was stored after the request that noticed it was planned.
+   * Checks a path again, because its file was requested and differs from the index. The file is
+   * hashed before files that were not requested. Ignores a path whose change was stored after the
+   * request that noticed it was planned.
    */
   invalidate(path: string): void {
     const indexer = this.#indexer
-    if (indexer?.isPending(path) === false)
-      void this.#touchIfChanged(indexer, path).catch(() => indexer.touch(path))
+    if (indexer?.isPending(path)) indexer.expedite(path)
+    else if (indexer !== undefined)
+      void this.#touchIfChanged(indexer, path).catch(() => indexer.request(path, false))
   }
 
   async close(): Promise<void> {
@@ -152,7 +154,10 @@ export class FirstPass {
     indexer.checkRoot()
     const stored = await this.#options.store.get(path)
     const present = identityAt(join(this.#options.root, path))
-    if (stored === undefined || present === undefined || !sameIdentity(stored.identity, present))
-      indexer.touch(path)
+    if (stored !== undefined && present !== undefined && sameIdentity(stored.identity, present)) return
+    // The mtime shows the last write then: there is nothing to wait for.
+    const isSettled =
+      stored !== undefined && present !== undefined && sameExceptCtime(stored.identity, present)
+    indexer.request(path, isSettled)
   }
 }

@@ -8,6 +8,7 @@ import type { HashOutcome } from './digest/worker.js'
 import { Root } from './repository/root.js'
 import type { Scanner } from './repository/scan.js'
 import { Settler } from './repository/settle.js'
+import { TouchQueue } from './repository/touch-queue.js'
 import type { FolderListing, FoundFile } from './repository/walk.js'
 import { Watcher } from './repository/watch.js'
 import { Rescans } from './rescans.js'
@@ -54,6 +55,8 @@ export interface Progress {
  * memory, not speed.
  */
 const MAX_WAITING = 20_000
+/** Requested files whose order in the queue is remembered. */
+const MAX_REQUESTED = 10_000
 /**
  * Interval at which `run` checks whether files have settled, because the settler sends no event
  * for that.
@@ -70,11 +73,16 @@ export class Indexer {
   readonly #options: IndexerOptions
   readonly #events: IndexerEvents
   readonly #root: Root
+  readonly #touches = new TouchQueue((path, renamed) => this.touch(path, renamed))
   readonly #settler: Settler
   readonly #watcher: Watcher | undefined
   readonly #hasher: Hasher
   readonly #writer: Writer
   readonly #rescans: Rescans
+  /** Requested files that have not settled: they are hashed before others. */
+  readonly #requested = new Set<string>()
+  /** Folders that the last scan could not read. */
+  readonly #unread = new Set<string>()
   #seen = { files: 0, bytes: 0 }
   #hashedFiles = 0
   #closed = false
@@ -98,7 +106,9 @@ export class Indexer {
     this.#writer = new Writer(store, events)
     this.#settler = new Settler(root, settle, {
       file: (path, identity, target) => this.#settled(path, identity, target),
-      folder: (path) => {
+      folder: (path, renamed) => {
+        // Only its mode, owner or times changed: what is in it reports its own changes.
+        if (!renamed && this.#watcher?.has(path) && !this.#unread.has(path)) return
         // It may be another folder of the same name; the watch of the old one is then dead.
         this.#watcher?.removeFolder(path)
         this.#rescans.add(path)
@@ -108,7 +118,7 @@ export class Indexer {
     })
     if (watch === true) {
       this.#watcher = new Watcher(root, {
-        touched: (path, renamed) => this.touch(path, renamed),
+        touched: (path, renamed) => this.#touches.add(path, renamed),
         warning: events.warning,
       })
     }
@@ -169,6 +179,23 @@ export class Indexer {
     if (!this.#closed && includesWholePath(this.#options.includes, path)) this.#settler.touch(path, renamed)
   }
 
+  /**
+   * Checks a path again, because its file was requested and differs from the index. The file is
+   * hashed before others.
+   *
+   * @param isSettled whether the last write was long ago, although the ctime is new
+   */
+  request(path: string, isSettled: boolean): void {
+    if (this.#requested.size >= MAX_REQUESTED) this.#requested.clear()
+    this.#requested.add(path)
+    this.touch(path, isSettled)
+  }
+
+  /** Hashes a file that waits before others. */
+  expedite(path: string): void {
+    this.#hasher.expedite(path)
+  }
+
   /** Checks now whether the root leads to another folder. */
   checkRoot(): void {
     this.#root.check()
@@ -184,6 +211,7 @@ export class Indexer {
     this.#closed = true
     this.#wake?.()
     this.#root.close()
+    this.#touches.close()
     this.#settler.close()
     const rescanned = this.#rescans.close()
     await Promise.all([this.#watcher?.close(), this.#hasher.close(), this.#options.scanner.close()])
@@ -192,7 +220,9 @@ export class Indexer {
   }
 
   #isBusy(): boolean {
-    return this.#hasher.files > 0 || this.#settler.size > 0 || this.#rescans.isRunning
+    return (
+      this.#touches.size > 0 || this.#hasher.files > 0 || this.#settler.size > 0 || this.#rescans.isRunning
+    )
   }
 
   /** Settles when files are hashed, or after `POLL_MS`. */
@@ -213,8 +243,11 @@ export class Indexer {
     for await (const listing of this.#options.scanner.scan(folder)) {
       if (this.#closed) return
       listed.add(listing.folder)
-      if (listing.error === undefined) await this.#compare(listing)
-      else {
+      if (listing.error === undefined) {
+        this.#unread.delete(listing.folder)
+        await this.#compare(listing)
+      } else {
+        this.#unread.add(listing.folder)
         unread.push(listing.folder)
         this.#warn(
           new MirroredByError(
@@ -291,6 +324,7 @@ export class Indexer {
   #settled(path: string, identity: Identity, target: string | undefined): void {
     if (target !== undefined) this.#watchLink(path, target)
     this.#hasher.add(path, identity.size)
+    if (this.#requested.delete(path)) this.#hasher.expedite(path)
   }
 
   #hashed(outcomes: readonly HashOutcome[]): void {
@@ -321,6 +355,7 @@ export class Indexer {
     this.#root.check()
     if (this.#root.isMissing) return
     this.#hasher.drop(path)
+    this.#requested.delete(path)
     void this.#removeGone(path).catch((error: unknown) =>
       this.#events.warning(storeError('cannot be read', error)),
     )
@@ -328,12 +363,19 @@ export class Indexer {
 
   async #removeGone(path: string): Promise<void> {
     const file = await this.#options.store.get(path)
-    this.#writer.add({ kind: 'remove', path })
-    // A path that is not an indexed file may have been a folder.
-    if (file === undefined) this.#removeFolder(path)
+    if (file !== undefined || this.#writer.has(path)) this.#writer.add({ kind: 'remove', path })
+    // A path that is not an indexed file may have been a folder. Watches also report paths that
+    // never were: a folder reports changes of itself as if it were in itself.
+    if (file === undefined && (await this.#hasFolder(path))) this.#removeFolder(path)
+  }
+
+  async #hasFolder(folder: string): Promise<boolean> {
+    if (this.#watcher?.has(folder) !== false) return true
+    return (await this.#options.store.folders(folder)).length > 0
   }
 
   #removeFolder(folder: string): void {
+    this.#unread.delete(folder)
     this.#watcher?.removeFolder(folder)
     this.#hasher.dropFolder(folder)
     this.#writer.add({ kind: 'removeFolder', folder })

@@ -24,6 +24,8 @@ export class Writer {
   readonly #store: Pick<Store, 'apply'>
   readonly #events: WriterEvents
   #changes: Change[] = []
+  /** Number of waiting puts, by path. */
+  readonly #puts = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> = Promise.resolve()
   #isFailing = false
@@ -40,11 +42,12 @@ export class Writer {
 
   /** Returns whether a file waits to be stored. */
   has(path: string): boolean {
-    return this.#changes.some((change) => change.kind === 'put' && change.file.path === path)
+    return this.#puts.has(path)
   }
 
   add(change: Change): void {
     this.#changes.push(change)
+    if (change.kind === 'put') this.#puts.set(change.file.path, (this.#puts.get(change.file.path) ?? 0) + 1)
     if (this.#isFailing) return
     if (this.#changes.length >= MAX_BATCH_CHANGES) void this.flush()
     else this.#timer ??= setTimeout(() => void this.flush(), BATCH_MS)
@@ -75,8 +78,15 @@ export class Writer {
       }
       this.#isFailing = false
       this.#changes.splice(0, batch.length)
+      for (const change of batch) if (change.kind === 'put') this.#forgetPut(change.file.path)
       this.#notify(batch)
     }
+  }
+
+  #forgetPut(path: string): void {
+    const puts = this.#puts.get(path) ?? 1
+    if (puts > 1) this.#puts.set(path, puts - 1)
+    else this.#puts.delete(path)
   }
 
   #retryLater(error: unknown): void {

@@ -2,7 +2,7 @@ import { fieldBlock } from '../fields/budget.js'
 import { digestFields } from '../fields/digest.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
-import { sameIdentity } from '../identity.js'
+import { sameExceptCtime, sameIdentity } from '../identity.js'
 import type { Candidate } from '../mirrors/ranking/candidate.js'
 import type { Inventory } from '../mirrors/ranking/inventory.js'
 import { urlFor } from '../mirrors/ranking/mirror-status.js'
@@ -202,7 +202,7 @@ export class Planner {
     // This server can be reached, so it sends the file itself.
     if (!snapshot.isUsable(first, client, secure)) return undefined
     // Mirrors hold the indexed bytes, which may differ from the bytes on disk now.
-    if (!this.#isPresent(cached)) return undefined
+    if (!this.#isPresent(cached, sameExceptCtime)) return undefined
     const listed = ranked
       .filter(({ index }) => snapshot.statuses[index]?.ignoresRange !== true)
       .slice(0, maxDuplicates)
@@ -371,12 +371,16 @@ export class Planner {
     return url
   }
 
-  /** Returns true if the file on disk is the indexed one. Otherwise has it indexed again. */
-  #isPresent({ file }: CachedFile): boolean {
+  /**
+   * Returns true if the file on disk is the indexed one. Has any other file indexed again.
+   *
+   * @param isSame whether another identity still counts as the indexed file
+   */
+  #isPresent({ file }: CachedFile, isSame = sameIdentity): boolean {
     const present = this.#dependencies.identify(file.path)
     if (present !== undefined && sameIdentity(present, file.identity)) return true
     this.#dependencies.invalidate(file.path)
-    return false
+    return present !== undefined && isSame(present, file.identity)
   }
 }
 

@@ -55,6 +55,8 @@ export class Hasher {
   readonly #done: (outcomes: readonly HashOutcome[]) => void
   /** Sizes of waiting files, by path. */
   readonly #waiting = new Map<string, number>()
+  /** Waiting files that requests wait for: they come first. */
+  readonly #urgent = new Set<string>()
   readonly #idle: Worker[] = []
   readonly #busy = new Map<Worker, Task>()
   readonly #counters = new Map<Worker, BigUint64Array>()
@@ -121,6 +123,16 @@ export class Hasher {
     if (this.#busy.size < this.#workers) this.#pump()
   }
 
+  /**
+   * Hashes a waiting file before all others. While all threads are busy, one more is started:
+   * hashing a large file takes minutes.
+   */
+  expedite(path: string): void {
+    if (!this.#waiting.has(path)) return
+    this.#urgent.add(path)
+    this.#pump()
+  }
+
   /** Returns whether a path waits or is being hashed. */
   has(path: string): boolean {
     return this.#waiting.has(path) || this.#isBusy(path)
@@ -132,6 +144,7 @@ export class Hasher {
   drop(path: string): void {
     this.#pendingBytes -= this.#waiting.get(path) ?? 0
     this.#waiting.delete(path)
+    this.#urgent.delete(path)
     if (this.#isBusy(path)) this.#dropped.add(path)
   }
 
@@ -149,7 +162,7 @@ export class Hasher {
   }
 
   #pump(): void {
-    while (!this.#closed && this.#waiting.size > 0 && this.#busy.size < this.#workers) {
+    while (!this.#closed && this.#waiting.size > 0 && this.#busy.size < this.#maxBusy) {
       const worker = this.#idle.pop() ?? this.#start()
       const batch = this.#nextBatch()
       this.#busy.set(worker, { batch, bytesRead: this.#bytesReadBy(worker), lastProgress: performance.now() })
@@ -159,15 +172,22 @@ export class Hasher {
     }
   }
 
+  get #maxBusy(): number {
+    return this.#urgent.size > 0 ? this.#workers + 1 : this.#workers
+  }
+
   #nextBatch(): Batch {
     const paths: string[] = []
     let bytes = 0
+    const waiting = this.#urgent.size > 0 ? this.#urgent : this.#waiting.keys()
     // A file that was in the batch of a thread that died is sent alone, because it may be the
     // cause.
-    for (const [path, size] of this.#waiting) {
+    for (const path of waiting) {
+      const size = this.#waiting.get(path) ?? 0
       const isAlone = this.#tries.has(path)
       if (paths.length > 0 && (isAlone || bytes + size > MAX_BATCH_BYTES)) break
       this.#waiting.delete(path)
+      this.#urgent.delete(path)
       paths.push(path)
       bytes += size
       if (isAlone || paths.length === MAX_BATCH_FILES) break

@@ -8,7 +8,8 @@ import { followLink, isInside } from './walk.js'
 export interface SettledEvents {
   /** A regular file has not changed for the settling time. */
   file(path: string, identity: Identity, target: string | undefined): void
-  folder(path: string): void
+  /** @param renamed whether the folder appeared, and may be another one of the same name */
+  folder(path: string, renamed: boolean): void
   gone(path: string): void
   unreadable(path: string, reason: string): void
 }
@@ -44,13 +45,13 @@ export class Settler {
   }
 
   /**
-   * Checks a path now; a path that waits already is checked when it is due.
+   * Checks a path now; a path that waits already is checked when it is due, unless it was renamed.
    *
    * @param renamed whether the path appeared by a rename, which sets the ctime: only the mtime
    * then shows the last write
    */
   touch(path: string, renamed = false): void {
-    if (!this.#waiting.has(path)) this.#check(path, undefined, renamed)
+    if (renamed || !this.#waiting.has(path)) this.#check(path, undefined, renamed)
   }
 
   /** Does what `touch` does, for a file whose state a scan has just read. */
@@ -69,13 +70,15 @@ export class Settler {
     const found = this.#stat(path)
     if (found === undefined) return
     const { stats, target } = found
-    if (stats.isDirectory()) this.#events.folder(path)
+    if (stats.isDirectory()) this.#events.folder(path, renamed)
     else if (!stats.isFile()) this.#events.gone(path)
     else {
       const identity = identityOf(stats)
       const same = before !== undefined && sameIdentity(before, identity)
-      if (same || this.#hasSettled(identity, renamed)) this.#events.file(path, identity, target)
-      else this.#wait(path, identity)
+      if (same || this.#hasSettled(identity, renamed)) {
+        this.#waiting.delete(path)
+        this.#events.file(path, identity, target)
+      } else if (!this.#waiting.has(path)) this.#wait(path, identity)
     }
   }
 

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path'
 import { FSWatcher } from 'chokidar'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
-import { isWithin, joinPath } from '../../paths.js'
+import { joinPath, splitPath } from '../../paths.js'
 import { isInside } from './walk.js'
 
 /**
@@ -47,10 +47,14 @@ export class Watcher {
   readonly #folders = new Map<string, Set<string>>()
   /** Real folders by repository folder. */
   readonly #realFolders = new Map<string, string>()
+  /** Watched folders directly below each repository folder. */
+  readonly #subfolders = new Map<string, Set<string>>()
   /** Watches that are being started, by real folder. */
   readonly #starting = new Map<string, Promise<boolean>>()
   /** Repository paths of symbolic links, by the file that they lead to. */
   readonly #links = new Map<string, Set<string>>()
+  /** Real folders of the files that links lead to. */
+  readonly #linkFolders = new Set<string>()
   #hasWarned = false
 
   /**
@@ -91,6 +95,10 @@ export class Watcher {
    */
   async addFolder(folder: string, realFolder: string): Promise<boolean> {
     this.#realFolders.set(folder, realFolder)
+    if (folder !== '') {
+      const [parent] = splitPath(folder)
+      this.#subfolders.set(parent, (this.#subfolders.get(parent) ?? new Set<string>()).add(folder))
+    }
     const names = this.#folders.get(realFolder)
     this.#folders.set(realFolder, (names ?? new Set<string>()).add(folder))
     return names === undefined ? this.#start(realFolder) : (this.#starting.get(realFolder) ?? false)
@@ -105,25 +113,28 @@ export class Watcher {
     const links = this.#links.get(target) ?? new Set<string>()
     this.#links.set(target, links.add(path))
     const folder = dirname(target)
+    this.#linkFolders.add(folder)
     if (this.#folders.has(folder)) return this.#starting.get(folder) ?? false
     // The folder is not part of the repository, but a link leads to one of its files.
     this.#folders.set(folder, new Set())
     return this.#start(folder)
   }
 
+  /** Returns whether a repository folder is watched, or is to be watched. */
+  has(folder: string): boolean {
+    return this.#realFolders.has(folder)
+  }
+
   /** Ends the watches of a repository folder and of all folders below it. */
   removeFolder(folder: string): void {
     if (!this.#realFolders.has(folder)) return
-    for (const [name, real] of this.#realFolders) {
-      if (!isWithin(name, { folder })) continue
-      this.#realFolders.delete(name)
-      const names = this.#folders.get(real)
-      names?.delete(name)
-      if (names?.size !== 0 || this.#hasLinks(real)) continue
-      this.#folders.delete(real)
-      this.#unwatched.delete(real)
-      // `unwatch` is slower: it keeps a list of ignored paths, and every `add` searches it.
-      this.#watcher._closePath(real)
+    this.#subfolders.get(splitPath(folder)[0])?.delete(folder)
+    const removed = [folder]
+    // Folders are added while the loop runs.
+    for (const name of removed) {
+      for (const subfolder of this.#subfolders.get(name) ?? []) removed.push(subfolder)
+      this.#subfolders.delete(name)
+      this.#removeWatch(name)
     }
   }
 
@@ -131,9 +142,17 @@ export class Watcher {
     await this.#watcher.close()
   }
 
-  #hasLinks(realFolder: string): boolean {
-    for (const target of this.#links.keys()) if (dirname(target) === realFolder) return true
-    return false
+  #removeWatch(folder: string): void {
+    const real = this.#realFolders.get(folder)
+    if (real === undefined) return
+    this.#realFolders.delete(folder)
+    const names = this.#folders.get(real)
+    names?.delete(folder)
+    if (names?.size !== 0 || this.#linkFolders.has(real)) return
+    this.#folders.delete(real)
+    this.#unwatched.delete(real)
+    // `unwatch` is slower: it keeps a list of ignored paths, and every `add` searches it.
+    this.#watcher._closePath(real)
   }
 
   #start(real: string): Promise<boolean> {
