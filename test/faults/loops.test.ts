@@ -25,8 +25,14 @@ async function start(
 ): Promise<World> {
   const root = temporaryFolder(scope)
   writeFiles(root, FILES)
-  let listener: RequestListener = (_, response) => response.writeHead(503).end()
-  const { port } = await listen(scope, (request, response) => listener(request, response))
+  // The port must be known before the origin is made, so the first requests wait for the origin.
+  let started: (listener: RequestListener) => void = () => {}
+  const starting = new Promise<RequestListener>((resolve) => {
+    started = resolve
+  })
+  const { port } = await listen(scope, (request, response) => {
+    void starting.then((listener) => listener(request, response))
+  })
   const origin = await startOrigin(scope, {
     root,
     mirrors: [await mirrorOf(port)],
@@ -38,7 +44,7 @@ async function start(
   })
   const warnings: MirroredByError[] = []
   origin.on('warning', (warning) => warnings.push(warning))
-  listener = mirroredBy(origin, plainFiles(root))
+  started(mirroredBy(origin, plainFiles(root)))
   return { origin, port, warnings }
 }
 
