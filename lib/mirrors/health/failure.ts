@@ -22,7 +22,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'network unreachable',
   EAFNOSUPPORT: 'network unreachable',
   UND_ERR_HEADERS_OVERFLOW: 'the head of the answer is too long',
-  HPE_CR_EXPECTED: 'lines of the head end in LF without CR',
   EPROTO: 'TLS: no handshake',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'TLS: the certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'TLS: the certificate is signed by an authority that is not known here',
@@ -55,7 +54,10 @@ export function failureOf(error: unknown): Failure {
 
 function otherReason(code: string, error: unknown): string {
   // Errors of undici's parser always have this name, but not always a code.
-  if (error instanceof Error && error.name === 'HTTPParserError') return 'the answer is not HTTP'
+  if (error instanceof Error && error.name === 'HTTPParserError')
+    return error.message.includes('Missing expected CR')
+      ? 'lines of the head end in LF without CR'
+      : 'the answer is not HTTP'
   if (code.startsWith('ERR_SSL_')) return 'TLS: no handshake'
   const message = errorMessage(error)
     .replace(/[^ -~]+/g, ' ')

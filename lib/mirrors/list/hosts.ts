@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { systemCode } from '../../errors.js'
 import type { Family, Mirror, Place } from '../../model.js'
 import { hostOf } from '../../network/addresses.js'
+import { isAnycast } from './anycast.js'
 
 /** Time for a response of a name server; each query is sent at most twice. */
 const LOOKUP_TIMEOUT_MS = 2000
@@ -54,8 +55,7 @@ export class Hosts {
     const addresses = this.#addresses.get(hostOfMirror(mirror))
     if (addresses === undefined) return mirror
     const { ipv4 = [], ipv6 = [] } = addresses
-    const [address] = [...ipv4, ...ipv6]
-    const place = address === undefined ? {} : this.#dependencies.locate(address)
+    const place = this.#placeOf([...ipv4, ...ipv6])
     const hasOnlyIpv6 = addresses.ipv4 !== undefined && ipv4.length === 0 && ipv6.length > 0
     return {
       ...mirror,
@@ -64,6 +64,13 @@ export class Hosts {
       // Do not set `ipv4` for hosts with IPv4 only: nearly all IPv6 clients have IPv4, too.
       ...(mirror.family === undefined && hasOnlyIpv6 ? { family: 'ipv6' } : {}),
     }
+  }
+
+  /** Returns the place of the first address; none if the host is behind a network of many places. */
+  #placeOf(addresses: readonly string[]): Place {
+    const places = addresses.map((address) => ({ address, place: this.#dependencies.locate(address) }))
+    if (places.some(({ address, place }) => isAnycast(address, place.asn))) return {}
+    return places[0]?.place ?? {}
   }
 
   close(): void {

@@ -277,7 +277,8 @@ export class MirrorFiles implements Inventory {
 
   #dropPreferred(): void {
     const { held, preferred } = this.#sets
-    for (const number of [...preferred]) if (!held.has(number)) preferred.delete(number)
+    preferred.retain(held)
+    this.#confirmed.retain(held)
   }
 }
 

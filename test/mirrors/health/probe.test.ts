@@ -15,6 +15,8 @@ import {
   startRaw,
   startSelfSigned,
 } from '../../support/faulty-server.js'
+import { startHostileMirror } from '../../support/hostile-mirror.js'
+import { listen } from '../../support/server.js'
 import { until } from '../../support/until.js'
 
 const FILE: ProbeTarget = {
@@ -379,6 +381,37 @@ describe('below HTTP', () => {
       more()
     })
     assert.equal(await noted(url), 'the head of the answer is too long')
+  })
+
+  test('a head of 20 KiB', async (t) => {
+    const url = await startRaw(t, (socket) =>
+      socket.end(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(20_480)}\r\nContent-Length: 0\r\n\r\n`),
+    )
+    assert.equal(await noted(url), 'the head of the answer is too long')
+  })
+
+  for (const head of [
+    'HTTP/1.1 200 OK\nContent-Length: 5\n\n12345',
+    'HTTP/1.1 206 Partial Content\nContent-Range: bytes 0-0/5\nContent-Length: 1\n\n1',
+    'HTTP/1.0 200 OK\nContent-Type: text/plain\n\n12345',
+  ])
+    test(`a head with bare LF: ${JSON.stringify(head)}`, async (t) => {
+      const url = await startRaw(t, (socket) => socket.end(head))
+      assert.equal(await noted(url), 'lines of the head end in LF without CR')
+    })
+
+  test('interim responses without end', async (t) => {
+    const url = await startHostileMirror(t, 'informs for ever')
+    assert.equal(await noted(url), 'it sends more than 16 interim responses')
+  })
+
+  test('a file that is denied, and another that is not', async (t) => {
+    const { url } = await listen(t, (request, response) =>
+      request.url === '/other'
+        ? response.writeHead(206, { 'Content-Range': `bytes 0-0/${SIZE}`, 'Content-Length': 1 }).end('x')
+        : response.writeHead(403).end(),
+    )
+    assert.deepEqual(await noted(url, [FILE, OTHER]), { ranges: true })
   })
 
   test('no HTTP', async (t) => {

@@ -64,6 +64,20 @@ describe('what an entry leaves out is looked up by the address of its host', () 
     assert.equal((await completed(mirror('m'), silent)).family, undefined)
   })
 
+  for (const [network, addresses, place] of [
+    ['Cloudflare, by its address', ['104.18.7.192'], FRANKFURT],
+    ['Cloudflare, by its address of IPv6', ['2606:4700::6812:1'], FRANKFURT],
+    ['Fastly, by its address', ['151.101.2.132'], FRANKFURT],
+    ['Fastly, by one of its addresses', ['192.0.2.1', '199.232.174.132'], FRANKFURT],
+    ['Akamai, by its AS number', ['192.0.2.1'], { ...FRANKFURT, asn: 20940 }],
+  ] as const)
+    test(`a host behind ${network} is at no place, and in no network`, async () => {
+      const found = await completed(mirror('m'), { 'm.example': { ipv4: addresses, ipv6: [] } }, place)
+      assert.deepEqual(found, mirror('m'))
+      const said = mirror('m', { location: 'fr', asn: [1] })
+      assert.deepEqual(await completed(said, { 'm.example': { ipv4: addresses, ipv6: [] } }, place), said)
+    })
+
   test('a host that is not known leaves the entry as it is', async () => {
     assert.deepEqual(await completed(mirror('m'), {}), mirror('m'))
   })

@@ -300,6 +300,21 @@ describe('changes', () => {
   })
 })
 
+test('retains what another set has', () => {
+  const numbers = fc.uniqueArray(fc.integer({ min: 0, max: 4 * BLOCK_NUMBERS }), { maxLength: 60 })
+  const ranges = fc.array(fc.tuple(fc.nat(4 * BLOCK_NUMBERS), fc.nat(2 * BLOCK_NUMBERS)), { maxLength: 2 })
+  fc.assert(
+    fc.property(numbers, numbers, ranges, (own, others, spans) => {
+      const blocks = new BlockPool()
+      const [set, other] = [setOf(blocks, own), setOf(blocks, [...others, ...own.slice(0, 3)])]
+      for (const [from, length] of spans) other.addRange(from, from + length)
+      set.retain(other)
+      assert.deepEqual([...set], sorted(own.filter((number) => other.has(number))))
+    }),
+    { numRuns: 50 },
+  )
+})
+
 test('a replacement takes nothing of blocks that were emptied, and all of those behind them', () => {
   const blocks = new BlockPool()
   const other = setOf(blocks, [1, BLOCK_NUMBERS, 2 * BLOCK_NUMBERS, 3 * BLOCK_NUMBERS])

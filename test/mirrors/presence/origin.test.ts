@@ -281,6 +281,15 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     assert.deepEqual(await linkedHosts(port, 'a.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '' })
     assert.deepEqual(await linkedHosts(port, 'sub/b.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '; pref' })
   })
+
+  test('says pref of each file of a mirror that lists them all', async (t) => {
+    const files = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`f${index}`, `${index}`]))
+    const { options } = await mirrorRepository(t, files, [{ index: 'html' }])
+    const { origin, port } = await openOrigin(t, { ...options, etag: 'nginx', presence: SELDOM })
+    await untilSurveyed(origin)
+    for (const path of Object.keys(files))
+      await until(`pref of ${path}`, async () => (await linkedHosts(port, path))['127.0.0.2'] === '; pref')
+  })
 })
 
 test('clients that report a mirror for each file make us ask it a few questions', async (t) => {

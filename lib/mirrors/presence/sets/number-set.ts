@@ -129,6 +129,20 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
+   * Deletes the numbers that another set lacks. Settles both sets. Takes little time for blocks that
+   * are equal, or full in the other set.
+   */
+  retain(other: NumberSet): void {
+    for (const block of [...this.#blockNumbers]) {
+      const [own, kept] = [this.#close(block), other.#close(block)]
+      if (kept === undefined) this.#set(block, undefined)
+      else if (own !== kept && kept.size < BLOCK_NUMBERS)
+        for (const low of [...(own?.members() ?? [])])
+          if (!kept.has(low)) this.delete(block * BLOCK_NUMBERS + low)
+    }
+  }
+
+  /**
    * Makes this set equal to another one and shares its blocks. Settles the other set. Only blocks
    * that differ count as changed.
    */
