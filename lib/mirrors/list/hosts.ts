@@ -66,7 +66,7 @@ export class Hosts {
     }
   }
 
-  /** Returns the place of the first address; none if the host is behind a network of many places. */
+  /** Returns the place of the first address; nothing if the host is behind an anycast network. */
   #placeOf(addresses: readonly string[]): Place {
     const places = addresses.map((address) => ({ address, place: this.#dependencies.locate(address) }))
     if (places.some(({ address, place }) => isAnycast(address, place.asn))) return {}

@@ -129,8 +129,8 @@ export class NumberSet implements Iterable<number> {
   }
 
   /**
-   * Deletes the numbers that another set lacks. Settles both sets. Takes little time for blocks that
-   * are equal, or full in the other set.
+   * Deletes the numbers that another set lacks. Settles both sets. Takes little time for blocks
+   * that are equal, or full in the other set.
    */
   retain(other: NumberSet): void {
     for (const block of [...this.#blockNumbers]) {
