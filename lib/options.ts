@@ -183,6 +183,13 @@ export interface OriginOptions {
   /** How `ETag` is computed. Default: `digest`. */
   etag?: EtagPolicy | undefined
   /**
+   * `Cache-Control` of redirects and of documents that depend on the client; `false` for none.
+   * Default: `private, no-cache`.
+   */
+  cacheControl?: string | false | undefined
+  /** Whether scripts of any site may read files and their fields, by CORS. Default: false. */
+  cors?: boolean | undefined
+  /**
    * Whether to multiply the weights of mirrors by their performance, as probes and challenges
    * measure it from here. Changes the shares of mirrors at a similar distance. Default: false.
    */
@@ -263,6 +270,8 @@ export interface CheckedOptions {
   readonly rescan: number
   readonly log?: ((line: string) => void) | undefined
   readonly etag: EtagPolicy
+  readonly cacheControl: string | false
+  readonly cors: boolean
   readonly strategy: StrategyName | Strategy
   readonly adaptiveWeights: boolean
   readonly nearFactor: number
@@ -487,6 +496,14 @@ export const optionEntries = {
     v.custom<(line: string) => void>((value) => typeof value === 'function', 'must be a function'),
   ),
   etag: v.optional(oneOf(ETAG_POLICIES), 'digest'),
+  cacheControl: v.optional(
+    v.union(
+      [v.literal(false), v.pipe(v.string(), v.regex(/^[\x21-\x7e](?:[ \t\x21-\x7e]*[\x21-\x7e])?$/))],
+      "must be a value of Cache-Control, such as 'private, no-cache', or false",
+    ),
+    'private, no-cache',
+  ),
+  cors: v.optional(booleanSchema, false),
   strategy: v.optional(
     v.union(
       [v.picklist(STRATEGIES), v.custom<Strategy>((value) => typeof value === 'function')],

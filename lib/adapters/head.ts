@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import vary from 'vary'
+import { privateCacheControl } from '../fields/cache-control.js'
 import type { Field } from '../model.js'
 import type { ResponseView } from '../request/decoration.js'
 
@@ -25,12 +26,15 @@ export function linesOf(value: unknown): readonly string[] {
 }
 
 /**
- * Returns the value of a field after lines are added: `Link` gets more lines, `Vary` more members.
- * Other fields are replaced.
+ * Returns the value of a field after lines are added: `Link` gets more lines, `Vary` more members,
+ * and `Cache-Control` becomes private. Other fields are replaced.
  */
 export function joined(name: string, present: unknown, lines: FieldValue): FieldValue {
   const presentLines = linesOf(present)
   if (presentLines.length === 0) return lines
+  if (name === 'Cache-Control') return privateCacheControl(presentLines.join(', '))
+  // The application's own CORS wins.
+  if (name.startsWith('Access-Control-')) return [...presentLines]
   if (name === 'Vary') return vary.append(presentLines.join(', '), [...linesOf(lines)])
   return name === 'Link' ? [...presentLines, ...linesOf(lines)] : lines
 }
@@ -229,8 +233,11 @@ export function removeFields(response: ServerResponse, fields: readonly Field[])
 
 function withoutLines(name: string, value: unknown, lines: FieldValue): FieldValue | undefined {
   const present = linesOf(value)
-  // A `Vary` that names too much is harmless.
-  const others = name === 'Vary' ? present : present.filter((line) => !linesOf(lines).includes(line))
+  // Without these fields, caches would keep more than with them.
+  const others =
+    name === 'Vary' || name === 'Cache-Control'
+      ? present
+      : present.filter((line) => !linesOf(lines).includes(line))
   return others.length > 1 ? [...others] : others[0]
 }
 

@@ -196,7 +196,7 @@ function respond(plan: RedirectPlan | DocumentPlan | RejectPlan, ctx: Context): 
     ctx.res.setHeader('Location', plan.location)
     ctx.body = ''
   } else if (plan.kind === 'document') {
-    ctx.body = koaBody(plan.body)
+    ctx.body = plan.status === 304 ? null : koaBody(plan.body)
   } else {
     ctx.type = 'text/plain; charset=utf-8'
     ctx.body = `${plan.message}\n`

@@ -32,7 +32,8 @@ export type DocumentBody = string | Uint8Array | AsyncIterable<Uint8Array>
 /** A document about a file, made from the index. A HEAD gets the same fields without the body. */
 export interface DocumentPlan {
   readonly kind: 'document'
-  readonly status: 200
+  /** 304 if the client has the document. The body is empty then. */
+  readonly status: 200 | 304
   /** With `Content-Length`, unless the body is a stream of unknown length. */
   readonly fields: readonly Field[]
   readonly body: DocumentBody
@@ -49,7 +50,7 @@ export interface FilePlan {
 /** The request is refused, with the reason as plain text. */
 export interface RejectPlan {
   readonly kind: 'reject'
-  readonly status: 400 | 405 | 503 | 508
+  readonly status: 400 | 405 | 412 | 503 | 508
   readonly fields: readonly Field[]
   readonly message: string
 }

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import { fieldBlock } from '../fields/budget.js'
+import { PRIVATE, privateCacheControl } from '../fields/cache-control.js'
 import { digestFields } from '../fields/digest.js'
 import { reprDigestFields } from '../fields/repr-digest.js'
 import { wantDigest, wantReprDigest } from '../fields/want.js'
@@ -13,6 +15,7 @@ import type { Awaitable, Client, Field, Identity, IndexedFile, Mode, Pieces, Ran
 import { includesWholePath, type PathFilter } from '../paths.js'
 import { onlyPiece } from '../pieces.js'
 import type { Store } from '../store/store.js'
+import { isNotModified, meetsMatch, tagConditionsOf } from './conditions.js'
 import type { CachedFile, FileCache } from './file-cache.js'
 import type { Evidence } from './link-cache.js'
 import { type RequestContext, requestContextOf } from './overrides.js'
@@ -37,6 +40,10 @@ export interface PlannerOptions {
   readonly maxDuplicates: number
   /** Bytes of all our fields in one response. */
   readonly maxHeaderBytes: number
+  /** `Cache-Control` of redirects and of documents that depend on the client. */
+  readonly cacheControl: string | false
+  /** Whether scripts of any site may read files. */
+  readonly cors: boolean
 }
 
 /** Everything outside the request flow that the planner reads or calls. */
@@ -80,11 +87,11 @@ interface Base {
 }
 
 const NEGOTIATED: Field = ['Vary', 'Accept']
-/** Lets scripts of any site read documents (CORS protocol of the Fetch standard). */
-const CORS: readonly Field[] = [
-  ['Access-Control-Allow-Origin', '*'],
-  ['Access-Control-Expose-Headers', 'Link, Digest, Repr-Digest, X-Mirrored-By, X-MD5, ETag'],
-]
+/** No document is smaller than such a file. */
+const MIN_NEGOTIATED_BYTES = 512
+/** Lets scripts of any site read responses (CORS protocol of the Fetch standard). */
+const ANY_SITE: Field = ['Access-Control-Allow-Origin', '*']
+const EXPOSE = 'Access-Control-Expose-Headers'
 /**
  * A host that a URL can hold, at most as long as names in DNS (RFC 1035 §2.3.4). Any other value of
  * the Host field is not sent back.
@@ -165,13 +172,21 @@ export class Planner {
   }
 
   #planFile(view: RequestView, query: string, cached: CachedFile): Awaitable<Plan> {
-    const { serve, mode } = this.#options
-    if (!isRead(view)) return serve ? NOT_ALLOWED : PASS
+    if (!isRead(view)) return this.#options.serve ? NOT_ALLOWED : PASS
     const { representations } = this.#dependencies.files
     const named = representations.byQuery(query, cached.file)
     if (named !== undefined) return this.#represent(view, query, cached, named, false)
     const preferred = representations.byAccept(view, cached.file)
-    if (preferred !== undefined) return this.#represent(view, query, cached, preferred, true)
+    if (preferred === undefined || cached.file.identity.size < MIN_NEGOTIATED_BYTES)
+      return this.#planBytes(view, query, cached)
+    const orFile = (plan: Plan) => (isLarger(plan, cached) ? this.#planBytes(view, query, cached) : plan)
+    const document = this.#represent(view, query, cached, preferred, true)
+    return document instanceof Promise ? document.then(orFile) : orFile(document)
+  }
+
+  /** Plans a response with the file itself, or a redirect to it. */
+  #planBytes(view: RequestView, query: string, cached: CachedFile): Plan {
+    const { serve, mode } = this.#options
     const context = this.#context(view, query, cached)
     if (mode === 'redirect') {
       if (this.#isOwnRequest(view)) return LOOP
@@ -179,7 +194,8 @@ export class Planner {
       if (redirect !== undefined) return redirect
     }
     const duplicates = this.#rankForList(view, cached, context, this.#options.maxDuplicates)
-    const fields = this.#fields(view, cached, context, duplicates, true)
+    const caching = duplicates.some(isForFew) ? [PRIVATE] : NO_FIELDS
+    const fields = this.#fields(view, cached, context, duplicates, true, caching)
     if (serve) return { kind: 'file', path: cached.file.path, indexed: { file: cached.file, fields } }
     const absolute = this.#dependencies.absolute(cached.file.path)
     return { kind: 'decorate', file: cached.file, absolute, fields, etag: cached.etag }
@@ -207,7 +223,8 @@ export class Planner {
       .filter(({ index }) => snapshot.statuses[index]?.ignoresRange !== true)
       .slice(0, maxDuplicates)
     const etag: Field[] = cached.etag === undefined ? [] : [['ETag', cached.etag]]
-    const fields = this.#fields(view, cached, context, listed, isAscii(cached.file.path), etag)
+    const caching = this.#caching(ranked)
+    const fields = this.#fields(view, cached, context, listed, isAscii(cached.file.path), caching, etag)
     return { kind: 'redirect', status: 302, location: base + cached.urlPath, fields }
   }
 
@@ -234,16 +251,16 @@ export class Planner {
     const needs = (need: RenderNeed) => representation.needs.includes(need)
     const pieces = needs('pieces') ? this.#pieces(cached.file) : undefined
     const path = needs('url') ? this.#dependencies.files.documentPath(cached, representation) : undefined
-    const document = (knownPieces: Pieces | undefined, knownPath: string | undefined): DocumentPlan => {
+    const document = (knownPieces: Pieces | undefined, knownPath: string | undefined): Plan => {
       const base = this.#base(view)
-      const urls = needs('mirrors') ? this.#urls(view, cached, context, base) : []
+      const maxMirrors = needs('mirrors') ? this.#dependencies.snapshot().mirrors.length : 0
+      const mirrors = maxMirrors === 0 ? [] : this.#rankForList(view, cached, context, maxMirrors)
+      const urls = needs('mirrors') ? this.#urls(cached, context, base, mirrors) : []
+      const caching = needs('mirrors') ? this.#caching(mirrors) : [REVALIDATED]
       const url = base === undefined || knownPath === undefined ? undefined : base + knownPath
       const header = (name: string) => view.header(name)
-      return documentPlan(
-        representation,
-        { file: cached.file, urls, pieces: knownPieces, url, header },
-        isNegotiated,
-      )
+      const input = { file: cached.file, urls, pieces: knownPieces, url, header }
+      return documentPlan(representation, input, isNegotiated, caching, view)
     }
     return pieces instanceof Promise || path instanceof Promise
       ? Promise.all([pieces, path]).then(([storedPieces, foundPath]) => document(storedPieces, foundPath))
@@ -256,15 +273,15 @@ export class Planner {
 
   /** Returns the URLs of a file on all mirrors that fit, and on this server. */
   #urls(
-    view: RequestView,
     cached: CachedFile,
-    context: RequestContext,
+    { secure, isWithoutTls }: RequestContext,
     base: string | undefined,
+    mirrors: readonly Candidate[],
   ): readonly FileUrl[] {
-    const { statuses, mirrors } = this.#dependencies.snapshot()
-    const urls = this.#rankForList(view, cached, context, mirrors.length).map(
+    const { statuses } = this.#dependencies.snapshot()
+    const urls = mirrors.map(
       (candidate): FileUrl => ({
-        url: (urlFor(statuses, candidate, context.secure, context.isWithoutTls) ?? '') + cached.urlPath,
+        url: (urlFor(statuses, candidate, secure, isWithoutTls) ?? '') + cached.urlPath,
         location: candidate.mirror.location,
       }),
     )
@@ -328,7 +345,8 @@ export class Planner {
     { secure, isWithoutTls }: RequestContext,
     ranked: readonly Candidate[],
     isDescribed: boolean,
-    etag: readonly Field[] = [],
+    caching: readonly Field[],
+    etag: readonly Field[] = NO_FIELDS,
   ): Field[] {
     const base = this.#base(view)
     const describedBy = base === undefined || !isDescribed ? [] : cached.links.describedBy(base)
@@ -347,8 +365,16 @@ export class Planner {
       wantRepr === undefined
         ? cached.reprDigest
         : orDefault(reprDigestFields(digests, wantRepr), cached.reprDigest)
-    const rest = [...reprDigest, ...cached.xMd5, ...etag, ...this.#vary]
+    const cors = this.#options.cors ? corsOf(cached) : NO_FIELDS
+    const rest = [...reprDigest, ...cached.xMd5, ...caching, ...cors, ...etag, ...this.#vary]
     return fieldBlock(describedBy, duplicates, digest, rest, this.#options.maxHeaderBytes)
+  }
+
+  /** Returns the `Cache-Control` of a response that depends on the client by these mirrors. */
+  #caching(mirrors: readonly Candidate[]): readonly Field[] {
+    const { cacheControl } = this.#options
+    if (mirrors.some(isForFew)) return [['Cache-Control', privateCacheControl(cacheControl || undefined)]]
+    return cacheControl === false ? NO_FIELDS : [['Cache-Control', cacheControl]]
   }
 
   /** Reads who the request is for, and passes on reports of broken mirrors. */
@@ -388,18 +414,69 @@ function documentPlan(
   representation: Representation,
   input: RenderInput,
   isNegotiated: boolean,
-): DocumentPlan {
+  caching: readonly Field[],
+  view: RequestView,
+): DocumentPlan | RejectPlan {
   const { type, vary = [] } = representation
   const body = representation.render(input)
   const bytes = bytesOf(body) ?? representation.streamBytes?.(input)
+  const etag = etagOfDocument(body)
   const varying = isNegotiated ? ['Accept', ...vary] : vary
+  const common: readonly Field[] = [
+    ...caching,
+    ANY_SITE,
+    ...(etag === undefined ? [] : [[EXPOSE, 'ETag'] as const, ['ETag', etag] as const]),
+    ...(varying.length === 0 ? [] : [['Vary', varying.join(', ')] as const]),
+  ]
+  const conditions = tagConditionsOf(view)
+  if (etag !== undefined && conditions !== undefined) {
+    const { ifMatch } = conditions
+    // The tag is weak, and If-Match needs a strong one.
+    if (ifMatch !== undefined && !meetsMatch(ifMatch, undefined)) return CHANGED_DOCUMENT
+    if (isNotModified(conditions, etag)) return { kind: 'document', status: 304, fields: common, body: '' }
+  }
   const fields: readonly Field[] = [
     ['Content-Type', type],
     ...(bytes === undefined ? [] : [['Content-Length', String(bytes)] as const]),
-    ...(varying.length === 0 ? [] : [['Vary', varying.join(', ')] as const]),
-    ...CORS,
+    ...common,
   ]
   return { kind: 'document', status: 200, fields, body }
+}
+
+/**
+ * Returns true if a document is larger than its file. `Accept` then selects the file: libzypp
+ * refuses such documents.
+ */
+function isLarger(plan: Plan, { file }: CachedFile): boolean {
+  if (plan.kind !== 'document') return false
+  const length = plan.fields.find(([name]) => name === 'Content-Length')?.[1]
+  return length !== undefined && Number(length) > file.identity.size
+}
+
+/**
+ * Returns the entity tag of a document; undefined for a stream. The tag is weak, because layers
+ * above may code the document.
+ */
+function etagOfDocument(body: DocumentBody): string | undefined {
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) return undefined
+  return `W/"${createHash('sha256').update(body).digest('base64url')}"`
+}
+
+/** Lets scripts of any site read the fields of a file. */
+function corsOf({ xMd5, reprDigest, etag }: CachedFile): readonly Field[] {
+  const names = ['Link', 'Digest', 'X-Mirrored-By']
+  if (reprDigest.length > 0) names.push('Repr-Digest')
+  if (xMd5.length > 0) names.push('X-MD5')
+  if (etag !== undefined) names.push('ETag')
+  return [ANY_SITE, [EXPOSE, names.join(', ')]]
+}
+
+/**
+ * Returns true for mirrors that are given to few clients only: then the response depends on the
+ * client by more than its country.
+ */
+function isForFew({ mirror }: Candidate): boolean {
+  return mirror.private || mirror.serves === 'subnet' || mirror.serves === 'asn'
 }
 
 function isMount(mount: string): boolean {
@@ -442,6 +519,10 @@ function reject(status: RejectPlan['status'], message: string, fields: readonly 
   return { kind: 'reject', status, message, fields }
 }
 
+const NO_FIELDS: readonly Field[] = []
+/** For documents that do not depend on the client. */
+const REVALIDATED: Field = ['Cache-Control', 'no-cache']
+const CHANGED_DOCUMENT = reject(412, 'the document has no strong entity tag that If-Match could name')
 const MALFORMED = reject(400, 'the request target is malformed, or leaves the repository')
 const LOOP = reject(508, 'a mirror leads back to the server that redirects to it')
 const NOT_ALLOWED = reject(405, 'files are read by GET and HEAD only', [['Allow', 'GET, HEAD']])

@@ -54,6 +54,7 @@ async function start(scope: Scope, setup: Setup, options: Partial<OriginOptions>
   const root = temporaryFolder(scope)
   writeFiles(root, {
     'iso/disk 1.iso': CONTENT,
+    'iso/large.iso': LARGE_CONTENT,
     'docs/x': 'documented',
     'empty.bin': '',
     'page.html': '<p>a page</p>',
@@ -78,6 +79,9 @@ async function start(scope: Scope, setup: Setup, options: Partial<OriginOptions>
 }
 
 const FILE = '/iso/disk%201.iso'
+/** A file that is larger than its documents, so that they can be negotiated. */
+const LARGE = '/iso/large.iso'
+const LARGE_CONTENT = 'large '.repeat(1000)
 
 for (const setup of SETUPS) {
   describe(`over HTTP, ${setup.name}`, () => {
@@ -229,10 +233,10 @@ for (const setup of SETUPS) {
     for (const [name, target, fields] of [
       ['.meta4', `${FILE}.meta4`, {}],
       ['?meta4', `${FILE}?meta4`, {}],
-      ['Accept', FILE, { Accept: 'application/metalink4+xml, */*;q=0.1' }],
+      ['Accept', LARGE, { Accept: 'application/metalink4+xml, */*;q=0.1' }],
       [
         'libzypp',
-        FILE,
+        LARGE,
         { Accept: '*/*, application/metalink+xml, application/metalink4+xml', 'User-Agent': 'ZYpp 17' },
       ],
     ] as const) {
@@ -241,28 +245,30 @@ for (const setup of SETUPS) {
         assert.equal(answer.status, 200)
         assert.deepEqual(values(answer, 'content-type'), ['application/metalink4+xml'])
         assert.deepEqual(values(answer, 'access-control-allow-origin'), ['*'])
-        const negotiated = target === FILE
+        const negotiated = target === LARGE
+        const content = negotiated ? LARGE_CONTENT : CONTENT
+        const file = negotiated ? 'large' : 'disk 1'
+        const hexOf = (algorithm: string) => createHash(algorithm).update(content).digest('hex')
         assert.deepEqual(values(answer, 'vary'), [negotiated ? 'Accept, User-Agent' : 'User-Agent'])
         const kind = name === 'libzypp' ? 'sha-1' : 'sha-256'
-        const piece =
-          name === 'libzypp' ? Buffer.from(SHA1, 'base64').toString('hex') : SHA256.toString('hex')
+        const piece = hexOf(name === 'libzypp' ? 'sha1' : 'sha256')
         assert.equal(
           answer.body.toString(),
           `<?xml version="1.0" encoding="UTF-8"?>
 <metalink xmlns="urn:ietf:params:xml:ns:metalink">
   <generator>mirrored-by</generator>
-  <origin dynamic="true">http://origin.example/iso/disk%201.iso.meta4</origin>
-  <file name="disk 1.iso">
-    <size>32</size>
-    <hash type="sha-256">${SHA256.toString('hex')}</hash>
-    <hash type="sha-1">${Buffer.from(SHA1, 'base64').toString('hex')}</hash>
-    <hash type="md5">${MD5.toString('hex')}</hash>
+  <origin dynamic="true">http://origin.example/iso/${encodeURIComponent(file)}.iso.meta4</origin>
+  <file name="${file}.iso">
+    <size>${content.length}</size>
+    <hash type="sha-256">${hexOf('sha256')}</hash>
+    <hash type="sha-1">${hexOf('sha1')}</hash>
+    <hash type="md5">${hexOf('md5')}</hash>
     <pieces length="262144" type="${kind}">
       <hash>${piece}</hash>
     </pieces>
-    <url location="de" priority="1">http://heavy.invalid/repo/iso/disk%201.iso</url>
-    <url location="us" priority="2">http://light.invalid/iso/disk%201.iso</url>
-    <url priority="3">http://origin.example/iso/disk%201.iso</url>
+    <url location="de" priority="1">http://heavy.invalid/repo/iso/${encodeURIComponent(file)}.iso</url>
+    <url location="us" priority="2">http://light.invalid/iso/${encodeURIComponent(file)}.iso</url>
+    <url priority="3">http://origin.example/iso/${encodeURIComponent(file)}.iso</url>
   </file>
 </metalink>
 `,
@@ -272,6 +278,40 @@ for (const setup of SETUPS) {
         assert.equal(head.body.length, 0)
       })
     }
+
+    it('a document larger than its file is not selected by Accept', async () => {
+      for (const fields of [
+        { Accept: 'application/metalink4+xml' },
+        { Accept: '*/*, application/metalink4+xml', 'User-Agent': 'ZYpp 17' },
+      ]) {
+        const answer = await rawRequest(port, 'GET', FILE, fields)
+        assert.equal(answer.body.toString(), CONTENT)
+        assert.deepEqual(ours(answer), BLOCK)
+        assert.match(values(answer, 'vary').join(), /Accept/)
+      }
+    })
+
+    it('a document has a tag, which revalidates it', async () => {
+      for (const [target, fields] of [
+        [`${FILE}.meta4`, {}],
+        [LARGE, { Accept: 'application/metalink4+xml' }],
+      ] as const) {
+        const [etag = ''] = values(await rawRequest(port, 'GET', target, fields), 'etag')
+        assert.match(etag, /^W\/"[\w-]{43}"$/)
+        for (const method of ['GET', 'HEAD']) {
+          const same = await rawRequest(port, method, target, { ...fields, 'If-None-Match': `"x", ${etag}` })
+          assert.equal(same.status, 304)
+          assert.equal(same.body.length, 0)
+          assert.deepEqual(values(same, 'etag'), [etag])
+          assert.deepEqual(values(same, 'cache-control'), ['private, no-cache'])
+          assert.deepEqual(values(same, 'content-type'), [])
+          const other = await rawRequest(port, method, target, { ...fields, 'If-None-Match': '"x"' })
+          assert.equal(other.status, 200)
+          const failed = await rawRequest(port, method, target, { ...fields, 'If-Match': '"x"' })
+          assert.equal(failed.status, 412)
+        }
+      }
+    })
 
     it("aria2's Accept gets the file, for it would save the metalink under the file's name", async () => {
       const answer = await rawRequest(port, 'GET', FILE, {

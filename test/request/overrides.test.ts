@@ -480,10 +480,12 @@ for (const [what, world, target, fields] of FORMS) {
     test('where all are avoided there is none, and the origin answers', async () => {
       const all = await plan('avoid=own,us,de,fr,as,net,plain')
       assert.deepEqual(named(all), [])
-      assert.equal(
-        all.kind,
-        world === REDIRECT && !target.includes('meta4') ? 'decorate' : (await plan('')).kind,
-      )
+      // Without mirrors, a document may no longer be larger than its file, and Accept selects it.
+      if (fields === undefined)
+        assert.equal(
+          all.kind,
+          world === REDIRECT && !target.includes('meta4') ? 'decorate' : (await plan('')).kind,
+        )
       if (all.kind === 'document')
         assert.match(textOf(all), /<url priority="1">http:\/\/origin\.example\/a\.bin</)
       else assert.equal(linesOf(all, 'Digest').length, 2)

@@ -26,6 +26,8 @@ export const OPTIONS: PlannerOptions = {
   overrides: true,
   maxDuplicates: 5,
   maxHeaderBytes: 3500,
+  cacheControl: 'private, no-cache',
+  cors: false,
 }
 const BIG = 1_000_000
 
