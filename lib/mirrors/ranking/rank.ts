@@ -3,7 +3,7 @@ import type { Client, Random } from '../../model.js'
 import type { Candidate } from './candidate.js'
 import type { Inventories } from './inventory.js'
 import type { MirrorOrder, OrderBasis, Tier } from './mirror-order.js'
-import { clientKindBits, isDownFor, type MirrorStatuses, urlFor } from './mirror-status.js'
+import { clientKindBits, isDownFor, type MirrorStatus, type MirrorStatuses, urlFor } from './mirror-status.js'
 import type { Snapshot } from './snapshot.js'
 
 /** A request for mirrors of a file. */
@@ -192,7 +192,7 @@ function rejection(
     if (outdated !== undefined && changed !== undefined && changed > outdated.from) return outdated.reason
     if (needsRange && status.ignoresRange) return 'it ignores Range, and so is left out of lists'
   }
-  if (redirectable && !urlFor(statuses, candidate, secure, isWithoutTls)?.startsWith('http'))
+  if (redirectable && !canFollow(candidate, status, secure, isWithoutTls))
     return 'no URL that a browser can follow'
   if (candidate.carries?.(path) === false) return 'its paths leave the file out'
   if (avoid !== undefined && candidate.names.some((name) => avoid.has(name))) return 'the client avoids it'
@@ -203,6 +203,19 @@ function rejection(
     return whyMissing
   if (inventory.isUnchecked(number) && !unchecked.includes(candidate)) unchecked.push(candidate)
   return whyMissing
+}
+
+/** Whether a browser can follow a redirect to a mirror, which has an http or https URL then. */
+function canFollow(
+  { secureUrl, httpUrl, plainUrls }: Candidate,
+  status: MirrorStatus | undefined,
+  secure: boolean,
+  isWithoutTls: boolean | undefined,
+): boolean {
+  if (secure) return secureUrl !== undefined
+  if (isWithoutTls) return httpUrl !== undefined
+  // Compares no text in the usual case.
+  return status === undefined ? plainUrls.length > 0 : status.plainUrl?.startsWith('http') === true
 }
 
 function takeInOrder({ candidates }: Tier, conditions: Conditions, count: number, chosen: Candidate[]): void {
