@@ -4,13 +4,10 @@ import { type Command, Option } from 'commander'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
 import { counted, escapeUnprintable } from '../../message-text.js'
 import { entryOf, mirrorsFile } from '../../mirrors/list/import/document.js'
-import {
-  importMirrors,
-  LIST_FORMATS,
-  type ListFormat,
-  type ListSource,
-} from '../../mirrors/list/import/import.js'
+import { importMirrors, type ListSource } from '../../mirrors/list/import/import.js'
+import { LIST_FORMATS, type ListFormat } from '../../mirrors/list/import/list-format.js'
 import type { Remark } from '../../mirrors/list/import/listed-mirror.js'
+import { requireFormat } from '../../mirrors/list/import/recognize.js'
 import type { CommandContext } from '../command.js'
 import type { Output } from '../output.js'
 
@@ -63,6 +60,7 @@ function importLists(paths: readonly string[], flags: ImportFlags, output: Outpu
     throw new MirroredByError('ERR_OPTIONS', '--force is for --output only')
   }
   const sources = paths.flatMap((path) => listFiles(path, from)).map(readList)
+  for (const source of sources) requireFormat(from, source)
   const { mirrors, remarks } = importMirrors(from, sources, { archive })
   for (const remark of remarks) output.warning(remarkText(remark))
   const leftOut = remarks.filter((remark) => remark.leftOut).length

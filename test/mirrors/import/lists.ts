@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ListFormat } from '../../../lib/mirrors/list/import/import.js'
+import type { ListFormat } from '../../../lib/mirrors/list/import/list-format.js'
 
 const HERE = fileURLToPath(new URL('../../../../test/mirrors/import/', import.meta.url))
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { entryOf, type MirrorEntry } from '../../../lib/mirrors/list/import/document.js'
-import { importMirrors, type ListFormat } from '../../../lib/mirrors/list/import/import.js'
+import { importMirrors } from '../../../lib/mirrors/list/import/import.js'
+import type { ListFormat } from '../../../lib/mirrors/list/import/list-format.js'
 
 function imported(format: ListFormat, text: string): { mirrors: MirrorEntry[]; reasons: string[] } {
   const { mirrors, remarks } = importMirrors(format, [{ file: 'list', text }], { archive: 'Archive' })

@@ -4,14 +4,11 @@ import { readAlmaLinux } from './almalinux.js'
 import { readDebian } from './debian.js'
 import { checkEntry } from './entry.js'
 import { Ids } from './ids.js'
+import type { ListFormat } from './list-format.js'
 import type { Reading, Remark } from './listed-mirror.js'
 import { readMirmon } from './mirmon.js'
 import { readMirrorbits } from './mirrorbits.js'
 import { readMirrorBrain } from './mirrorbrain.js'
-
-/** Software whose lists can be imported. */
-export const LIST_FORMATS = ['almalinux', 'debian', 'mirmon', 'mirrorbits', 'mirrorbrain'] as const
-export type ListFormat = (typeof LIST_FORMATS)[number]
 
 export interface ImportOptions {
   /** Debian's lists have several trees per mirror; see `readDebian`. */
