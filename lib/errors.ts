@@ -24,6 +24,7 @@ export const ERROR_CODES = [
   'ERR_HASH',
   'ERR_OPEN',
   'ERR_PLAN',
+  'ERR_ETAG',
   'ERR_LISTEN',
   'ERR_CLOSED',
 ] as const

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { MirroredByError } from '../errors.js'
+import { hasPreferred } from '../fields/link.js'
 import { identityAt, sameIdentity } from '../identity.js'
 import type { Origin } from '../origin.js'
 import {
@@ -20,6 +22,7 @@ export class EntityTags {
   readonly #origin: Origin
   /** Whether the last response with a file of the index had a tag of its own. */
   #isTaggedBelow: boolean | undefined
+  #hasWarned = false
 
   constructor(origin: Origin) {
     this.#origin = origin
@@ -53,9 +56,18 @@ export class EntityTags {
     return { conditions, hidden }
   }
 
-  /** Learns from a response with a file of the index. */
-  learn(isTagged: boolean): void {
-    this.#isTaggedBelow = isTagged
+  /**
+   * Learns from a response with a file of the index. Warns once if its tag is not that of mirrors
+   * which have ours.
+   *
+   * @param ownEtag tag that the layer below has sent
+   */
+  learn({ file, etag, fields }: DecoratePlan, ownEtag: string | undefined): void {
+    this.#isTaggedBelow = ownEtag !== undefined
+    if (ownEtag === undefined || this.#hasWarned || ownEtag === etag || !hasPreferred(fields)) return
+    this.#hasWarned = true
+    const message = `the application sends ${file.path} with its own ETag, ${ownEtag}, so links do not mark mirrors with our ETag by pref: turn the ETag of the application off, for example by express.static(root, { etag: false })`
+    this.#origin.warn(new MirroredByError('ERR_ETAG', message))
   }
 }
 

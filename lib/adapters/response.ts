@@ -60,7 +60,7 @@ export function decorateWhenSent(
       if (body !== undefined) body.isDropped = false
       const present = identify(origin, plan, head.status, content)
       const added = judgedDecoration(plan, judged, head, present)
-      if (added !== undefined && head.status !== 304) tags.learn(head.header('etag') !== undefined)
+      if (added !== undefined && head.status !== 304) tags.learn(plan, head.header('etag'))
       // The file has changed since the layer below was told that a condition is met.
       const isBroken =
         judged !== undefined && isMetByUs(judged) && present === undefined && CARRIES_FILE.has(head.status)

@@ -29,7 +29,23 @@ export function duplicateParameters(
 ): string {
   const geo = location === undefined ? '' : `; geo=${location}`
   const wholeDepth = depth === 0 ? '' : `; depth=${depth}`
-  return `>; rel=duplicate; pri=${priority}${isPreferred ? '; pref' : ''}${geo}${wholeDepth}`
+  return `>; rel=duplicate; pri=${priority}${isPreferred ? PREFERRED : ''}${geo}${wholeDepth}`
+}
+
+const PREFERRED = '; pref'
+/** Matches a link of ours to a mirror with the ETag of this server. Such URLs contain no `>`. */
+const PREFERRED_LINK = /^(<[^>]*>; rel=duplicate; pri=\d+); pref(?=;|$)/
+
+/** Returns true if one of the fields is a link to a mirror with the ETag of this server. */
+export function hasPreferred(fields: readonly Field[]): boolean {
+  return fields.some(([name, value]) => name === 'Link' && PREFERRED_LINK.test(value))
+}
+
+/** Returns the fields with links that do not tell which mirrors have the ETag of this server. */
+export function withoutPreferred(fields: readonly Field[]): readonly Field[] {
+  return fields.map((field) =>
+    field[0] === 'Link' ? ['Link', field[1].replace(PREFERRED_LINK, '$1')] : field,
+  )
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isLastModified } from '../fields/last-modified.js'
+import { hasPreferred, withoutPreferred } from '../fields/link.js'
 import { sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import { isNotModified, type JudgedConditions, meetsMatch, tagConditionsOf } from './conditions.js'
@@ -48,7 +49,11 @@ export function judgedDecoration(
 ): Decoration | undefined {
   if (present === undefined || !sameIdentity(present, file.identity)) return undefined
   if (!carriesFile(response, file.identity, etag)) return undefined
-  if (etag === undefined || response.header('etag') !== undefined) return { fields, notModified: false }
+  const ownEtag = response.header('etag')
+  if (etag === undefined || ownEtag === etag) return { fields, notModified: false }
+  // `pref` would say that mirrors have the tag of this response (RFC 6249 §3.1).
+  if (ownEtag !== undefined)
+    return { fields: hasPreferred(fields) ? withoutPreferred(fields) : fields, notModified: false }
   const withEtag = fieldsWithEtag(fields, etag)
   if (judged === undefined) return { fields: withEtag, notModified: false }
   const { conditions, hidden } = judged

@@ -157,6 +157,17 @@ describe('the entity tag', () => {
     })
   }
 
+  test('of the application takes pref from our links', () => {
+    const link = (pref: string): Field => [
+      'Link',
+      `<http://m.example/a>; rel=duplicate; pri=1${pref}; geo=de`,
+    ]
+    const plan = { ...PLAN, fields: [link('; pref'), ...FIELDS] }
+    for (const etag of ['"theirs"', 'W/"theirs"', `W/${ETAG}`])
+      assert.deepEqual(decorated(200, { ...whole, etag }, { plan })?.fields, [link(''), ...FIELDS])
+    assert.deepEqual(decorated(200, { ...whole, etag: ETAG }, { plan })?.fields, plan.fields)
+  })
+
   test('makes no 304 of a reload or a 304, but of a part', () => {
     const asked = { 'if-none-match': ETAG }
     const reload = { ...asked, 'cache-control': 'no-cache' }

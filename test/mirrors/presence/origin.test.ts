@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { mirroredBy } from '../../../lib/adapters/node.js'
 import type { CorruptFile } from '../../../lib/index.js'
 import { pseudoRandomBytes, replaceFile, temporaryFolder, writeOldFile } from '../../support/folder.js'
 import {
@@ -280,6 +281,26 @@ describe('an origin that looks what its mirrors hold', { concurrency: true }, ()
     await untilSurveyed(origin)
     assert.deepEqual(await linkedHosts(port, 'a.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '' })
     assert.deepEqual(await linkedHosts(port, 'sub/b.bin'), { '127.0.0.2': '; pref', '127.0.0.3': '; pref' })
+  })
+
+  test('says no pref beside an ETag of the application, and warns once', async (t) => {
+    const { options } = await mirrorRepository(t, FILES, [{ index: 'none' }])
+    const { origin, port } = await openOrigin(t, { ...options, etag: 'nginx', presence: SELDOM })
+    await untilSurveyed(origin)
+    assert.deepEqual(await linkedHosts(port, 'a.bin'), { '127.0.0.2': '; pref' })
+    const warnings: unknown[] = []
+    origin.on('warning', (warning) => warnings.push('code' in warning && warning.code))
+    const tagging = mirroredBy(origin, (_request, response) => {
+      const { length } = FILES['a.bin']
+      response.writeHead(200, { 'Content-Length': length, ETag: 'W/"own"' }).end(FILES['a.bin'])
+    })
+    const { port: taggingPort } = await listen(t, tagging)
+    for (let count = 0; count < 3; count += 1) {
+      assert.deepEqual(await linkedHosts(taggingPort, 'a.bin'), { '127.0.0.2': '' })
+      const answer = await rawRequest(taggingPort, 'HEAD', '/a.bin')
+      assert.deepEqual(values(answer, 'etag'), ['W/"own"'])
+    }
+    assert.deepEqual(warnings, ['ERR_ETAG'])
   })
 
   test('says pref of each file of a mirror that lists them all', async (t) => {
