@@ -9,7 +9,7 @@ import { errorMessage, MirroredByError } from '../errors.js'
  * `~/.cache`, whichever is set first. A relative path counts as not set, because the place of the
  * index must not depend on the working folder.
  *
- * @param root the real path of the repository
+ * @param root the absolute path of the repository, as configured
  * @param home returns the home folder, or throws
  * @throws MirroredByError ERR_STORE if there is no such folder
  */
