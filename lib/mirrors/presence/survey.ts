@@ -67,6 +67,9 @@ export interface SurveyResult {
   readonly sample: FileSample
 }
 
+/** Names that FTP servers do not list, and that we do not ask rsync for. */
+const HIDDEN = /(?:^|\/)\./
+
 /** Size of the sample of times by which an offset is found. */
 const MAX_PAIRS = 5000
 /**
@@ -264,7 +267,8 @@ class ListingComparison {
     const isAbsent = real === path && folders.provesAbsence(splitPath(path)[0])
     if (real === path && (!isAbsent || !this.#dependencies.folders.has(splitPath(path)[0])))
       return { state: before, isSure: false }
-    if (isAbsent && this.#dependencies.isExhaustive) return { state: 'absent', isSure: true }
+    if (isAbsent && this.#dependencies.isExhaustive && !HIDDEN.test(path))
+      return { state: 'absent', isSure: true }
     if (real !== undefined && real !== path && (await this.#holds(file, real)))
       return { state: 'held', isSure: true }
     return { state: isConfirmed ? 'held' : 'unknown', isSure: false }

@@ -185,6 +185,15 @@ describe('a survey', () => {
     }
   })
 
+  test('is not sure of names with a dot, which few listings have', async () => {
+    const { survey, files, numberOf } = world({ ...OURS, '.treeinfo': OURS.a, '.disk/info': OURS.a })
+    const first = await survey(listed(SAME))
+    assert.deepEqual([first.states['.treeinfo'], first.unsure], ['unknown', 2])
+    for (const path of ['.treeinfo', '.disk/info']) files.mark(await numberOf(path), 'held')
+    const { states } = await survey(listed(SAME))
+    assert.deepEqual([states['.treeinfo'], states['.disk/info']], ['held', 'held'])
+  })
+
   test('concludes of the folders that were read', async () => {
     const { survey } = world(OURS)
     await survey(listed(SAME))
