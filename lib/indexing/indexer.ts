@@ -1,5 +1,7 @@
+import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
 import { MirroredByError } from '../errors.js'
-import { sameIdentity } from '../identity.js'
+import { changedAt, sameExceptCtime, sameIdentity } from '../identity.js'
 import type { Algorithm, Identity, Watch } from '../model.js'
 import { includesWholePath, isWithin, joinPath, type PathFilter } from '../paths.js'
 import { type Store, storeError } from '../store/store.js'
@@ -55,6 +57,8 @@ export interface Progress {
  * memory, not speed.
  */
 const MAX_WAITING = 20_000
+/** Time that the event of a change may take. A change that is older was missed. */
+const GRACE_MS = 2000
 /** Requested files whose order in the queue is remembered. */
 const MAX_REQUESTED = 10_000
 /**
@@ -83,6 +87,9 @@ export class Indexer {
   readonly #requested = new Set<string>()
   /** Folders that the last scan could not read. */
   readonly #unread = new Set<string>()
+  /** Files that could not be hashed: that they are not in the index proves nothing. */
+  readonly #unhashable = new Set<string>()
+  #hasWarned = false
   #seen = { files: 0, bytes: 0 }
   #hashedFiles = 0
   #closed = false
@@ -126,6 +133,7 @@ export class Indexer {
       {
         scan: (folder) => this.#scan(folder),
         retryUnwatched: () => this.#retryUnwatched(),
+        verify: () => this.#verify(),
         warning: (error) => this.#warn(error),
       },
       watch === false ? undefined : rescan,
@@ -288,10 +296,54 @@ export class Indexer {
     })
   }
 
-  async #compare(listing: FolderListing): Promise<void> {
+  /**
+   * Compares the watched folders with the disk. The queue of events may have overflowed while this
+   * process stood still, of which Node does not tell; a file system may report nothing; a disk may
+   * be mounted over a folder. After a missed change everything is scanned.
+   */
+  async #verify(): Promise<void> {
+    const watcher = this.#watcher
+    if (watcher === undefined || this.#root.isMissing || this.#closed || this.#touches.size > 0) return
+    // What the system refuses to watch is scanned, and was warned of.
+    const unwatched = new Set(watcher.unwatched)
+    let hasMissed = false
+    for (const { folder, kind } of await this.#options.scanner.verify()) {
+      if (this.#closed || !watcher.has(folder) || unwatched.has(folder)) continue
+      if (kind === 'gone') this.#gone(folder)
+      else if (kind === 'replaced') {
+        watcher.removeFolder(folder)
+        hasMissed = true
+      } else if (await this.#verifyFolder(folder, watcher)) hasMissed = true
+    }
+    if (!hasMissed || this.#closed) return
+    if (!this.#hasWarned) this.#warn(missedChanges(this.#options.root))
+    this.#hasWarned = true
+    this.rescan()
+  }
+
+  /** Returns whether an event of a folder was missed. */
+  async #verifyFolder(folder: string, watcher: Watcher): Promise<boolean> {
+    const listing = await this.#options.scanner.list(folder)
+    if (listing === undefined || listing.error !== undefined || this.#closed) return false
+    const hasMissedFile = await this.#compare(listing)
+    const missed = (listing.subfolders ?? []).filter(
+      (path) => !watcher.has(path) && isOlder(join(this.#options.realRoot, path)),
+    )
+    return hasMissedFile || missed.length > 0
+  }
+
+  #isMissed({ path, identity }: FoundFile, indexed: Identity | undefined): boolean {
+    if (indexed !== undefined && sameExceptCtime(indexed, identity)) return false
+    if (this.isPending(path) || this.#settler.has(path) || this.#unhashable.has(path)) return false
+    return Date.now() - changedAt(identity) > GRACE_MS
+  }
+
+  /** Returns whether the event of a change may have been missed. */
+  async #compare(listing: FolderListing): Promise<boolean> {
     const { folder, realFolder, files } = listing
     // The folder appeared after `#watchFolders`: scan it again, now that it is watched.
     if (await this.#watcher?.addFolder(folder, realFolder)) this.#rescans.add(folder)
+    let hasMissed = false
     const stored = new Map<string, { identity: Identity; algorithms: readonly Algorithm[] }>()
     for (const file of await this.#options.store.list(folder)) stored.set(joinPath(folder, file.name), file)
     for (const found of files) {
@@ -301,13 +353,15 @@ export class Indexer {
       const entry = stored.get(found.path)
       stored.delete(found.path)
       if (entry === undefined || !this.#isCurrent(found, entry.identity, entry.algorithms)) {
+        hasMissed ||= this.#isMissed(found, entry?.identity)
         this.#settler.found(found.path, found.identity, found.target)
       }
     }
-    if (stored.size === 0) return
+    if (stored.size === 0) return hasMissed
     this.#root.check()
-    if (this.#root.isMissing) return
+    if (this.#root.isMissing) return false
     for (const path of stored.keys()) this.#writer.add({ kind: 'remove', path })
+    return hasMissed
   }
 
   #isFull(): boolean {
@@ -332,10 +386,12 @@ export class Indexer {
       if (digested !== undefined) {
         this.#hashedFiles += 1
         const { identity, digests, pieces } = digested
+        this.#unhashable.delete(path)
         this.#writer.add({ kind: 'put', file: { path, identity, digests }, pieces })
       } else if (changed) {
         this.#settler.touch(path)
       } else {
+        this.#unhashable.add(path)
         this.#warn(hashError(path, error))
       }
     }
@@ -390,5 +446,22 @@ function missingRoot(root: string): MirroredByError {
   return new MirroredByError(
     'ERR_ROOT',
     `${root} is missing, or empty like a mount point without its disk; the index is kept until it is back`,
+  )
+}
+
+/** Returns whether a path exists, and its last change is older than the time of an event. */
+function isOlder(absolute: string): boolean {
+  try {
+    return Date.now() - lstatSync(absolute).ctimeMs > GRACE_MS
+  } catch {
+    return false
+  }
+}
+
+function missedChanges(root: string): MirroredByError {
+  return new MirroredByError(
+    'ERR_WATCH',
+    `changes below ${root} were not reported by its watches, and are made good by a scan: the queue of events was full, or ` +
+      'the file system reports none; raise the sysctl fs.inotify.max_queued_events, or set the option `watch` to `rescan`',
   )
 }

@@ -6,6 +6,8 @@ export interface RescansDependencies {
   scan(folder: string): Promise<void>
   /** Tries failed watches again, and returns the folders that were not watched until then. */
   retryUnwatched(): Promise<readonly string[]>
+  /** Compares the watched folders with the disk, because watches may miss changes. */
+  verify(): Promise<void>
   warning(error: MirroredByError): void
 }
 
@@ -18,6 +20,7 @@ export class Rescans {
   readonly #waiting = new Set<string>()
   readonly #timer: NodeJS.Timeout | undefined
   #isRunning = false
+  #checking: Promise<void> | undefined
   #running: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -26,7 +29,7 @@ export class Rescans {
    */
   constructor(dependencies: RescansDependencies, interval: number | undefined) {
     this.#dependencies = dependencies
-    if (interval !== undefined) this.#timer = setInterval(() => void this.#addUnwatched(), interval)
+    if (interval !== undefined) this.#timer = setInterval(() => this.#startCheck(), interval)
   }
 
   get isRunning(): boolean {
@@ -45,7 +48,7 @@ export class Rescans {
     this.#closed = true
     clearInterval(this.#timer)
     this.#waiting.clear()
-    await this.#running
+    await Promise.all([this.#running, this.#checking])
   }
 
   async #run(): Promise<void> {
@@ -56,13 +59,24 @@ export class Rescans {
         await this.#dependencies.scan(folder)
       }
     } catch (error) {
-      this.#dependencies.warning(
-        error instanceof MirroredByError
-          ? error
-          : new MirroredByError('ERR_SCAN', errorMessage(error), error),
-      )
+      this.#dependencies.warning(scanError(error))
     } finally {
       this.#isRunning = false
+    }
+  }
+
+  #startCheck(): void {
+    this.#checking ??= this.#check()
+  }
+
+  async #check(): Promise<void> {
+    try {
+      await this.#addUnwatched()
+      if (!this.#isRunning) await this.#dependencies.verify()
+    } catch (error) {
+      if (!this.#closed) this.#dependencies.warning(scanError(error))
+    } finally {
+      this.#checking = undefined
     }
   }
 
@@ -74,4 +88,10 @@ export class Rescans {
         this.add(folder)
     }
   }
+}
+
+function scanError(error: unknown): MirroredByError {
+  return error instanceof MirroredByError
+    ? error
+    : new MirroredByError('ERR_SCAN', errorMessage(error), error)
 }

@@ -16,6 +16,7 @@ function setting(context: TestContext, interval?: number) {
         if (state.failure !== undefined) throw state.failure
       },
       retryUnwatched: async () => state.unwatched,
+      verify: async () => {},
       warning: ({ code, message }) => warnings.push(`${code} ${message}`),
     },
     interval,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { errorMessage, MirroredByError } from '../../errors.js'
 import { unpack } from './listing-codec.js'
-import type { ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
+import type { FolderDifference, ScanReply, ScanRequest, ScanSetup } from './scan-worker.js'
 import type { FolderListing } from './walk.js'
 
 /**
@@ -30,6 +30,35 @@ export class Scanner {
    * @throws MirroredByError ERR_SCAN if the thread fails
    */
   async *scan(folder: string, foldersOnly = false): AsyncGenerator<FolderListing> {
+    for await (const { listings } of this.#converse({ from: folder, foldersOnly }, {}))
+      for (const listing of listings) yield unpack(listing)
+  }
+
+  /**
+   * Lists a folder, without what is below it.
+   *
+   * @returns undefined if there is no such folder
+   */
+  async list(folder: string): Promise<FolderListing | undefined> {
+    let found: FolderListing | undefined
+    for await (const { listings } of this.#converse({ from: folder, isShallow: true }, {}))
+      for (const listing of listings) found = unpack(listing)
+    return found
+  }
+
+  /**
+   * Compares the state of every folder with its state when it was last listed. Costs one system
+   * call for each folder.
+   */
+  async verify(): Promise<readonly FolderDifference[]> {
+    const found: FolderDifference[] = []
+    for await (const { differences } of this.#converse({ verify: 'start' }, { verify: 'next' }))
+      found.push(...differences)
+    return found
+  }
+
+  /** Yields the replies to a first request, and to the next ones until the thread is done. */
+  async *#converse(first: ScanRequest, next: ScanRequest): AsyncGenerator<ScanReply> {
     const before = this.#turn
     let finish = (): void => {}
     this.#turn = new Promise((resolve) => {
@@ -37,18 +66,18 @@ export class Scanner {
     })
     await before
     try {
-      let reply = this.#request({ from: folder, foldersOnly })
+      let pending = this.#request(first)
       for (;;) {
-        const { listings, done } = await reply
-        if (!done) reply = this.#request({})
+        const reply = await pending
+        if (!reply.done) pending = this.#request(next)
         // A consumer that stops early must not leave an unread reply for the next scan.
-        reply.catch(() => {})
+        pending.catch(() => {})
         try {
-          for (const listing of listings) yield unpack(listing)
+          yield reply
         } finally {
-          await reply.catch(() => {})
+          await pending.catch(() => {})
         }
-        if (done) return
+        if (reply.done) return
       }
     } finally {
       finish()

@@ -54,6 +54,11 @@ export class Settler {
     if (renamed || !this.#waiting.has(path)) this.#check(path, undefined, renamed)
   }
 
+  /** Returns whether a file waits until it has settled. */
+  has(path: string): boolean {
+    return this.#waiting.has(path)
+  }
+
   /** Does what `touch` does, for a file whose state a scan has just read. */
   found(path: string, identity: Identity, target: string | undefined): void {
     if (this.#waiting.has(path)) return

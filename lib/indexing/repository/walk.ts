@@ -13,6 +13,14 @@ export interface FoundFile {
   readonly target?: string
 }
 
+/** State of a folder. A file that comes, goes or is renamed changes the mtime. */
+export interface FolderState {
+  readonly dev: bigint
+  readonly ino: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
 /** The files of a folder, or why it cannot be read. */
 export interface FolderListing {
   /** Repository path; empty for the root. */
@@ -20,6 +28,10 @@ export interface FolderListing {
   /** Absolute path without symbolic links. */
   readonly realFolder: string
   readonly files: readonly FoundFile[]
+  /** Repository paths of the folders in it. */
+  readonly subfolders?: readonly string[]
+  /** State of the folder before it was read. */
+  readonly state?: FolderState
   /** Set if the folder exists but cannot be read: its files in the index are kept. */
   readonly error?: string
 }
@@ -33,12 +45,14 @@ export interface FolderListing {
  *
  * @param root the real path of the repository
  * @param foldersOnly whether to leave the files out, which are most of the work
+ * @param isShallow whether to list the folder only, and not what is below it
  */
 export function* walk(
   root: string,
   folder: string,
   includes: PathFilter,
   foldersOnly = false,
+  isShallow = false,
 ): Generator<FolderListing> {
   const parents = [root]
   let path = root
@@ -49,7 +63,10 @@ export function* walk(
     if (real === undefined || !isInside(root, real)) return
     parents.push(real)
   }
-  yield* walkFolder(root, folder, parents, includes, foldersOnly)
+  for (const listing of walkFolder(root, folder, parents, includes, foldersOnly)) {
+    yield listing
+    if (isShallow) return
+  }
 }
 
 function* walkFolder(
@@ -88,6 +105,7 @@ function readFolder(
 ): { readonly listing: FolderListing; readonly subfolders: readonly Subfolder[] } {
   const files: FoundFile[] = []
   const subfolders: Subfolder[] = []
+  const { dev, ino, mtimeNs, ctimeNs } = statSync(realFolder, { bigint: true })
   const below = realFolder.endsWith(sep) ? realFolder : realFolder + sep
   for (const entry of readdirSync(realFolder, { withFileTypes: true })) {
     if (foldersOnly && entry.isFile()) continue
@@ -106,7 +124,9 @@ function readFolder(
       else if (link?.stats.isDirectory()) subfolders.push([path, link.target])
     }
   }
-  return { listing: { folder, realFolder, files }, subfolders }
+  const state = { dev, ino, mtimeNs, ctimeNs }
+  const paths = subfolders.map(([path]) => path)
+  return { listing: { folder, realFolder, files, state, subfolders: paths }, subfolders }
 }
 
 /**
