@@ -1,4 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import * as v from 'valibot'
 import type { CommandContext } from './command.js'
 import { addIndexCommand } from './commands/index.js'
 import { addCheckCommand } from './commands/mirrors-check.js'
@@ -30,10 +34,18 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
+/** Returns the version of this package. */
+function version(): string {
+  const here = dirname(fileURLToPath(import.meta.url))
+  const text = readFileSync(join(here, '..', '..', '..', 'package.json'), 'utf8')
+  return v.parse(v.object({ version: v.string() }), JSON.parse(text)).version
+}
+
 function createProgram(context: CommandContext): Command {
   const { terminal } = context
   const program = new Command('mirrored-by')
     .description('Tells clients of a download server which mirrors hold each file, and its digests.')
+    .version(version())
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),

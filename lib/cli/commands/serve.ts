@@ -11,6 +11,7 @@ import Koa from 'koa'
 import * as v from 'valibot'
 import { indexPages, mirroredBy, routes } from '../../adapters/koa.js'
 import { errorMessage, MirroredByError, systemCode } from '../../errors.js'
+import { escapeUnprintable } from '../../message-text.js'
 import { MODES } from '../../model.js'
 import type { OriginOptions } from '../../options.js'
 import { createOrigin, type Origin } from '../../origin.js'
@@ -47,6 +48,11 @@ interface ServeOptions extends OriginOptions {
   indexPages: boolean
 }
 
+interface ServeFlags extends CommonFlags {
+  quiet?: boolean
+  verbose?: boolean
+}
+
 interface RunningServer {
   /** Stops: waits for running responses, STOP_TIMEOUT_MS at most, and flushes. */
   stop(): Promise<void>
@@ -73,15 +79,19 @@ export function addServeCommand(program: Command, { output, terminal }: CommandC
     .option('--base-url <url>', "URL of the repository's root on this server")
     .option('--trust-proxy <cidr...>', 'proxies whose X-Forwarded-* and Forwarded are believed')
     .option('--no-index-pages', 'send no pages that list the names of a folder')
+    .option('--quiet', 'print warnings and errors only')
+    .option('--verbose', 'print surveys and changed files too')
     .addOption(CONFIG)
-    .action(async (root: string | undefined, flags: CommonFlags) => {
+    .action(async (root: string | undefined, { quiet, verbose, ...flags }: ServeFlags) => {
+      if (quiet && verbose) throw new MirroredByError('ERR_OPTIONS', 'choose --quiet or --verbose, not both')
+      const lines: Output = quiet ? { ...output, line: () => {} } : output
       const { port = 8080, host = '127.0.0.1', indexPages = true, ...options } = mergeFlags(root, flags)
       let server: RunningServer | undefined
       // While the server starts, it reads everything anyway.
       const reload = () => void server?.reload()
       process.on('SIGHUP', reload)
       try {
-        server = await serve({ ...options, port, host, indexPages }, output)
+        server = await serve({ ...options, port, host, indexPages }, lines, verbose)
       } catch (error) {
         process.off('SIGHUP', reload)
         throw error
@@ -100,6 +110,7 @@ function parsePort(text: string): number {
 async function serve(
   { port, host, indexPages: hasPages, ...originOptions }: ServeOptions,
   output: Output,
+  isVerbose = false,
 ): Promise<RunningServer> {
   // A store that was named is to be used. Without one, a server works from memory too.
   if (originOptions.store !== undefined) requireStore(originOptions, output)
@@ -121,6 +132,7 @@ async function serve(
   origin.on('indexed', ({ files, seconds }) =>
     output.line(`indexed ${files} files in ${seconds.toFixed(1)} s`),
   )
+  if (isVerbose) printDetails(origin, output)
   respond = application(origin, hasPages).callback()
   output.line(`listening on ${url.slice(0, -1)}`)
   return { stop: () => stop(server, origin), reload: () => reload(origin, output) }
@@ -140,6 +152,13 @@ function respondWhileStarting(_request: IncomingMessage, response: ServerRespons
 async function reload(origin: Origin, output: Output): Promise<void> {
   await origin.reload()
   output.line('SIGHUP: the mirrors file and the geo databases are read again')
+}
+
+function printDetails(origin: Origin, output: Output): void {
+  origin.on('surveyed', (id) => output.line(`surveyed ${id}`))
+  origin.on('changed', (paths) => {
+    for (const path of paths) output.line(`changed ${escapeUnprintable(path)}`)
+  })
 }
 
 function application(origin: Origin, hasPages: boolean): Koa {
