@@ -383,8 +383,9 @@ function idsByName(candidates: Iterable<Candidate>): ReadonlyMap<string, readonl
 
 const NONE: readonly Candidate[] = []
 
-function sizeOf({ tiers, excluded = NONE }: MirrorOrder): number {
-  return tiers.reduce((sum, { candidates }) => sum + candidates.length, ORDER_OVERHEAD + excluded.length)
+function sizeOf({ tiers, basis, excluded = NONE }: MirrorOrder): number {
+  const parts = [...tiers, ...tiers.map((tier) => tier.basis), basis]
+  return parts.reduce((sum, part) => sum + (part?.candidates.length ?? 0), ORDER_OVERHEAD + excluded.length)
 }
 
 /** Returns a set of mirrors as a short text that is the same in every order of the mirrors. */
