@@ -95,6 +95,8 @@ const OPTIONS: Readonly<Record<string, Values>> = {
   rescan: DURATION,
   log: { valid: [], wrong: [true, false, 'console', null] },
   etag: { valid: ['digest', 'nginx', 'apache'], wrong: [false, 'none', null] },
+  cacheControl: { valid: ['no-store', 'public, max-age=60', false], wrong: ['', 'a\nb', true, 5] },
+  cors: { valid: [true, false], wrong: ['yes', 1] },
   strategy: {
     valid: ['nearest', 'mirrorbits', 'almalinux', 'mirrorbrain'],
     wrong: [false, 'furthest', null],
@@ -106,8 +108,6 @@ const OPTIONS: Readonly<Record<string, Values>> = {
   overrides: BOOLEAN,
   representations: { valid: [[], ['meta4']], wrong: [false, 'meta4', ['pdf'], null] },
   maxDuplicates: { valid: [0, 100], wrong: [false, -1, '5', null] },
-  cacheControl: { valid: ['no-store', 'public, max-age=60', false], wrong: ['', 'a\nb', true, 5] },
-  cors: { valid: [true, false], wrong: ['yes', 1] },
   maxHeaderBytes: { valid: [0, 3500, '4KiB'], wrong: [false, 'much', null] },
   trustProxy: {
     valid: [[], ['loopback', '10.0.0.0/8'], ['2001:db8::1']],
