@@ -174,7 +174,11 @@ describe('an origin knows what a mirror holds by', { concurrency: 3, timeout: 60
     await assertKnown(origin)
     assert.deepEqual(surveyOf(origin), { source: 'rsync', complete: true, reason: undefined })
     const asked = mirror.requests.filter(({ range }) => range !== 'bytes=0-0')
-    assert.deepEqual(new Set(asked.map(({ method }) => method)), new Set(['HEAD']))
+    // At once after the survey, none may have been asked yet.
+    assert.ok(
+      asked.every(({ method }) => method === 'HEAD'),
+      JSON.stringify(asked),
+    )
     assert.ok(asked.length <= 20, `${asked.length} questions`)
   })
 

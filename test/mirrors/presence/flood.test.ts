@@ -17,7 +17,9 @@ import { until } from '../../support/until.js'
  * The aim is 20 ms. The bound allows for a machine that runs other tests at the same time: without
  * threads, requests waited for many seconds.
  */
-const MAX_DELAY_MS = 300
+const MAX_DELAY_MS = 1000
+/** Bound of the 99th percentile, which a busy machine raises less. */
+const MAX_USUAL_DELAY_MS = 100
 
 interface Flood {
   /** What the survey says; undefined if it goes on until it is aborted. */
@@ -54,6 +56,7 @@ describe('a mirror that floods a survey', { timeout: 180_000 }, () => {
         for (let count = 0; count < 300; count += 1) await rawRequest(port, 'HEAD', '/a.bin')
       else await untilSurveyed(origin)
       delay.disable()
+      assert.ok(delay.percentile(99) / 1e6 < MAX_USUAL_DELAY_MS, `${delay.percentile(99) / 1e6} ms`)
       assert.ok(delay.max / 1e6 < MAX_DELAY_MS, `${delay.max / 1e6} ms`)
       const presence = origin.mirrors()[0]?.presence
       assert.ok(presence?.kind === 'checked')
