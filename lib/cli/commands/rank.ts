@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { MirroredByError } from '../../errors.js'
 import { urlPath } from '../../fields/url.js'
 import { openLocator } from '../../geo/locator.js'
-import { changedOnDisk, realRoot } from '../../indexing/repository/on-disk.js'
+import { changedOnDisk, checkRoot } from '../../indexing/repository/on-disk.js'
 import { mirrorStatusOf } from '../../mirrors/health/summary.js'
 import { nameServers } from '../../mirrors/list/hosts.js'
 import { Registry } from '../../mirrors/list/registry.js'
@@ -97,7 +97,7 @@ async function ranking(
  */
 async function fileToRank(options: CheckedOptions, path: string, warning: (error: Error) => void) {
   const relative = path.replace(/^\/+/, '')
-  const root = realRoot(options.root)
+  const root = checkRoot(options.root)
   const changed = changedOnDisk(root, relative, createPathFilter(ignoredGlobs(options)))
   if (changed === undefined) throw noSuchFile(relative, root)
   const index = sqliteStore(requireIndexFile(options))
