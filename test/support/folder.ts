@@ -14,8 +14,21 @@ export type Scope = Pick<TestContext, 'after'>
  */
 export function temporaryFolder(scope: Scope, parent = tmpdir()): string {
   const folder = realpathSync(mkdtempSync(join(parent, 'mirrored-by-')))
-  scope.after(() => rmSync(folder, { recursive: true, force: true }))
+  scope.after(() => remove(folder))
   return folder
+}
+
+/**
+ * Removes a folder, at the end of the process if a server still writes there. Hooks run in the
+ * order in which they were added, and after one that throws no other runs: servers would never end.
+ */
+function remove(folder: string): void {
+  const removeNow = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  try {
+    removeNow()
+  } catch {
+    process.once('exit', removeNow)
+  }
 }
 
 /**
