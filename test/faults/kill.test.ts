@@ -10,7 +10,8 @@ import { Member } from '../support/member.js'
 import { seeded } from '../support/random.js'
 import { until } from '../support/until.js'
 
-const KILLS = 100
+/** Set MIRRORED_BY_KILLS for a longer run. */
+const KILLS = Number(process.env.MIRRORED_BY_KILLS ?? 50)
 /** Set MIRRORED_BY_SEED to repeat a run, as far as the timing of other processes allows. */
 const SEED = Number(process.env.MIRRORED_BY_SEED ?? Date.now() % 1_000_000)
 const random = seeded(SEED)

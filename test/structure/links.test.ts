@@ -63,3 +63,16 @@ test('every test that the documentation of reliability names exists', () => {
     .filter((file) => !existsSync(join(PROJECT, file)))
   assert.deepEqual(missing, [])
 })
+
+test('no row of a table is written twice', () => {
+  for (const file of documents) {
+    const rows = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => /^\| [^-]/.test(line) && line.length > 120)
+    assert.deepEqual(
+      rows.filter((row, index) => rows.indexOf(row) !== index),
+      [],
+      relative(PROJECT, file),
+    )
+  }
+})
