@@ -21,7 +21,7 @@ import {
   type Mode,
   type Watch,
 } from './model.js'
-import { isGlob, PUBLISHED_DOTFILES } from './paths.js'
+import { hasPattern, PUBLISHED_DOTFILES } from './paths.js'
 import { REPRESENTATION_NAMES, type RepresentationName } from './request/representations/table.js'
 import type { MirrorStateStore } from './store/states.js'
 import type { Store } from './store/store.js'
@@ -416,7 +416,7 @@ const mirrorsPathSchema = v.pipe(v.string(), v.nonEmpty('must be the path of a f
 const databaseMessage = 'must be the path of a database, a list of paths, or false'
 const databaseSchema = v.pipe(v.string(databaseMessage), v.nonEmpty(databaseMessage))
 const booleanSchema = v.boolean('must be true or false')
-const globSchema = v.pipe(v.string('must be a glob'), v.check(isGlob, 'must be a glob, and not empty'))
+const globSchema = v.pipe(v.string('must be a glob'), v.check(hasPattern, 'must be a glob, and not empty'))
 const dotNameMessage = "must be a name that begins with a dot, such as '.treeinfo', or a glob of such names"
 const dotNameSchema = v.pipe(v.string(dotNameMessage), v.regex(/^\.[^/]+$/, dotNameMessage))
 

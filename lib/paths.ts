@@ -80,7 +80,7 @@ function ruleOf(glob: string): Rule {
 }
 
 /** Returns false for a glob that matches nothing: it is empty. */
-export function isGlob(glob: string): boolean {
+export function hasPattern(glob: string): boolean {
   return globParts(glob).pattern !== ''
 }
 

@@ -20,7 +20,7 @@ export function byName(fields: readonly Field[]): [name: string, lines: FieldVal
 }
 
 /** Returns the lines of a field. */
-export function linesOf(value: unknown): readonly string[] {
+export function fieldLines(value: unknown): readonly string[] {
   if (value === undefined || value === null) return []
   return Array.isArray(value) ? value.map(String) : [String(value)]
 }
@@ -30,13 +30,13 @@ export function linesOf(value: unknown): readonly string[] {
  * and `Cache-Control` becomes private. Other fields are replaced.
  */
 export function joined(name: string, present: unknown, lines: FieldValue): FieldValue {
-  const presentLines = linesOf(present)
+  const presentLines = fieldLines(present)
   if (presentLines.length === 0) return lines
   if (name === 'Cache-Control') return privateCacheControl(presentLines.join(', '))
   // The application's own CORS wins.
   if (name.startsWith('Access-Control-')) return [...presentLines]
-  if (name === 'Vary') return vary.append(presentLines.join(', '), [...linesOf(lines)])
-  return name === 'Link' ? [...presentLines, ...linesOf(lines)] : lines
+  if (name === 'Vary') return vary.append(presentLines.join(', '), [...fieldLines(lines)])
+  return name === 'Link' ? [...presentLines, ...fieldLines(lines)] : lines
 }
 
 /**
@@ -127,7 +127,7 @@ export class PendingHead implements ResponseView {
 
   header(name: string): string | undefined {
     if (this.#entries.length > 0) {
-      const lines = this.#entries.flatMap(([given, value]) => (isNamed(given, name) ? linesOf(value) : []))
+      const lines = this.#entries.flatMap(([given, value]) => (isNamed(given, name) ? fieldLines(value) : []))
       if (lines.length > 0) return lines.join(', ')
     }
     const value = this.#response.getHeader(name)
@@ -232,12 +232,12 @@ export function removeFields(response: ServerResponse, fields: readonly Field[])
 }
 
 function withoutLines(name: string, value: unknown, lines: FieldValue): FieldValue | undefined {
-  const present = linesOf(value)
+  const present = fieldLines(value)
   // Without these fields, caches would keep more than with them.
   const others =
     name === 'Vary' || name === 'Cache-Control'
       ? present
-      : present.filter((line) => !linesOf(lines).includes(line))
+      : present.filter((line) => !fieldLines(lines).includes(line))
   return others.length > 1 ? [...others] : others[0]
 }
 

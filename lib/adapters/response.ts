@@ -5,7 +5,7 @@ import { identityOf, sameIdentity } from '../identity.js'
 import type { Field, Identity } from '../model.js'
 import type { Origin } from '../origin.js'
 import { isMetByUs, type JudgedConditions } from '../request/conditions.js'
-import { judgedDecoration, parseContentRange, type ResponseView } from '../request/decoration.js'
+import { contentRangeIn, judgedDecoration, type ResponseView } from '../request/decoration.js'
 import type { DecoratePlan } from '../request/plan.js'
 import { DroppableBody, type EntityTags } from './entity-tags.js'
 import { beforeHead, byName, joined, removeFields } from './head.js'
@@ -132,7 +132,7 @@ export function keepWhileCut(
       if (head.header('content-length') === length && isSame()) head.keepWhileSame(fields)
       else removeFields(response, fields)
     } else {
-      const range = parseContentRange(head.header('content-range'))
+      const range = contentRangeIn(head.header('content-range'))
       const isMet =
         ifRange === undefined || [head.header('etag'), head.header('last-modified')].includes(ifRange)
       if (isMet && range !== undefined && range.start < size && range.start <= range.end) {

@@ -10,7 +10,7 @@ export const CONFIG = new Option(
 export const MIRRORS = new Option('--mirrors <file>', 'mirrors file')
 export const GEO = new Option('--geo <mmdb...>', 'databases of where clients are, most trusted first')
 export const STORE = new Option('--store <file>', 'file that keeps the index')
-export const ROOT = new Option(
+export const ROOT_OPTION = new Option(
   '--root <folder>',
   "folder of the server's repository, which decides its store (default: .)",
 )
@@ -18,7 +18,7 @@ export const JSON_OUTPUT = new Option('--json', 'print data as JSON')
 
 /** Adds the flags that name a server. */
 export function addServerFlags(command: Command): Command {
-  return command.addOption(MIRRORS).addOption(ROOT).addOption(STORE).addOption(CONFIG)
+  return command.addOption(MIRRORS).addOption(ROOT_OPTION).addOption(STORE).addOption(CONFIG)
 }
 
 /** Flags of several commands. Flags have the names of the options of `createOrigin`. */

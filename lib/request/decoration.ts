@@ -99,7 +99,7 @@ function carriesFile(response: ResponseView, identity: Identity, etag: string | 
 
 /** Returns true if the head is that of one part of a file of this size. */
 function isPartOf(response: ResponseView, size: number): boolean {
-  const range = parseContentRange(response.header('content-range'))
+  const range = contentRangeIn(response.header('content-range'))
   if (range === undefined || range.total !== size || range.start > range.end || range.end >= size)
     return false
   const length = response.header('content-length')
@@ -107,7 +107,7 @@ function isPartOf(response: ResponseView, size: number): boolean {
 }
 
 /** Reads `bytes 0-99/1234` (RFC 9110 §14.4). */
-export function parseContentRange(
+export function contentRangeIn(
   value: string | undefined,
 ): { readonly start: number; readonly end: number; readonly total: number } | undefined {
   const [, start, end, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(value ?? '') ?? []

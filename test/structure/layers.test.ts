@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ALLOWED, circles, importsOf, readGraph, strayImports, strayTestImports } from './imports.js'
@@ -32,6 +34,25 @@ describe('the library', () => {
       (place) => ![...graph.keys()].some((file) => file.startsWith(place)),
     )
     assert.deepEqual(empty, [])
+  })
+
+  test('gives no exported name two meanings', () => {
+    const files = new Map<string, string[]>()
+    for (const file of graph.keys()) {
+      const source = readFileSync(join(LIB, file), 'utf8')
+      const exported = source.matchAll(
+        /^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm,
+      )
+      for (const [, name = ''] of new Map([...exported].map((match) => [match[1], match])).values())
+        files.set(name, [...(files.get(name) ?? []), file])
+    }
+    assert.ok(files.size > 400, `${files.size} names`)
+    // Each adapter exports `mirroredBy`.
+    files.delete('mirroredBy')
+    assert.deepEqual(
+      [...files].filter(([, places]) => places.length > 1),
+      [],
+    )
   })
 
   test('has no place for what belongs nowhere', () => {

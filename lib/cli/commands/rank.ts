@@ -16,7 +16,16 @@ import { createPathFilter, ignoredGlobs } from '../../paths.js'
 import { sqliteStore } from '../../store/sqlite.js'
 import type { StoredPresence } from '../../store/states.js'
 import type { CommandContext } from '../command.js'
-import { CONFIG, GEO, JSON_OUTPUT, MIRRORS, ROOT, type ServerFlags, STORE, serverOptions } from '../flags.js'
+import {
+  CONFIG,
+  GEO,
+  JSON_OUTPUT,
+  MIRRORS,
+  ROOT_OPTION,
+  type ServerFlags,
+  STORE,
+  serverOptions,
+} from '../flags.js'
 import { storedHealth } from '../known-mirrors.js'
 import type { Output } from '../output.js'
 import { restoreFiles } from '../presence.js'
@@ -38,7 +47,7 @@ export function addRankCommand(program: Command, { output }: CommandContext): vo
     .option('--https', 'rank for a client that uses https')
     .addOption(MIRRORS)
     .addOption(GEO)
-    .addOption(ROOT)
+    .addOption(ROOT_OPTION)
     .addOption(STORE)
     .addOption(CONFIG)
     .addOption(JSON_OUTPUT)
