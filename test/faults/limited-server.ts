@@ -15,19 +15,35 @@ origin.on('warning', ({ code }) => codes.push(code))
 await origin.ready
 const scope = { after: () => {} }
 const ports: number[] = []
-for (const setup of SETUPS.filter(({ serve }) => serve))
-  ports.push((await listen(scope, setup.listener(origin))).port)
 const taken: number[] = []
+let isExhausted = false
+
+/** Takes every descriptor that is left, and returns the code of the error that tells so. */
+function exhaust(): string | undefined {
+  try {
+    for (;;) taken.push(openSync(root, 'r'))
+  } catch (error) {
+    return systemCode(error)
+  }
+}
+
+for (const setup of SETUPS.filter(({ serve }) => serve)) {
+  const listener = setup.listener(origin)
+  const limited: typeof listener = (request, response) => {
+    // Threads that end give descriptors back at any time.
+    if (isExhausted) exhaust()
+    listener(request, response)
+  }
+  ports.push((await listen(scope, limited)).port)
+}
 
 process.on('disconnect', () => process.exit())
 process.on('message', (word) => {
   if (word === 'exhaust') {
-    try {
-      for (;;) taken.push(openSync(root, 'r'))
-    } catch (error) {
-      process.send?.(systemCode(error))
-    }
+    isExhausted = true
+    process.send?.(exhaust())
   } else {
+    isExhausted = false
     for (const descriptor of taken.splice(0)) closeSync(descriptor)
     process.send?.(codes)
   }
